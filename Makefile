@@ -1,0 +1,59 @@
+# Each target sets up all that it needs, in a virtual environment of its own (.venv).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: help demo test check format lint types imports pytest wheel clean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo     run a graph of the library on a photograph"
+	@echo "make test     format, lint, types, import contracts, then the tests"
+	@echo "make check    the same as make test"
+	@echo "make format   put the code into its standard form"
+	@echo "make lint     format and lint checks        make types    mypy, strict on graphflow/"
+	@echo "make imports  import contracts              make pytest   the tests alone"
+	@echo "make wheel    build dist/*.whl              make clean    remove what was built"
+
+$(READY): pyproject.toml setup.py constraints.txt
+	@echo "setting up $(VENV) (once; some minutes where the packages must be fetched)"
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'graphflow needs Python 3.11 or newer; name one: make PYTHON=python3.11')"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/graphflow run mask_basics --out demo
+	@echo "The pictures and report.html are in $(CURDIR)/demo"
+
+test: lint types imports pytest
+
+check: test
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+# Two workers, and tests of one group in one of them; more would each load torch again.
+pytest: $(READY)
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+wheel: $(READY)
+	rm -rf build
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+clean:
+	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
