@@ -1,0 +1,29 @@
+"""What `import graphflow` offers."""
+
+from types import ModuleType
+
+import pytest
+
+import graphflow
+
+
+def test_all_is_sorted_and_names_nothing_twice():
+    assert list(graphflow.__all__) == sorted(set(graphflow.__all__))
+
+
+@pytest.mark.parametrize("name", graphflow.__all__)
+def test_exported_name_can_be_imported(name):
+    assert getattr(graphflow, name) is not None
+
+
+def test_every_public_name_is_exported():
+    public = {
+        name
+        for name, value in vars(graphflow).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
+    }
+    assert public - set(graphflow.__all__) - {"TYPE_CHECKING"} == set()
+
+
+def test_dir_shows_every_exported_name():
+    assert set(graphflow.__all__) <= set(dir(graphflow))
