@@ -34,8 +34,8 @@ test: lint types imports pytest
 check: test
 
 format: $(READY)
+	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -54,6 +54,7 @@ pytest: $(READY)
 wheel: $(READY)
 	rm -rf build
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+	rm -rf build
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
