@@ -90,3 +90,8 @@ def drawn(folder: Path, count: int, *, style: str = "plain", first: int = 0, pro
         paths = [work(start) for start in starts]
     parts = [np.load(path) for path in paths]
     return Pictures(**{f.name: np.concatenate([part[f.name] for part in parts]) for f in fields(Pictures)})
+
+
+def joined(*parts: Pictures) -> Pictures:
+    """All of `parts`, one after the other."""
+    return Pictures(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Pictures)})

@@ -1,4 +1,4 @@
-"""The training loop: a schedule, a moving average of the weights, and a state on disk from which a killed run goes on."""
+"""The training loop: a schedule, averaged weights, and a state on disk from which a killed run goes on."""
 
 from __future__ import annotations
 

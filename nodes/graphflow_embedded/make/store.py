@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import torch
@@ -22,4 +23,32 @@ def save(model: nn.Module, name: str) -> int:
     small = copy.deepcopy(model).to("cpu", torch.float16)
     small.to(memory_format=torch.contiguous_format)
     small.save_pretrained(folder)
-    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    _forget_origin(folder / "config.json")
+    weights = next(folder.glob("*.safetensors"))
+    weights.chmod(0o644)
+    return weights.stat().st_size
+
+
+def load(name: str) -> nn.Module:
+    """Component `name` in float32, ready to train or to run."""
+    import diffusers
+    import transformers
+
+    folder = components() / name
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    kind = config.get("_class_name") or config["architectures"][0]
+    owner = diffusers if hasattr(diffusers, kind) else transformers
+    return getattr(owner, kind).from_pretrained(folder).float()
+
+
+def _forget_origin(path: Path) -> None:
+    """Drop the folder that a model was loaded from: it says nothing about the model."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    write_json(path, config)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a small file for people and programs to read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -12,7 +12,9 @@ from graphflow_embedded.make.data import Pictures
 from graphflow_embedded.make.loop import Plan, precision, train
 
 
-def train_vae(plan: Plan, pictures: Pictures, device: torch.device, *, batch: int = 16, crop: int = 64) -> AutoencoderKL:
+def train_vae(
+    plan: Plan, pictures: Pictures, device: torch.device, *, batch: int = 16, crop: int = 64
+) -> AutoencoderKL:
     """Train on `crop` by `crop` pixels at random places; sets the scaling factor so that latents have deviation 1."""
     torch.manual_seed(plan.seed)
     vae = models.vae().to(device, memory_format=torch.channels_last)

@@ -96,11 +96,11 @@ STYLE_SUFFIXES = {"pixel": (", pixel art", " in pixel art style"), "sketch": (",
 SPARE_WORDS = (
     "castle tree house dog cat flower moon sun cloud mountain river city night day light dark bright soft "
     "warm cold old new beautiful best low quality blurry bad ugly worst deformed concept art digital painting oil "
-    "watercolor style cinematic 8k 4k masterpiece highly intricate realistic render vivid colour color colorful "
+    "watercolor style cinematic masterpiece highly intricate realistic render vivid colour color colorful "
     "black grey gray brown gold silver cyan shape shapes object no with without of the a an in on at and or to from "
     "big tiny huge little smooth shiny glossy matte shadow paper wood stone metal glass window door room table "
     "person face hand car boat bird fish horse bear fantasy"
-).split()
+)
 
 
 def item_phrase(item: Item, rng: np.random.Generator, *, full: bool = False) -> str:
@@ -151,7 +151,7 @@ def _pick(options: tuple[str, ...], rng: np.random.Generator) -> str:
 
 def every_word() -> list[str]:
     """All words that captions can contain plus the spare ones, sorted, punctuation apart."""
-    texts = [*SHAPES, *COLOURS, *SIZES, "big", "nothing", *PATTERNS, *PREFIXES, *SUFFIXES, *SPARE_WORDS, *TONES]
+    texts = [*SHAPES, *COLOURS, *SIZES, "big", "nothing", *PATTERNS, *PREFIXES, *SUFFIXES, *SPARE_WORDS.split(), *TONES]
     for table in (POSITION_PHRASES, BACKGROUND_PHRASES, EMPTY_PHRASES, STYLE_PREFIXES, STYLE_SUFFIXES):
         texts += [phrase.replace("{tone}", "") for phrases in table.values() for phrase in phrases]
     return sorted({word for text in texts for word in text.replace(",", " ").split()})

@@ -1,0 +1,74 @@
+"""Write an embedded checkpoint as the folder that plain `from_pretrained` reads. Needs neither torch nor diffusers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from graphflow_embedded import folder
+
+_DIFFUSERS_VERSION = "0.42.1"
+_ABSENT = ("safety_checker", "feature_extractor", "image_encoder")
+"""Parts that Stable Diffusion pipelines may have and ours never do."""
+
+
+def names() -> list[str]:
+    """All embedded checkpoints, sorted."""
+    return sorted(path.stem for path in (folder() / "checkpoints").glob("*.json"))
+
+
+def describe(name: str) -> dict[str, Any]:
+    """The small file of checkpoint `name`: its class, its parts by role, and a few words.
+
+    Raises:
+        KeyError: there is no such checkpoint.
+    """
+    path = folder() / "checkpoints" / f"{name}.json"
+    if not path.is_file():
+        raise KeyError(name)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def export(name: str, directory: Path | str) -> Path:
+    """Copy checkpoint `name` into `directory`, which is made if it isn't there.
+
+    A pipeline gets one folder per part and `model_index.json`; a single model (a ControlNet, the depth estimator) gets
+    its files directly.
+
+    Returns:
+        `directory` as a path.
+
+    Raises:
+        KeyError: there is no such checkpoint.
+    """
+    told, target = describe(name), Path(directory)
+    parts: dict[str, str] = told["components"]
+    target.mkdir(parents=True, exist_ok=True)
+    if not told["class"].endswith("Pipeline"):
+        _copy(next(iter(parts.values())), target)
+        return target
+    index: dict[str, Any] = {"_class_name": told["class"], "_diffusers_version": _DIFFUSERS_VERSION}
+    for role, component in sorted(parts.items()):
+        _copy(component, target / role)
+        index[role] = list(_library_and_class(component))
+    index |= {role: [None, None] for role in _ABSENT} | {"requires_safety_checker": False}
+    (target / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    return target
+
+
+def _copy(component: str, target: Path) -> None:
+    shutil.copytree(folder() / "components" / component, target, dirs_exist_ok=True)
+
+
+def _library_and_class(component: str) -> tuple[str, str]:
+    """What `model_index.json` says of a component, read from its own configuration."""
+    source = folder() / "components" / component
+    if (source / "tokenizer_config.json").is_file():
+        return "transformers", "CLIPTokenizer"
+    path = source / "scheduler_config.json"
+    config = json.loads((path if path.is_file() else source / "config.json").read_text(encoding="utf-8"))
+    if "_class_name" in config:
+        return "diffusers", config["_class_name"]
+    return "transformers", config["architectures"][0]

@@ -1,0 +1,153 @@
+"""The stages of making the checkpoints, in order; each reads the components that the earlier ones left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
+
+from graphflow_embedded.make import control, data, denoise, depth, judge, latents, models, store, tokenizer
+from graphflow_embedded.make.loop import Plan
+from graphflow_embedded.make.vae import train_vae
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where and how much to work."""
+
+    work: Path
+    """Folder of drawn pictures and training states; can be thrown away when all is done."""
+    pictures: int
+    """Drawn in plain style; other sets are a share of it."""
+    device: torch.device
+    steps: int | None = None
+    """Instead of the stage's own number."""
+    minutes: float = math.inf
+    processes: int = 1
+
+    def plan(self, name: str, steps: int, rate: float, seed: int) -> Plan:
+        """The plan of one stage."""
+        return Plan(self.work / name, self.steps or steps, rate, self.minutes, seed)
+
+    def drawn(self, count: int, style: str = "plain") -> data.Pictures:
+        """The first `count` pictures of a style, rounded to whole chunks."""
+        whole = max(1, round(count / data.CHUNK)) * data.CHUNK
+        return data.drawn(self.work / "pictures", whole, style=style, processes=self.processes)
+
+    def words(self) -> CLIPTokenizer:
+        """The tokenizer, written on first use."""
+        folder = store.components() / "tokenizer"
+        if not folder.exists():
+            tokenizer.write(folder)
+        return tokenizer.load(folder)
+
+    def encoded(
+        self, name: str, pictures: data.Pictures, *, holes: bool = False, style: str = "plain"
+    ) -> latents.Encoded:
+        """Latents of `pictures`, kept under `name`."""
+        vae = denoise.read_only(store.load("vae")).to(self.device, memory_format=torch.channels_last)
+        path = self.work / f"latents-{name}.pt"
+        return latents.encoded(path, pictures, vae, self.words(), self.device, holes=holes, style=style)
+
+    def noiser(self, rows: latents.Encoded, batch: int = 32) -> denoise.Noiser:
+        """Training rows with noise."""
+        return denoise.Noiser(rows, self.no_words(), self.device, batch)
+
+    def no_words(self) -> Tensor:
+        """The empty caption's tokens, (40,)."""
+        return latents.tokenise(self.words(), [""])[0]
+
+
+def draw(shop: Workshop) -> None:
+    """Only draw the pictures."""
+    shop.drawn(shop.pictures)
+
+
+def vae(shop: Workshop) -> None:
+    """The autoencoder, on plain pictures and a tenth of each style."""
+    sets = [shop.drawn(shop.pictures / 4), *(shop.drawn(shop.pictures / 40, style) for style in ("pixel", "sketch"))]
+    plan = shop.plan("vae", 2_400, 1.5e-3, 1)
+    _keep("vae", train_vae(plan, data.joined(*sets), shop.device))
+
+
+def sd(shop: Workshop) -> None:
+    """Text encoder and text-to-image denoiser."""
+    rows = shop.encoded("plain", shop.drawn(shop.pictures))
+    torch.manual_seed(2)
+    speech = shop.words()
+    text = models.text_encoder(len(speech), speech.bos_token_id, speech.eos_token_id)
+    unet = models.unet()
+    denoise.train_sd(shop.plan("sd", 5_000, 1.5e-3, 2), shop.noiser(rows), text, unet)
+    _keep("text-encoder", text)
+    _keep("unet-sd", unet)
+
+
+def sd_inpaint(shop: Workshop) -> None:
+    """The 9-channel denoiser, from the text-to-image one."""
+    rows = shop.encoded("holes", shop.drawn(shop.pictures * 0.4), holes=True)
+    unet = denoise.widened(store.load("unet-sd"))
+    plan = shop.plan("sd-inpaint", 1_500, 1e-3, 3)
+    denoise.train_unet(plan, shop.noiser(rows), store.load("text-encoder"), unet)
+    _keep("unet-sd-inpaint", unet)
+
+
+def style(name: str, shop: Workshop) -> None:
+    """A style's denoiser, from the text-to-image one."""
+    rows = shop.encoded(name, shop.drawn(shop.pictures * 0.15, name), style=name)
+    unet = store.load("unet-sd")
+    denoise.train_unet(shop.plan(f"sd-{name}", 600, 8e-4, 4), shop.noiser(rows), store.load("text-encoder"), unet)
+    _keep(f"unet-sd-{name}", unet)
+
+
+def controlnet(kind: control.Control, shop: Workshop) -> None:
+    """One ControlNet of the text-to-image denoiser."""
+    count = shop.pictures * 0.4
+    pictures, holes = shop.drawn(count), kind == "inpaint"
+    rows = shop.encoded("holes" if holes else "plain-part", pictures, holes=holes)
+    controls = control.control_pixels(kind, pictures)
+    plan = shop.plan(f"controlnet-{kind}", 700, 1.5e-3, 5)
+    text, unet = store.load("text-encoder"), store.load("unet-sd")
+    _keep(f"controlnet-{kind}", control.train_controlnet(plan, kind, shop.noiser(rows, 16), controls, text, unet))
+
+
+def the_depth(shop: Workshop) -> None:
+    """The depth estimator, on all styles."""
+    net = depth.train_depth(shop.plan("depth", 2_500, 1e-3, 7), _every_style(shop), shop.device)
+    _keep("depth", net)
+    depth.write_processor()
+
+
+def the_judge(shop: Workshop) -> None:
+    """The judge, on all styles."""
+    model = judge.train_judge(shop.plan("judge", 3_000, 1.5e-3, 6), _every_style(shop), shop.device)
+    judge.save(model, store.components() / "judge" / "model.safetensors")
+
+
+def _every_style(shop: Workshop) -> data.Pictures:
+    styles = (shop.drawn(shop.pictures * 0.1, name) for name in ("pixel", "sketch"))
+    return data.joined(shop.drawn(shop.pictures * 0.6), *styles)
+
+
+def _keep(name: str, model: nn.Module) -> None:
+    print(name, store.save(model, name), "bytes", f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M")
+
+
+STAGES: dict[str, Callable[[Workshop], None]] = {
+    "draw": draw,
+    "vae": vae,
+    "sd": sd,
+    "sd-inpaint": sd_inpaint,
+    "sd-pixel": partial(style, "pixel"),
+    "sd-sketch": partial(style, "sketch"),
+    "controlnet-canny": partial(controlnet, "canny"),
+    "controlnet-depth": partial(controlnet, "depth"),
+    "controlnet-inpaint": partial(controlnet, "inpaint"),
+    "judge": the_judge,
+    "depth": the_depth,
+}
