@@ -1,0 +1,20 @@
+"""The node types that ship with graphflow, one a file, as the catalog looks them up; nothing else is imported."""
+
+NODES: tuple[str, ...] = (
+    "graphflow_nodes.flow.switch:switch",
+    "graphflow_nodes.image.animate:animate",
+    "graphflow_nodes.image.crop:crop",
+    "graphflow_nodes.image.image_grid:image_grid",
+    "graphflow_nodes.image.load_image:load_image",
+    "graphflow_nodes.image.overlay:overlay",
+    "graphflow_nodes.image.pad:pad",
+    "graphflow_nodes.image.resize:resize",
+    "graphflow_nodes.mask.mask_blur:mask_blur",
+    "graphflow_nodes.mask.mask_combine:mask_combine",
+    "graphflow_nodes.mask.mask_from_color:mask_from_color",
+    "graphflow_nodes.mask.mask_grow:mask_grow",
+    "graphflow_nodes.mask.mask_invert:mask_invert",
+    "graphflow_nodes.mask.mask_shape:mask_shape",
+    "graphflow_nodes.mask.mask_threshold:mask_threshold",
+)
+"""`module:function` of every node type, sorted."""

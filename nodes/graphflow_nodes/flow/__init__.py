@@ -1,0 +1,1 @@
+"""Node types that decide which part of a graph runs."""

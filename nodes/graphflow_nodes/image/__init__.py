@@ -1,0 +1,1 @@
+"""Node types that take or give pictures."""

@@ -1,0 +1,49 @@
+"""load_image: a picture from a file, and its transparency as a mask."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+
+from graphflow.errors import FileProblem
+from graphflow.facts import Facts
+from graphflow.marker import Doc, Fault, Planned, node
+from graphflow.values import File, Image, Mask, read_picture
+
+
+class LoadedImage(NamedTuple):
+    """What load_image gives; both have the size of the file's picture."""
+
+    image: Annotated[Image, Doc("The colours; transparent pixels show the colour that is stored under them.")]
+    alpha: Annotated[Mask, Doc("The alpha channel: white = opaque, black = transparent; white without one.")]
+
+
+def _plan(
+    facts: Mapping[str, Facts], params: Mapping[str, Any], checkpoints: Mapping[str, Any], wanted: frozenset[str]
+) -> Planned:
+    try:
+        size = Facts(*params["path"].picture_size)
+    except FileProblem as error:
+        return Planned(problems=(Fault(str(error), about="path", code="file-unreadable"),))
+    return Planned(outputs={"image": size, "alpha": size})
+
+
+@node(plan=_plan)
+def load_image(
+    *,
+    path: Annotated[File, Doc("A picture in any format that Pillow reads; of an animation the first frame.")],
+) -> LoadedImage:
+    """Read a picture, upright as its EXIF orientation says.
+
+    `image` is (H, W, 3) RGB, equal to what diffusers' load_image gives. `alpha` is (H, W): drawn strokes on an
+    empty layer are a mask as they are; where the part to repaint was *erased*, follow with `mask_invert`.
+
+    Raises:
+        FileProblem: the file is no picture, is damaged, or has too many pixels.
+    """
+    import PIL.Image
+
+    picture = read_picture(path.path)
+    if picture.has_transparency_data:
+        alpha = picture.convert("RGBA").getchannel("A")
+    else:
+        alpha = PIL.Image.new("L", picture.size, 255)
+    return LoadedImage(Image.of(picture), Mask.of(alpha))

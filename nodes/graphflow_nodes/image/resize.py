@@ -1,0 +1,89 @@
+"""resize: give a picture or a mask another size."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Annotated, Any, Literal, TypeVar
+
+from graphflow.facts import Facts
+from graphflow.marker import Doc, Fault, Ge, Planned, node
+from graphflow.values import Image, Mask
+from graphflow_nodes.ops.sizes import too_large
+
+T = TypeVar("T", Image, Mask)
+
+
+def _target(
+    source: tuple[int, int] | None, width: int | None, height: int | None, fit: str, multiple_of: int
+) -> tuple[int, int] | None:
+    """The size of the result; None where it depends on a source that is not known yet."""
+    if width and height and fit != "contain":
+        size = (width, height)
+    elif source is None:
+        return None
+    else:
+        # Exact fractions: the side that decides comes out as it was asked for, whatever the ratio.
+        limits = ((width, source[0]), (height, source[1]))
+        factor = min((Fraction(limit, side) for limit, side in limits if limit), default=Fraction(1))
+        size = (round(source[0] * factor), round(source[1] * factor))
+    return max(multiple_of, size[0] - size[0] % multiple_of), max(multiple_of, size[1] - size[1] % multiple_of)
+
+
+def _plan(
+    facts: Mapping[str, Facts], params: Mapping[str, Any], checkpoints: Mapping[str, Any], wanted: frozenset[str]
+) -> Planned:
+    width, height = params["width"], params["height"]
+    sides = width is not None or height is not None
+    if "like" in facts:
+        if sides:
+            fault = Fault(
+                "the size is given twice, by like and by width or height", fix="give one of them", about="like"
+            )
+            return Planned(problems=(fault,))
+        width, height = facts["like"].size or (None, None)
+        if width is None:
+            return Planned(outputs={"value": replace(facts["image"], width=None, height=None)})
+    elif not sides and params["multiple_of"] == 1:
+        return Planned(problems=(Fault("no size is given", fix="give width, height, multiple_of or like"),))
+    size = _target(facts["image"].size, width, height, params["fit"], params["multiple_of"]) or (None, None)
+    problems = too_large(*size) if size[0] and size[1] else ()
+    return Planned({"value": replace(facts["image"], width=size[0], height=size[1])}, problems=problems)
+
+
+@node(plan=_plan)
+def resize(
+    image: Annotated[T, Doc("A picture or a mask.")],
+    like: Annotated[Image | Mask | None, Doc("Take this picture's size instead of width and height.")] = None,
+    *,
+    width: Annotated[int | None, Ge(1), Doc("Pixels; not given: follows from height, the aspect is kept.")] = None,
+    height: Annotated[int | None, Ge(1), Doc("Pixels; not given: follows from width, the aspect is kept.")] = None,
+    fit: Annotated[
+        Literal["stretch", "cover", "contain"],
+        Doc(
+            "With both sides given: stretch changes the aspect; cover fills the size and cuts off what stands over, "
+            "equally on both sides; contain is the largest picture of the same aspect that fits in."
+        ),
+    ] = "stretch",
+    resample: Annotated[
+        Literal["lanczos", "bicubic", "bilinear", "hamming", "box", "nearest"],
+        Doc("Pillow's filter; nearest makes no grey edges in a mask."),
+    ] = "lanczos",
+    multiple_of: Annotated[int, Ge(1), Doc("Both sides are rounded down to a multiple of this, at least one.")] = 1,
+) -> T:
+    """Scale a picture or a mask, and give what was taken.
+
+    With `multiple_of` the aspect may change by less than one multiple. A size that is the picture's own leaves
+    every pixel as it is. Source: Pillow's Image.resize, and ImageOps.fit for cover.
+    """
+    import PIL.Image
+    import PIL.ImageOps
+
+    if like is not None:
+        width, height = like.size
+    size = _target(image.size, width, height, fit, multiple_of) or image.size
+    if size == image.size:
+        return image
+    method = PIL.Image.Resampling[resample.upper()]
+    picture = image.pil()
+    scaled = PIL.ImageOps.fit(picture, size, method) if fit == "cover" else picture.resize(size, method)
+    return type(image).of(scaled)

@@ -1,0 +1,1 @@
+"""Node types that make and change masks; white = repaint, black = keep."""

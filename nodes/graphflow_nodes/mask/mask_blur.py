@@ -1,0 +1,22 @@
+"""mask_blur: soften a mask's edge so that the repainted region blends into the picture."""
+
+from typing import Annotated
+
+from graphflow.marker import Doc, Ge, Le, SizeOf, node
+from graphflow.values import Mask
+
+
+@node()
+def mask_blur(
+    mask: Mask,
+    *,
+    blur_factor: Annotated[float, Ge(0), Le(1000), Doc("Standard deviation in pixels; 0 keeps the edge.")] = 4.0,
+) -> Annotated[Mask, SizeOf("mask")]:
+    """Soften `mask` with a Gaussian of radius `blur_factor` pixels; zero keeps the edge.
+
+    Size is kept; values stay in 0–255, white = repaint. Source: diffusers' VaeImageProcessor.blur, which is
+    Pillow's GaussianBlur, byte for byte.
+    """
+    import PIL.ImageFilter
+
+    return Mask.of(mask.pil().filter(PIL.ImageFilter.GaussianBlur(blur_factor)))

@@ -1,0 +1,34 @@
+"""mask_from_color: the part of a picture that has a colour, as a mask."""
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Annotated, Any
+
+from graphflow.facts import Facts
+from graphflow.marker import Doc, Ge, Le, Planned, SizeOf, node
+from graphflow.values import Image, Mask
+from graphflow_nodes.ops.colors import color_faults
+
+
+def _plan(
+    facts: Mapping[str, Facts], params: Mapping[str, Any], checkpoints: Mapping[str, Any], wanted: frozenset[str]
+) -> Planned:
+    return Planned(problems=color_faults(params["color"]))
+
+
+@node(plan=_plan)
+def mask_from_color(
+    image: Image,
+    *,
+    color: Annotated[str, Doc("As Pillow writes colours: orange, #ff8800, rgb(255, 136, 0), hsl(32, 100%, 50%).")],
+    tolerance: Annotated[
+        int, Ge(0), Le(255), Doc("How far red, green and blue may each be from the colour, in 0–255.")
+    ] = 16,
+) -> Annotated[Mask, SizeOf("image")]:
+    """White where red, green and blue are each within `tolerance` of `color`, black elsewhere; the size is kept."""
+    import PIL.Image
+    import PIL.ImageChops
+
+    distances = PIL.ImageChops.difference(image.pil(), PIL.Image.new("RGB", image.size, color)).split()
+    largest = reduce(PIL.ImageChops.lighter, distances)
+    return Mask.of(largest.point(lambda value: 255 if value <= tolerance else 0))

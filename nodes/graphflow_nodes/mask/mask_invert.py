@@ -1,0 +1,14 @@
+"""mask_invert: repaint what was kept, and keep what was repainted."""
+
+from typing import Annotated
+
+from graphflow.marker import SizeOf, node
+from graphflow.values import Mask
+
+
+@node()
+def mask_invert(mask: Mask) -> Annotated[Mask, SizeOf("mask")]:
+    """Swap white and black; grey v becomes 255 − v, the size is kept."""
+    import PIL.ImageChops
+
+    return Mask.of(PIL.ImageChops.invert(mask.pil()))

@@ -1,0 +1,1 @@
+"""What several node types share; no node type is in here."""

@@ -1,0 +1,77 @@
+"""Captions under pictures: Pillow's own font, lines that fit a width, drawn the same on every machine."""
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable
+from math import ceil
+from typing import TYPE_CHECKING
+
+from graphflow_nodes.ops.colors import readable_on
+
+if TYPE_CHECKING:
+    import PIL.Image
+    import PIL.ImageFont
+
+_PLAIN = str.maketrans(
+    {"×": "x", "–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "→": "->", "ß": "ss", "\u00a0": " "}
+)
+"""Signs that the font lacks, and how they are written without it."""
+
+
+def band_height(font_size: int, lines: int) -> int:
+    """Pixels that `lines` lines take, with some space above them; known without drawing anything."""
+    return font_size // 2 + lines * _line_height(font_size)
+
+
+def _line_height(font_size: int) -> int:
+    return font_size + font_size // 4 + 1
+
+
+def caption(text: str, width: int, *, font_size: int, lines: int, background: str) -> "PIL.Image.Image":
+    """`text` in the middle of an RGB picture of `width` × `band_height` pixels, black or white on `background`.
+
+    Text that is too long is wrapped, and ends in … where `lines` lines are not enough.
+    """
+    import PIL.Image
+    import PIL.ImageDraw
+
+    font = _font(font_size)
+    band = PIL.Image.new("RGB", (width, band_height(font_size, lines)), background)
+    draw = PIL.ImageDraw.Draw(band)
+    for number, line in enumerate(wrapped(drawable(text), width, lines, font.getlength)):
+        y = font_size // 2 + number * _line_height(font_size)
+        draw.text((width / 2, y), line, fill=readable_on(background), font=font, anchor="ma")
+    return band
+
+
+def _font(size: int) -> "PIL.ImageFont.FreeTypeFont":
+    import PIL.ImageFont
+
+    # The basic layout is everywhere; the default one depends on a library that some machines lack.
+    return PIL.ImageFont.load_default(size).font_variant(layout_engine=PIL.ImageFont.Layout.BASIC)  # type: ignore[union-attr]
+
+
+def drawable(text: str) -> str:
+    """`text` on one line, in letters that the font has where there are such: é becomes e, × becomes x."""
+    letters = unicodedata.normalize("NFD", text.translate(_PLAIN))
+    return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
+
+
+def wrapped(text: str, width: int, lines: int, length: Callable[[str], float]) -> list[str]:
+    """Cut `text` into at most `lines` lines, each of `length` at most `width`, between words where it can be.
+
+    What doesn't fit is left out and its place marked with …; a line has at least one letter, however narrow.
+    """
+    result: list[str] = []
+    while text:
+        fits = bisect_right(range(1, len(text) + 1), width, key=lambda n: ceil(length(text[:n])))
+        if fits == len(text):
+            return [*result, text]
+        if len(result) == lines - 1:
+            fits = bisect_right(range(1, len(text) + 1), width, key=lambda n: ceil(length(text[:n].rstrip() + "…")))
+            return [*result, text[:fits].rstrip() + "…"]
+        space = text.rfind(" ", 0, fits + 1)
+        cut = space if space > 0 else max(fits, 1)
+        result.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return result

@@ -1,0 +1,12 @@
+"""Rules on picture sizes that several node types share."""
+
+from graphflow.marker import Fault
+from graphflow.values import MAX_PIXELS
+
+
+def too_large(width: int, height: int) -> tuple[Fault, ...]:
+    """Refuse to make a picture of more than `MAX_PIXELS` pixels; empty where it is small enough."""
+    if width * height <= MAX_PIXELS:
+        return ()
+    message = f"the result would have {width} × {height} pixels, more than {MAX_PIXELS:,}"
+    return (Fault(message, fix="make a smaller picture", code="picture-too-large"),)
