@@ -8,13 +8,17 @@ from pathlib import Path
 
 import torch
 
+from graphflow_embedded.make import cards, figures
+from graphflow_embedded.make.measure import MEASUREMENTS
 from graphflow_embedded.make.stages import STAGES, Workshop
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m graphflow_embedded.make", description=__doc__)
-    parser.add_argument("stage", nargs="+", choices=list(STAGES), help="in the order given")
+    stages = [*STAGES, "card"]
+    parser.add_argument("stage", nargs="+", choices=stages, help="in the order given; card measures and writes cards")
+    parser.add_argument("--only", choices=list(MEASUREMENTS), help="the one measurement that card makes")
     parser.add_argument("--work", type=Path, default=Path("train"), help="folder for pictures and training states")
     parser.add_argument(
         "--pictures", type=int, default=20_000, help="drawn in plain style; other sets are a share of it"
@@ -27,5 +31,22 @@ def main(arguments: list[str] | None = None) -> int:
     device = torch.device(given.device)
     shop = Workshop(given.work, given.pictures, device, given.steps, given.minutes, given.processes)
     for stage in given.stage:
-        STAGES[stage](shop)
+        if stage == "card":
+            _card([given.only] if given.only else list(MEASUREMENTS))
+        else:
+            STAGES[stage](shop)
     return 0
+
+
+def _card(names: list[str]) -> None:
+    """Measure and write the cards; a measurement whose parts don't exist yet is named and left out."""
+    for name in names:
+        try:
+            found = MEASUREMENTS[name]()
+        except FileNotFoundError as missing:
+            print(f"{name}: not measured, {missing}")
+            continue
+        figures.keep(name, found)
+        for figure in found:
+            print(f"{name}: {figure.what}: {figure.found} {figure.wanted} {'' if figure.met is None else figure.met}")
+    cards.write_all()

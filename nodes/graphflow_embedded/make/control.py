@@ -15,7 +15,7 @@ from graphflow_embedded.make import edges, models
 from graphflow_embedded.make.data import Pictures
 from graphflow_embedded.make.denoise import Noiser, read_only
 from graphflow_embedded.make.latents import Encoded
-from graphflow_embedded.make.loop import Plan, precision, train
+from graphflow_embedded.make.loop import Plan, layout, precision, train
 
 Control = Literal["canny", "depth", "inpaint"]
 
@@ -40,9 +40,9 @@ def train_controlnet(
 ) -> ControlNetModel:
     """Train a ControlNet of `kind`; `controls` are the rows of `control_pixels` in the noiser's order."""
     torch.manual_seed(plan.seed)
-    net = models.controlnet(unet).to(noiser.device, memory_format=torch.channels_last)
+    net = models.controlnet(unet).to(noiser.device, memory_format=layout(noiser.device))
     read_only(text).to(noiser.device)
-    read_only(unet).to(noiser.device, memory_format=torch.channels_last)
+    read_only(unet).to(noiser.device, memory_format=layout(noiser.device))
     source = torch.from_numpy(controls)
 
     def loss_of(step: int, generator: torch.Generator) -> Tensor:

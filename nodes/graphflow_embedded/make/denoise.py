@@ -12,7 +12,7 @@ from transformers import CLIPTextModel
 
 from graphflow_embedded.make import models
 from graphflow_embedded.make.latents import Encoded, small_mask
-from graphflow_embedded.make.loop import Plan, precision, train
+from graphflow_embedded.make.loop import Plan, layout, precision, train
 
 CAPTION_DROP = 0.1
 """Share of rows trained without their caption, for classifier-free guidance."""
@@ -38,7 +38,7 @@ class Noiser:
         keep = self.signal[steps].view(-1, 1, 1, 1)
         noisy = keep.sqrt() * clean + (1 - keep).sqrt() * noise
         wanted = keep.sqrt() * noise - (1 - keep).sqrt() * clean
-        return chosen, tokens, noisy.contiguous(memory_format=torch.channels_last), steps, wanted
+        return chosen, tokens, noisy.contiguous(memory_format=layout(self.device)), steps, wanted
 
 
 def _steps(batch: int, generator: torch.Generator) -> Tensor:
@@ -58,7 +58,7 @@ class TextAndImage(nn.Module):
 def train_sd(plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DConditionModel) -> None:
     """Train text encoder and denoiser together."""
     model = TextAndImage(text, unet).to(noiser.device)
-    unet.to(memory_format=torch.channels_last)
+    unet.to(memory_format=layout(noiser.device))
 
     def loss_of(step: int, generator: torch.Generator) -> Tensor:
         del step
@@ -78,7 +78,7 @@ def read_only(model: nn.Module) -> nn.Module:
 def train_unet(plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DConditionModel) -> None:
     """Train a denoiser on the finished text encoder: a style (4 channels) or inpainting (9)."""
     read_only(text).to(noiser.device)
-    unet.to(noiser.device, memory_format=torch.channels_last)
+    unet.to(noiser.device, memory_format=layout(noiser.device))
     seen: Callable[[Tensor, Tensor], Tensor] = noiser_input(noiser) if unet.config.in_channels == 9 else _only_noisy
 
     def loss_of(step: int, generator: torch.Generator) -> Tensor:
@@ -104,7 +104,7 @@ def noiser_input(noiser: Noiser) -> Callable[[Tensor, Tensor], Tensor]:
     def join(chosen: Tensor, noisy: Tensor) -> Tensor:
         mask = small_mask(noiser.rows.holes[chosen]).to(noiser.device)
         around = noiser.rows.around[chosen].float().to(noiser.device)
-        return torch.cat([noisy, mask, around], 1).contiguous(memory_format=torch.channels_last)
+        return torch.cat([noisy, mask, around], 1).contiguous(memory_format=layout(noiser.device))
 
     return join
 

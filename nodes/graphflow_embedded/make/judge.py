@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graphflow_embedded.make import words
 from graphflow_embedded.make.data import LABELS, Pictures
-from graphflow_embedded.make.loop import Plan, precision, train
+from graphflow_embedded.make.loop import Plan, layout, precision, train
 
 CLASSES = {
     "shape": len(words.SHAPES) + 1,
@@ -62,7 +62,7 @@ def _block(inside: int, outside: int) -> nn.Sequential:
 def train_judge(plan: Plan, pictures: Pictures, device: torch.device, *, batch: int = 32) -> Judge:
     """Train on drawn pictures only, blurred or grained at random so that generated ones can't throw it off."""
     torch.manual_seed(plan.seed)
-    judge = Judge().to(device, memory_format=torch.channels_last)
+    judge = Judge().to(device, memory_format=layout(device))
     labels = torch.from_numpy(pictures.labels).long()
 
     def loss_of(step: int, generator: torch.Generator) -> Tensor:
@@ -92,7 +92,7 @@ def _worn(pixels: Tensor, generator: torch.Generator) -> Tensor:
     span = slice(third, 2 * third)
     gain = 0.85 + 0.3 * torch.rand(x[span].shape[0], 3, 1, 1, generator=generator)
     x[span] = x[span] * gain + 0.08 * torch.randn(x[span].shape, generator=generator)
-    return x.clamp(-1, 1).contiguous(memory_format=torch.channels_last)
+    return x.clamp(-1, 1)
 
 
 @torch.no_grad()

@@ -43,7 +43,7 @@ def paint(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], *, batch: int
     found = []
     for start in range(0, len(prompts), batch):
         part = slice(start, start + batch)
-        cut = {name: value[part] if isinstance(value, list) else value for name, value in given.items()}
+        cut = {name: _cut(value, part) for name, value in given.items()}
         generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
         options = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE, **cut}
         if "prompt_embeds" not in options:
@@ -51,6 +51,14 @@ def paint(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], *, batch: int
         images = pipe(generator=generators, **options).images
         found += [np.asarray(image) for image in images]
     return np.stack(found)
+
+
+def _cut(value: Any, part: slice) -> Any:
+    """The batch's part of a list; tensors are stacked as the pipelines want them."""
+    if not isinstance(value, list):
+        return value
+    cut = value[part]
+    return torch.stack(cut) if isinstance(cut[0], torch.Tensor) else cut
 
 
 def pictures(pixels: np.ndarray) -> list[Image.Image]:

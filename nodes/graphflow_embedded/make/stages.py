@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from graphflow_embedded.make import control, data, denoise, depth, judge, latents, models, store, tokenizer
-from graphflow_embedded.make.loop import Plan
-from graphflow_embedded.make.vae import train_vae
+from graphflow_embedded.make import control, data, denoise, depth, judge, latents, manifest, models, store, tokenizer
+from graphflow_embedded.make.loop import Plan, layout, spent
+from graphflow_embedded.make.vae import polish_decoder, train_encoder, train_vae
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Workshop:
         self, name: str, pictures: data.Pictures, *, holes: bool = False, style: str = "plain"
     ) -> latents.Encoded:
         """Latents of `pictures`, kept under `name`."""
-        vae = denoise.read_only(store.load("vae")).to(self.device, memory_format=torch.channels_last)
+        vae = denoise.read_only(store.load("vae")).to(self.device, memory_format=layout(self.device))
         path = self.work / f"latents-{name}.pt"
         return latents.encoded(path, pictures, vae, self.words(), self.device, holes=holes, style=style)
 
@@ -76,6 +76,27 @@ def vae(shop: Workshop) -> None:
     _keep("vae", train_vae(plan, data.joined(*sets), shop.device))
 
 
+def vae_again(shop: Workshop) -> None:
+    """More training for the whole autoencoder; the denoisers must be trained after it."""
+    sets = [shop.drawn(shop.pictures / 2), *(shop.drawn(shop.pictures / 40, style) for style in ("pixel", "sketch"))]
+    plan = shop.plan("vae-again", 2_400, 6e-4, 9)
+    _keep("vae", train_vae(plan, data.joined(*sets), shop.device, start=store.load("vae")))
+
+
+def vae_encoder(shop: Workshop) -> None:
+    """More training for the encoder, at half the decoder's size; then come the decoder's polish and the denoisers."""
+    sets = [shop.drawn(shop.pictures / 2), *(shop.drawn(shop.pictures / 40, style) for style in ("pixel", "sketch"))]
+    plan = shop.plan("vae-encoder", 3_000, 8e-4, 10)
+    _keep("vae", train_encoder(plan, store.load("vae"), data.joined(*sets), shop.device))
+
+
+def vae_decoder(shop: Workshop) -> None:
+    """More training for the autoencoder's decoder alone: latents, and with them all denoisers, stay valid."""
+    sets = [shop.drawn(shop.pictures / 2), *(shop.drawn(shop.pictures / 40, style) for style in ("pixel", "sketch"))]
+    plan = shop.plan("vae-decoder", 3_000, 8e-4, 8)
+    _keep("vae", polish_decoder(plan, store.load("vae"), data.joined(*sets), shop.device))
+
+
 def sd(shop: Workshop) -> None:
     """Text encoder and text-to-image denoiser."""
     rows = shop.encoded("plain", shop.drawn(shop.pictures))
@@ -86,6 +107,7 @@ def sd(shop: Workshop) -> None:
     denoise.train_sd(shop.plan("sd", 5_000, 1.5e-3, 2), shop.noiser(rows), text, unet)
     _keep("text-encoder", text)
     _keep("unet-sd", unet)
+    _told(shop, "sd", 32)
 
 
 def sd_inpaint(shop: Workshop) -> None:
@@ -95,6 +117,7 @@ def sd_inpaint(shop: Workshop) -> None:
     plan = shop.plan("sd-inpaint", 1_500, 1e-3, 3)
     denoise.train_unet(plan, shop.noiser(rows), store.load("text-encoder"), unet)
     _keep("unet-sd-inpaint", unet)
+    _told(shop, "sd-inpaint", 32)
 
 
 def style(name: str, shop: Workshop) -> None:
@@ -103,6 +126,7 @@ def style(name: str, shop: Workshop) -> None:
     unet = store.load("unet-sd")
     denoise.train_unet(shop.plan(f"sd-{name}", 600, 8e-4, 4), shop.noiser(rows), store.load("text-encoder"), unet)
     _keep(f"unet-sd-{name}", unet)
+    _told(shop, f"sd-{name}", 32)
 
 
 def controlnet(kind: control.Control, shop: Workshop) -> None:
@@ -114,6 +138,7 @@ def controlnet(kind: control.Control, shop: Workshop) -> None:
     plan = shop.plan(f"controlnet-{kind}", 700, 1.5e-3, 5)
     text, unet = store.load("text-encoder"), store.load("unet-sd")
     _keep(f"controlnet-{kind}", control.train_controlnet(plan, kind, shop.noiser(rows, 16), controls, text, unet))
+    _told(shop, f"controlnet-{kind}", 16)
 
 
 def the_depth(shop: Workshop) -> None:
@@ -121,6 +146,7 @@ def the_depth(shop: Workshop) -> None:
     net = depth.train_depth(shop.plan("depth", 2_500, 1e-3, 7), _every_style(shop), shop.device)
     _keep("depth", net)
     depth.write_processor()
+    _told(shop, "depth", 24)
 
 
 def the_judge(shop: Workshop) -> None:
@@ -134,6 +160,17 @@ def _every_style(shop: Workshop) -> data.Pictures:
     return data.joined(shop.drawn(shop.pictures * 0.6), *styles)
 
 
+def _told(shop: Workshop, name: str, batch: int) -> None:
+    """Write the checkpoint's small file, with how its last part was trained."""
+    step, seconds = spent(shop.work / name)
+    how = f"{step:,} steps of {batch} drawn pictures, {seconds / 60:.0f} minutes on {_where(shop.device)}."
+    manifest.write(name, how)
+
+
+def _where(device: torch.device) -> str:
+    return "one processor core" if device.type == "cpu" else torch.cuda.get_device_name(device)
+
+
 def _keep(name: str, model: nn.Module) -> None:
     print(name, store.save(model, name), "bytes", f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M")
 
@@ -141,6 +178,9 @@ def _keep(name: str, model: nn.Module) -> None:
 STAGES: dict[str, Callable[[Workshop], None]] = {
     "draw": draw,
     "vae": vae,
+    "vae-again": vae_again,
+    "vae-encoder": vae_encoder,
+    "vae-decoder": vae_decoder,
     "sd": sd,
     "sd-inpaint": sd_inpaint,
     "sd-pixel": partial(style, "pixel"),

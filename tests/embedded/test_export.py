@@ -1,0 +1,48 @@
+"""Embedded checkpoints on disk: complete, described, and written out without torch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphflow_embedded import export, folder
+
+NAMES = export.names()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_named_part_is_there(name: str) -> None:
+    for component in export.describe(name)["components"].values():
+        assert any((folder() / "components" / component).iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_export_writes_what_from_pretrained_reads(name: str, tmp_path: Path) -> None:
+    target = export.export(name, tmp_path / name)
+    told = export.describe(name)
+    if told["class"].endswith("Pipeline"):
+        index = json.loads((target / "model_index.json").read_text(encoding="utf-8"))
+        assert index["_class_name"] == told["class"]
+        assert all((target / role).is_dir() for role, entry in index.items() if isinstance(entry, list) and entry[0])
+    else:
+        assert (target / "config.json").is_file()
+
+
+def test_unknown_name_is_a_key_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        export.export("no-such", tmp_path)
+
+
+def test_configs_name_no_folder_of_the_machine_they_were_made_on() -> None:
+    for path in (folder() / "components").rglob("*.json"):
+        if path.name != "vocab.json":
+            assert "_name_or_path" not in path.read_text(encoding="utf-8")
+
+
+def test_exporting_leaves_torch_unloaded() -> None:
+    code = "import sys; from graphflow_embedded import export; export.names(); sys.exit('torch' in sys.modules)"
+    path = str(folder().parent)
+    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": path}, check=False)
+    assert done.returncode == 0
