@@ -46,5 +46,5 @@ def test_plan_names_both_sides_that_are_beyond(picture, planned):
 
 def test_plan_of_an_unknown_picture_knows_the_sides_that_are_given(planned):
     answer = planned(crop, image=Facts(), width=4, height=3)
-    assert answer.outputs["value"] == Facts(4, 3)
+    assert answer.outputs["image"] == Facts(4, 3)
     assert not answer.problems

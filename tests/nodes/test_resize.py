@@ -51,13 +51,13 @@ def test_own_size_changes_nothing(picture):
 
 def test_like_takes_the_size_of_another_picture(picture, mask, planned):
     assert resize(mask(9, 7), picture(4, 3)).size == (4, 3)
-    assert planned(resize, image=mask(9, 7), like=picture(4, 3)).outputs["value"].size == (4, 3)
-    assert planned(resize, image=mask(9, 7), like=Facts()).outputs["value"].size is None
+    assert planned(resize, image=mask(9, 7), like=picture(4, 3)).outputs["image"].size == (4, 3)
+    assert planned(resize, image=mask(9, 7), like=Facts()).outputs["image"].size is None
 
 
 def test_plan_knows_a_size_that_does_not_depend_on_the_picture(planned):
-    assert planned(resize, image=Facts(), width=8, height=6).outputs["value"].size == (8, 6)
-    assert planned(resize, image=Facts(), width=8).outputs["value"].size is None
+    assert planned(resize, image=Facts(), width=8, height=6).outputs["image"].size == (8, 6)
+    assert planned(resize, image=Facts(), width=8).outputs["image"].size is None
 
 
 def test_plan_refuses_no_size_two_sizes_and_giants(picture, refused):

@@ -3,23 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from graphflow.facts import UNKNOWN, Facts
-from graphflow.marker import Doc, Fault, Planned, node
+from graphflow.marker import Doc, node
 
 T = TypeVar("T")
 
 
-def _plan(
-    facts: Mapping[str, Facts], params: Mapping[str, Any], checkpoints: Mapping[str, Any], wanted: frozenset[str]
-) -> Planned:
-    if not facts:
-        fault = Fault("neither if_true nor if_false is given", fix="give at least one of them")
-        return Planned(problems=(fault,))
-    taken = "if_true" if params["condition"] else "if_false"
-    return Planned(outputs={"value": facts.get(taken, UNKNOWN)}, forward={"value": taken})
+def _taken(params: Mapping[str, Any]) -> str:
+    return "if_true" if params["condition"] else "if_false"
 
 
-@node(plan=_plan)
+@node(select=_taken)
 def switch(
     if_true: Annotated[T | None, Doc("What is passed on where the condition is true.")] = None,
     if_false: Annotated[T | None, Doc("What is passed on where it is false.")] = None,

@@ -38,7 +38,7 @@ def _plan(
             why = f"{edge} {start} and {extent} {length}, but the picture's {extent} is {side}"
             about = extent if params[extent] is not None else edge
             problems.append(Fault("the crop reaches beyond the picture", why, f"stay within 0 to {side}", about))
-    return Planned({"value": replace(picture, **result)}, problems=tuple(problems))
+    return Planned({"image": replace(picture, **result)}, problems=tuple(problems))
 
 
 @node(plan=_plan)

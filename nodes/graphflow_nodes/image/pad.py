@@ -44,7 +44,7 @@ def pad(
     color: Annotated[
         str | None, Doc("Fills what is new, such as white or #ff8800; not given: the pixels at the edge go on.")
     ] = None,
-) -> Padded:
+) -> Padded[T]:
     """Add pixels around a picture, so that a model can paint beyond its old edges.
 
     `image` is what was taken, larger; `mask` has the same size and goes into `inpaint` (a little `mask_grow`

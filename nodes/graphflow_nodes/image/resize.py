@@ -42,12 +42,12 @@ def _plan(
             return Planned(problems=(fault,))
         width, height = facts["like"].size or (None, None)
         if width is None:
-            return Planned(outputs={"value": replace(facts["image"], width=None, height=None)})
+            return Planned(outputs={"image": replace(facts["image"], width=None, height=None)})
     elif not sides and params["multiple_of"] == 1:
         return Planned(problems=(Fault("no size is given", fix="give width, height, multiple_of or like"),))
     size = _target(facts["image"].size, width, height, params["fit"], params["multiple_of"]) or (None, None)
     problems = too_large(*size) if size[0] and size[1] else ()
-    return Planned({"value": replace(facts["image"], width=size[0], height=size[1])}, problems=problems)
+    return Planned({"image": replace(facts["image"], width=size[0], height=size[1])}, problems=problems)
 
 
 @node(plan=_plan)

@@ -1,0 +1,194 @@
+"""Check a document: all problems of the whole graph, and the expanded graph where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphflow.catalog import Catalog
+from graphflow.check.checked import UNKNOWN_SOURCE, Absent, Checked, Source, Value
+from graphflow.check.expand import Expander, coerced
+from graphflow.check.literals import Literals, Picture
+from graphflow.check.propagate import propagate
+from graphflow.check.resolve import Resolved, input_value, outside_limits, resolve
+from graphflow.check.templates import Library, Templates
+from graphflow.document.model import Document, InputDecl
+from graphflow.document.tree import Entry, Mapping as MapTree, Scalar, Sequence, Tree
+from graphflow.errors import InvalidValue
+from graphflow.problems import Place, Problem, did_you_mean, ordered
+from graphflow.types import ATOMS, ListOf, PICTURES, Type, item_of, member_for
+from graphflow.values import File, Image, Mask, coerce, describe
+
+
+def no_library() -> dict[str, Path]:
+    """A library without templates."""
+    return {}
+
+
+def check(
+    document: Document,
+    catalog: Catalog,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    library: Library = no_library,
+    problems: list[Problem] | None = None,
+    complete: bool = True,
+) -> Checked:
+    """Check a document.
+
+    Args:
+        document: what was parsed or built.
+        catalog: the node types that it may name.
+        inputs: input name → a Python value, or a `Tree` as the command line gives it.
+        seed: the run's seed.
+        library: templates known by name.
+        problems: what parsing found; becomes part of the result.
+        complete: whether an input without default and value is a problem, as it is for a run.
+    """
+    literals = Literals()
+    templates = Templates(catalog, literals, library)
+    templates.prepare(document)
+    resolved = resolve(document, catalog, templates.find, literals)
+    expander = Expander(seed, literals)
+    found = [*(problems or ()), *resolved.problems, *templates.found_problems()]
+    sources = _inputs(resolved, dict(inputs or {}), expander, found, complete)
+    frame = expander.run(resolved, sources)
+    if resolved.outputs is None:
+        outputs = _unread_outputs(resolved, frame.outputs)
+    else:
+        outputs = expander._outputs(frame)
+    outputs = expander.deliver_outputs(outputs)
+    found += expander.problems
+    found += propagate(expander.nodes, outputs)
+    return Checked(
+        document=document,
+        resolved=resolved,
+        nodes=tuple(expander.nodes),
+        outputs=outputs,
+        skipped=expander.skipped,
+        inputs={name: source.value if isinstance(source, Value) else None for name, source in sources.items()},
+        seed=seed,
+        problems=tuple(ordered(found)),
+    )
+
+
+def _unread_outputs(resolved: Resolved, outputs: dict[str, dict[str, Source]]) -> dict[str, Source]:
+    """Where a document has no `outputs`: the first output of every node that nobody reads, under its id."""
+    from graphflow.check.resolve import tree_references
+
+    read: set[str] = set()
+    for decl in resolved.document.nodes.values():
+        for tree in (*(entry.value for entry in decl.values.values()), decl.for_each, decl.when, decl.cache):
+            read.update(reference.name for reference, _ in tree_references(tree))
+    found = {}
+    for id_ in resolved.nodes:
+        own = outputs.get(id_)
+        if id_ not in read and own:
+            found[id_] = next(iter(own.values()))
+    return found
+
+
+def _inputs(
+    resolved: Resolved, given: dict[str, Any], expander: Expander, problems: list[Problem], complete: bool
+) -> dict[str, Source]:
+    decls = resolved.document.inputs
+    for name in given:
+        if name not in decls:
+            place = given[name].place if isinstance(given[name], (Scalar, Sequence)) else Place()
+            fix = did_you_mean(name, list(decls), else_="its inputs are")
+            problems.append(Problem("unknown-input", f"the graph has no input {name}", "", fix, place))
+    sources: dict[str, Source] = {}
+    for name, decl in decls.items():
+        if decl.type is None:
+            sources[name] = UNKNOWN_SOURCE
+        elif name in given:
+            sources[name] = _given(given[name], decl, resolved, expander, problems)
+        elif decl.default is not None:
+            sources[name] = _default(decl, resolved, expander, problems)
+        else:
+            sources[name] = UNKNOWN_SOURCE
+            if complete:
+                fix = f"give it: --set {name}=…, or inputs={{{name!r}: …}} in Python"
+                problems.append(
+                    Problem(
+                        "input-missing",
+                        f"the input {name} has no value",
+                        f"it is {decl.type} and has no default",
+                        fix,
+                        decl.place,
+                    )
+                )
+    return sources
+
+
+def _default(decl: InputDecl, resolved: Resolved, expander: Expander, problems: list[Problem]) -> Source:
+    # Scalar defaults were checked when the document was resolved, so their problems are not told again.
+    silent: list[Problem] = []
+    value = input_value(decl.default, decl, resolved.document, expander.literals, silent)  # type: ignore[arg-type]
+    if decl.type is not None and member_for(item_of(decl.type), ("string", "int", "float", "bool")) is None:
+        problems += silent
+    return UNKNOWN_SOURCE if value is None or decl.type is None else Value(coerced(value, decl.type))
+
+
+def _given(value: Any, decl: InputDecl, resolved: Resolved, expander: Expander, problems: list[Problem]) -> Source:
+    assert decl.type is not None
+    place = Place(f"input {decl.name}")
+    if isinstance(value, (Scalar, Sequence, MapTree)):
+        before = len(problems)
+        place = value.place
+        read = input_value(value, decl, resolved.document, expander.literals, problems)
+        if len(problems) > before:
+            return UNKNOWN_SOURCE
+        read = coerced(read, decl.type)
+    else:
+        try:
+            read = _from_python(value, decl.type, resolved, expander)
+        except InvalidValue as error:
+            problems.append(
+                Problem(
+                    "bad-value",
+                    f"the input {decl.name} cannot take {describe(value)}",
+                    str(error),
+                    f"give {decl.type}",
+                    place,
+                )
+            )
+            return UNKNOWN_SOURCE
+    refusal = outside_limits(decl, read)
+    if refusal is not None:
+        problems.append(refusal.at(place))
+        return UNKNOWN_SOURCE
+    return Value(read)
+
+
+def _from_python(value: Any, type_: Type, resolved: Resolved, expander: Expander) -> Any:
+    """A Python value as an input's type has it; names of files are read from the current folder.
+
+    Raises:
+        InvalidValue: it is of another type.
+    """
+    from graphflow.check.refusal import Refusal
+
+    if isinstance(type_, ListOf):
+        if isinstance(value, (str, Path)) and member_for(type_.item, (*PICTURES, "file")):
+            return _named_file(value, type_, resolved, expander)
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        return tuple(_from_python(item, type_.item, resolved, expander) for item in items)
+    if isinstance(value, (str, Path)) and member_for(type_, (*PICTURES, "file", "checkpoint")):
+        try:
+            return _named_file(value, type_, resolved, expander)
+        except Refusal as refusal:
+            raise InvalidValue(refusal.message) from refusal
+    return coerce(value, type_)
+
+
+def _named_file(value: str | Path, type_: Type, resolved: Resolved, expander: Expander) -> Any:
+    from graphflow.check.refusal import Refusal
+
+    scalar = Scalar(str(value), folder=Path.cwd())
+    try:
+        return expander.literals.read(scalar, scalar.text, type_, resolved.document)
+    except Refusal as refusal:
+        raise InvalidValue(refusal.message) from refusal

@@ -1,0 +1,149 @@
+"""The checked graph: templates and `for_each` expanded, every param a value, every port a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from graphflow.document.model import Document
+from graphflow.errors import InvalidGraph
+from graphflow.facts import Facts
+from graphflow.marker import Planned
+from graphflow.node_type import NodeType
+from graphflow.problems import Level, Place, Problem
+
+
+class Value(NamedTuple):
+    """A value that is known before the run."""
+
+    value: Any
+
+
+class OutputOf(NamedTuple):
+    """An output of an expanded node, by the node's number."""
+
+    node: int
+    output: str
+
+
+class ItemOf(NamedTuple):
+    """An item of an output that is a list."""
+
+    source: OutputOf
+    item: int
+
+
+class Gather(NamedTuple):
+    """A list of sources; absent items keep their place until a port drops them."""
+
+    items: tuple[Source, ...]
+
+
+class Format(NamedTuple):
+    """Text made of plain pieces and sources of strings and numbers."""
+
+    parts: tuple[str | Source, ...]
+
+
+class Absent(NamedTuple):
+    """No value: a node that makes it does not run."""
+
+    reason: str
+
+
+class Unknown(NamedTuple):
+    """A value whose problem is told already."""
+
+
+Source: TypeAlias = Value | OutputOf | ItemOf | Gather | Format | Absent | Unknown
+
+UNKNOWN_SOURCE = Unknown()
+
+
+def outputs_in(source: Source) -> Iterator[OutputOf]:
+    """Every node output that a source reads."""
+    if isinstance(source, OutputOf):
+        yield source
+    elif isinstance(source, ItemOf):
+        yield source.source
+    elif isinstance(source, Gather):
+        for item in source.items:
+            yield from outputs_in(item)
+    elif isinstance(source, Format):
+        for part in source.parts:
+            if not isinstance(part, str):
+                yield from outputs_in(part)
+
+
+@dataclass(slots=True)
+class ExpandedNode:
+    """One node that can run.
+
+    Attributes:
+        index: its number; producers have smaller ones.
+        path: `polish/refine`, `fill[0]`.
+        position: orders nodes as the document does.
+        params: every param's value, defaults included.
+        sources: what each given port reads.
+        places: where the values of its keys are written.
+        used: where the templates around it are used.
+        planned: the plan function's answer; None where the type has none.
+        facts: of each output.
+        wanted: the outputs that some node or output of the graph names.
+        verify: some fact was unknown, so the node is checked again when its values are there.
+    """
+
+    index: int
+    path: str
+    type: NodeType
+    position: tuple[float, ...]
+    params: dict[str, Any]
+    sources: dict[str, Source]
+    cache: bool
+    places: Any
+    used: tuple[tuple[Place, str], ...] = ()
+    planned: Planned | None = None
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    verify: bool = False
+    wanted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `check` gives: the graph where it has no problem, and all problems in any case.
+
+    Attributes:
+        document: what was checked.
+        resolved: the document with every key read; see `graphflow.check.resolve`.
+        nodes: every node that is present, producers first.
+        outputs: output name → source.
+        skipped: path → why the node does not run.
+        inputs: the value of every input.
+        seed: the run's seed.
+        problems: problems, warnings and hints, by place.
+    """
+
+    document: Document
+    resolved: Any
+    nodes: tuple[ExpandedNode, ...]
+    outputs: dict[str, Source]
+    skipped: dict[str, str]
+    inputs: dict[str, Any]
+    seed: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the graph can be planned and run."""
+        return all(problem.level < Level.PROBLEM for problem in self.problems)
+
+    def require(self) -> Checked:
+        """This, where it can run.
+
+        Raises:
+            InvalidGraph: it has problems; warnings and hints are not among those told.
+        """
+        if not self.ok:
+            raise InvalidGraph([p for p in self.problems if p.level is Level.PROBLEM])
+        return self

@@ -1,0 +1,292 @@
+"""Checkpoints as data: where one is, and what its files say without torch and without reading weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from graphflow.check.refusal import Refusal
+from graphflow.document.model import CheckpointDecl, Document
+from graphflow.document.tree import Mapping, Scalar
+from graphflow.problems import did_you_mean, nearest
+
+MODELS_VARIABLE = "GRAPHFLOW_MODELS"
+"""Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""
+
+_HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?\Z")
+_UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+_MAX_HEADER = 100_000_000
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """What a safetensors header tells.
+
+    Attributes:
+        shapes: tensor name → (dtype such as F16, shape).
+        nbytes: bytes of all tensors.
+    """
+
+    shapes: dict[str, tuple[str, tuple[int, ...]]]
+    nbytes: int
+
+    @classmethod
+    def of(cls, path: Path) -> Tensors:
+        """Read the header: 8 bytes of length, then JSON (safetensors' file format).
+
+        Raises:
+            Refusal: the file is cut off or is no safetensors file.
+        """
+        try:
+            with path.open("rb") as handle:
+                (length,) = struct.unpack("<Q", handle.read(8))
+                if length > _MAX_HEADER:
+                    raise ValueError(f"a header of {length} bytes")
+                header = json.loads(handle.read(length))
+                shapes = {n: (str(t["dtype"]), tuple(t["shape"])) for n, t in header.items() if n != "__metadata__"}
+                ends = [t["data_offsets"][1] for n, t in header.items() if n != "__metadata__"]
+            nbytes = max(ends, default=0)
+            if path.stat().st_size != 8 + length + nbytes:
+                raise ValueError(f"{path.stat().st_size} bytes instead of {8 + length + nbytes}")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+            fix = "get the file again; it may have been cut off on its way"
+            raise Refusal("checkpoint-broken", f"{path.name} is no whole safetensors file", str(error), fix) from error
+        return cls(shapes, nbytes)
+
+
+@dataclass(frozen=True)
+class ComponentFiles:
+    """A component of a checkpoint on disk.
+
+    Attributes:
+        role: `unet`, `vae`, … as model_index.json names it; empty where the folder is one component.
+        library, class_name: as written there, such as diffusers, UNet2DConditionModel.
+        folder: where its files are.
+    """
+
+    role: str
+    library: str
+    class_name: str
+    folder: Path
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """config.json, or scheduler_config.json and the like; empty where there is none."""
+        for name in ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+            if (self.folder / name).is_file():
+                return _read_json(self.folder / name)
+        return {}
+
+    @cached_property
+    def weights(self) -> tuple[Path, ...]:
+        """Its safetensors files."""
+        return tuple(sorted(self.folder.glob("*.safetensors")))
+
+    @cached_property
+    def tensors(self) -> tuple[Tensors, ...]:
+        return tuple(Tensors.of(path) for path in self.weights)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that a document names.
+
+    Attributes:
+        name: as written.
+        kind: `pipeline` (folder with model_index.json), `component` (folder with config.json),
+            `file` (one .safetensors file), or `hub` (a repository; its facts are unknown here).
+        path: the folder or file; None for `hub`.
+        class_name: of the pipeline or the component; empty where unknown.
+        components: role → files of it, for a pipeline.
+        details: the keys written beside `source`.
+    """
+
+    name: str
+    kind: str
+    path: Path | None = None
+    class_name: str = ""
+    components: dict[str, ComponentFiles] = field(default_factory=dict, compare=False)
+    details: tuple[tuple[str, str], ...] = ()
+
+    word = "checkpoint"
+
+    @property
+    def digest(self) -> str:
+        """What it is named by in keys of values; components have identities of their own."""
+        return f"checkpoint {self.path or self.name} {self.details}"
+
+
+@dataclass
+class CheckpointReader:
+    """Finds checkpoints and reads their facts, each once."""
+
+    _known: dict[tuple[str, Path], Checkpoint] = field(default_factory=dict)
+
+    def read(self, text: str, document: Document, folder: Path) -> Checkpoint:
+        """The checkpoint that `text` names: an entry of `checkpoints`, a path, a file in GRAPHFLOW_MODELS, a hub name.
+
+        Args:
+            text: as written.
+            document: where its short names are.
+            folder: where relative paths start.
+
+        Raises:
+            Refusal: there is none, or it cannot be used.
+        """
+        decl = document.checkpoints.get(text)
+        if decl is not None:
+            return self._declared(decl, document)
+        return self._located(text, folder, tuple(document.checkpoints))
+
+    def _declared(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
+        found = self._located(decl.source.text, decl.source.folder or document.folder, ())
+        details = tuple((key, repr(entry.value)) for key, entry in decl.details.entries.items() if key != "source")
+        parts = decl.details.entries.get("components")
+        if parts is not None and isinstance(parts.value, Mapping):
+            for part in parts.value.entries.values():
+                if isinstance(part.value, Scalar):
+                    self._located(part.value.text, decl.source.folder or document.folder, ())
+        return Checkpoint(decl.name, found.kind, found.path, found.class_name, found.components, details)
+
+    def _located(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
+        key = (text, folder)
+        if key not in self._known:
+            self._known[key] = self._look(text, folder, names)
+        return self._known[key]
+
+    def _look(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
+        if text.startswith("embedded/"):
+            return self._embedded(text)
+        path = folder / Path(text).expanduser()
+        if path.exists():
+            return read_checkpoint(text, path)
+        for place in filter(None, os.environ.get(MODELS_VARIABLE, "").split(os.pathsep)):
+            if (Path(place) / text).exists():
+                return read_checkpoint(text, Path(place) / text)
+        written_as_path = text.startswith((".", "/", "~")) or text.endswith((".safetensors", *_UNSAFE))
+        if _HUB.match(text) and not written_as_path:
+            return Checkpoint(text, "hub")
+        close = nearest(text, names)
+        fix = (
+            f"did you mean {close}?"
+            if close
+            else "write a name under checkpoints, embedded/NAME, ./folder, ./file.safetensors or owner/name"
+        )
+        raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", fix=fix)
+
+    def _embedded(self, text: str) -> Checkpoint:
+        from importlib import resources
+
+        folder = resources.files("graphflow_embedded")
+        known = (
+            sorted(p.name.removesuffix(".json") for p in folder.joinpath("checkpoints").iterdir())
+            if folder.joinpath("checkpoints").is_dir()
+            else []
+        )
+        name = text.removeprefix("embedded/")
+        if name not in known:
+            raise Refusal(
+                "checkpoint-missing",
+                f"there is no checkpoint {text}",
+                fix=did_you_mean(name, known, else_="the embedded checkpoints are"),
+            )
+        path = Path(str(folder.joinpath("checkpoints", f"{name}.json")))
+        facts = _read_json(path)
+        parts = {
+            role: ComponentFiles(role, "", "", Path(str(folder.joinpath("components", part))))
+            for role, part in facts.get("components", {}).items()
+        }
+        return Checkpoint(text, "pipeline", path, str(facts.get("class", "")), parts)
+
+
+def read_checkpoint(name: str, path: Path) -> Checkpoint:
+    """The facts of a local checkpoint.
+
+    Args:
+        name: as written.
+        path: a folder with model_index.json or config.json, or a .safetensors file.
+
+    Raises:
+        Refusal: it is neither, its weights are pickled, or its files are damaged.
+    """
+    if path.is_file():
+        if path.suffix != ".safetensors":
+            why = (
+                f"{path.name} is a {path.suffix or 'nameless'} file, and loading such a file can run code"
+                if path.suffix in _UNSAFE
+                else f"{path.name} is no .safetensors file"
+            )
+            raise Refusal(
+                "checkpoint-unsafe",
+                f"{name} is not stored as safetensors",
+                why,
+                "convert it to .safetensors with a tool that you trust",
+            )
+        Tensors.of(path)
+        return Checkpoint(name, "file", path)
+    if (path / "model_index.json").is_file():
+        return _pipeline(name, path)
+    if (path / "config.json").is_file():
+        config = _read_json(path / "config.json")
+        class_name = config.get("_class_name") or next(iter(config.get("architectures") or ()), "")
+        _safe_weights(name, path)
+        return Checkpoint(name, "component", path, str(class_name))
+    raise Refusal(
+        "checkpoint-broken",
+        f"{name} is no checkpoint",
+        f"{path.name} holds neither model_index.json nor config.json",
+        "name the folder that holds model_index.json",
+    )
+
+
+def _pipeline(name: str, path: Path) -> Checkpoint:
+    index = _read_json(path / "model_index.json")
+    components = {}
+    for role, value in index.items():
+        if role.startswith("_") or not isinstance(value, list) or len(value) != 2 or value[0] is None:
+            continue
+        folder = path / role
+        if role in ("safety_checker", "feature_extractor"):
+            continue
+        if not folder.is_dir():
+            raise Refusal(
+                "checkpoint-broken",
+                f"{name} has no folder {role}",
+                "model_index.json names it",
+                "get the whole checkpoint",
+            )
+        components[role] = ComponentFiles(role, str(value[0]), str(value[1]), folder)
+        _safe_weights(name, folder)
+    return Checkpoint(name, "pipeline", path, str(index.get("_class_name", "")), components)
+
+
+def _safe_weights(name: str, folder: Path) -> None:
+    if any(folder.glob("*.safetensors")):
+        for file in folder.glob("*.safetensors"):
+            Tensors.of(file)
+        return
+    unsafe = sorted(file.name for file in folder.iterdir() if file.suffix in _UNSAFE)
+    if unsafe:
+        why = f"{folder.name} holds only {unsafe[0]}, and loading such a file can run code"
+        raise Refusal(
+            "checkpoint-unsafe",
+            f"{name} is not stored as safetensors",
+            why,
+            "get the safetensors variant of this checkpoint",
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Refusal("checkpoint-broken", f"{path.name} cannot be read", str(error), "get the file again") from error
+    if not isinstance(value, dict):
+        raise Refusal("checkpoint-broken", f"{path.name} is no JSON object", "", "get the file again")
+    return value

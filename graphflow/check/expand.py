@@ -1,0 +1,500 @@
+"""Expand: templates put in, `for_each` unrolled, `when` decided, every param computed.
+
+Works through a stack of frames (one a template instance), nodes of a frame with producers first, so depth
+and length cost no Python frames. The result lists producers before readers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphflow.check.checked import (
+    UNKNOWN_SOURCE,
+    Absent,
+    ExpandedNode,
+    Format,
+    Gather,
+    ItemOf,
+    OutputOf,
+    Source,
+    Unknown,
+    Value,
+)
+from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, Items, Text
+from graphflow.check.literals import Literals, Picture
+from graphflow.check.picture_nodes import picture_type
+from graphflow.check.refusal import Refusal
+from graphflow.check.resolve import Resolved, ResolvedNode, input_value, outside_limits
+from graphflow.document.scalars import write_scalar
+from graphflow.document.tree import Scalar
+from graphflow.errors import InvalidValue
+from graphflow.node_type import LABELS, NodeType, Param
+from graphflow.problems import Place, Problem
+from graphflow.types import ListOf
+from graphflow.values import coerce
+
+Outputs = dict[str, Source]
+
+
+@dataclass
+class Frame:
+    """One instance of a document while its nodes are expanded."""
+
+    resolved: Resolved
+    inputs: dict[str, Source]
+    path: str
+    bare: str
+    position: tuple[float, ...]
+    used: tuple[tuple[Place, str], ...]
+    cache: bool
+    work: Iterator[None]
+    outputs: dict[str, Outputs] = field(default_factory=dict)
+    """Node id → output → source."""
+
+
+@dataclass
+class Expander:
+    """Collects expanded nodes and problems.
+
+    Args:
+        seed: the run's seed.
+        literals: reads defaults of inputs, and texts that become files or checkpoints.
+    """
+
+    seed: int
+    literals: Literals
+    nodes: list[ExpandedNode] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    _stack: list[Frame] = field(default_factory=list)
+    _pictures: dict[tuple[str, str], OutputOf] = field(default_factory=dict)
+
+    def run(self, resolved: Resolved, inputs: dict[str, Source]) -> Frame:
+        """Expand a whole graph whose inputs have these values."""
+        root = self._push(resolved, inputs, "", "", (), (), True)
+        while self._stack:
+            frame = self._stack[-1]
+            if next(frame.work, self) is self:
+                # A frame that is worked off leaves, and the one that waits for it goes on.
+                self._stack.pop()
+        return root
+
+    def _push(
+        self,
+        resolved: Resolved,
+        inputs: dict[str, Source],
+        path: str,
+        bare: str,
+        position: tuple[float, ...],
+        used: tuple[tuple[Place, str], ...],
+        cache: bool,
+    ) -> Frame:
+        frame = Frame(resolved, inputs, path, bare, position, used, cache, iter(()))
+        frame.work = self._work(frame)
+        self._stack.append(frame)
+        return frame
+
+    def _work(self, frame: Frame) -> Iterator[None]:
+        """Expand the nodes of a frame; yields after pushing a frame that has to be worked off first."""
+        number = {id_: place for place, id_ in enumerate(frame.resolved.nodes)}
+        for id_ in frame.resolved.order:
+            node = frame.resolved.nodes[id_]
+            position = (*frame.position, float(number[id_]))
+            skip = self._skip_reason(frame, node)
+            if skip is not None:
+                self._skip(frame, node, skip)
+                continue
+            if not node.for_each:
+                yield from self._one(frame, node, {}, None, position)
+                continue
+            items = self._items(frame, node)
+            listed: list[Outputs] = []
+            for index, (item, label) in enumerate(items):
+                yield from self._one(frame, node, item, index, (*position, float(index)))
+                one = frame.outputs[id_]
+                gone = bool(one) and all(isinstance(source, Absent) for source in one.values())
+                listed.append({**one, LABELS: Absent(f"{id_}[{index}] does not run") if gone else Value(label)})
+            names = [*(node.outputs or {}), LABELS]
+            frame.outputs[id_] = {
+                name: Gather(tuple(one.get(name, UNKNOWN_SOURCE) for one in listed)) for name in names
+            }
+
+    # One node
+
+    def _one(
+        self, frame: Frame, node: ResolvedNode, item: dict[str, Source], index: int | None, position: tuple[float, ...]
+    ) -> Iterator[None]:
+        id_ = node.decl.id
+        step = id_ if index is None else f"{id_}[{index}]"
+        path, bare = frame.path + step, frame.bare + id_
+        cache = frame.cache and self._flag(frame, node.cache)
+        sources = {name: self._evaluate(expr, frame) for name, expr in node.ports.items()} | item
+        if node.template is not None:
+            used = ((node.decl.ref.place, path), *frame.used)
+            inputs = self._template_inputs(node.template, sources, used)
+            inner = self._push(node.template, inputs, path + "/", bare + "/", position, used, cache)
+            yield
+            frame.outputs[id_] = self._outputs(inner)
+        elif node.type is None:
+            frame.outputs[id_] = {}
+        else:
+            params = {name: self._evaluate(expr, frame) for name, expr in node.params.items()}
+            params |= {name: sources.pop(name) for name in list(sources) if name in node.type.params}
+            frame.outputs[id_] = self._typed(frame, node, node.type, params, sources, path, bare, position, cache)
+
+    def _typed(
+        self,
+        frame: Frame,
+        node: ResolvedNode,
+        type_: NodeType,
+        params: dict[str, Source],
+        sources: dict[str, Source],
+        path: str,
+        bare: str,
+        position: tuple[float, ...],
+        cache: bool,
+    ) -> Outputs:
+        ports, broken = {}, False
+        for name, source in sources.items():
+            port = type_.ports[name]
+            if isinstance(port.type, ListOf):
+                source = _without_absent(source)
+            if isinstance(source, Absent):
+                if port.optional:
+                    continue
+                self.skipped[path] = f"{name} is absent: {source.reason}"
+                reason = f"{path} does not run"
+                return dict.fromkeys(type_.outputs, Absent(reason))
+            broken = broken or _is_broken(source)
+            ports[name] = self._delivered(source, position)
+        values = {}
+        for name, param in type_.params.items():
+            value = self._param(param, params.get(name), bare, frame, node)
+            broken = broken or value is _BROKEN
+            values[name] = value
+        broken = broken or any(not p.optional and name not in ports for name, p in type_.ports.items())
+        if type_.select is not None and not any(value is _BROKEN for value in values.values()):
+            # Every side has been read for its problems; only the chosen one goes on.
+            chosen = type_.select(values)
+            return dict.fromkeys(type_.outputs, sources.get(chosen, Absent(f"{path}.{chosen} is not given")))
+        if broken:
+            return dict.fromkeys(type_.outputs, UNKNOWN_SOURCE)
+        number = len(self.nodes)
+        self.nodes.append(ExpandedNode(number, path, type_, position, values, ports, cache, node, frame.used))
+        return {output: OutputOf(number, output) for output in type_.outputs}
+
+    def _param(self, param: Param, source: Source | None, bare: str, frame: Frame, node: ResolvedNode) -> Any:
+        if source is None:
+            if param.derived_seed:
+                return derived_seed(self.seed, bare)
+            return _BROKEN if param.required else param.default
+        value = _plain(source)
+        if value is _BROKEN or param.name not in node.params and param.name not in _each_names(node):
+            return _BROKEN
+        expr = node.params.get(param.name)
+        if isinstance(expr, Const) and not isinstance(value, Picture):
+            return coerce(value, param.type) if type(value) in (int, tuple, list) else value
+        try:
+            return param.accept(value)
+        except InvalidValue as error:
+            self._refuse(
+                Refusal(
+                    "bad-value",
+                    f"{node.decl.id}.{param.name} cannot be {_shown(value)}",
+                    str(error),
+                    f"it takes {param.allowed()}",
+                ),
+                node.place_of(param.name),
+                frame.used,
+            )
+            return _BROKEN
+
+    # for_each, when, templates
+
+    def _items(self, frame: Frame, node: ResolvedNode) -> list[tuple[dict[str, Source], str]]:
+        """What each item sets, and its label, last factor fastest."""
+        factors = []
+        for factor in node.for_each:
+            columns = {name: self._column(expr, name, frame, node) for name, expr in factor.items()}
+            lengths = {len(column) for column in columns.values() if column is not None}
+            if len(lengths) > 1:
+                why = ", ".join(f"{name} has {len(column)}" for name, column in columns.items() if column is not None)
+                place = next(iter(factor.values())).place
+                self._refuse(
+                    Refusal(
+                        "for-each-length",
+                        f"the lists of {node.decl.id}.for_each have different lengths",
+                        why,
+                        "give lists of one length, or a list of maps for their product",
+                    ),
+                    place,
+                    frame.used,
+                )
+            count = min(lengths, default=0)
+            known = {name: column for name, column in columns.items() if column is not None}
+            factors.append([{name: column[number] for name, column in known.items()} for number in range(count)])
+        if not all(factor for factor in node.for_each):
+            return []
+        items = []
+        for combination in itertools.product(*factors):
+            merged: dict[str, Source] = {}
+            for part in combination:
+                merged |= part
+            items.append((merged, ", ".join(f"{name} {self._label(source)}" for name, source in merged.items())))
+        return items
+
+    def _column(self, expr: Expr, name: str, frame: Frame, node: ResolvedNode) -> tuple[Source, ...] | None:
+        source = self._evaluate(expr, frame)
+        if isinstance(source, Gather):
+            return source.items
+        if isinstance(source, Value) and isinstance(source.value, tuple):
+            return tuple(Value(value) for value in source.value)
+        if isinstance(source, Absent):
+            return ()
+        if not isinstance(source, Unknown):
+            self._refuse(
+                Refusal(
+                    "for-each-unknown",
+                    f"the length of {node.decl.id}.for_each.{name} is not known before the run",
+                    "a node decides it while it runs",
+                    "use a list that is written out, an input, or the output of a node with for_each",
+                ),
+                expr.place,
+                frame.used,
+            )
+        return None
+
+    def _label(self, source: Source) -> str:
+        if isinstance(source, OutputOf):
+            node = self.nodes[source.node]
+            return node.path
+        if isinstance(source, Value):
+            value = source.value
+            if isinstance(value, Picture):
+                return value.file.path.stem
+            if isinstance(value, (str, bool, int, float)):
+                return write_scalar(value)
+            return str(
+                getattr(value, "name", None) or getattr(getattr(value, "path", None), "stem", type(value).__name__)
+            )
+        return "…"
+
+    def _skip_reason(self, frame: Frame, node: ResolvedNode) -> str | None:
+        if node.when is None:
+            return None
+        value = _plain(self._evaluate(node.when, frame))
+        return "when is false" if value is False else None
+
+    def _skip(self, frame: Frame, node: ResolvedNode, reason: str) -> None:
+        path = frame.path + node.decl.id
+        self.skipped[path] = reason
+        frame.outputs[node.decl.id] = {name: Absent(f"{path}: {reason}") for name in node.outputs or {}}
+
+    def _flag(self, frame: Frame, expr: Expr | None) -> bool:
+        return expr is None or _plain(self._evaluate(expr, frame)) is not False
+
+    def _template_inputs(
+        self, template: Resolved, sources: dict[str, Source], used: tuple[tuple[Place, str], ...]
+    ) -> dict[str, Source]:
+        inputs: dict[str, Source] = {}
+        for name, decl in template.document.inputs.items():
+            source = sources.get(name)
+            if source is None or (isinstance(source, Absent) and decl.default is not None):
+                # As with an optional port, what is absent counts as not given.
+                source = self.default_of(template, name, used)
+            elif isinstance(source, Value):
+                refusal = outside_limits(decl, source.value)
+                if refusal is not None:
+                    self._refuse(refusal, used[0][0], used[1:])
+                    source = UNKNOWN_SOURCE
+            inputs[name] = source
+        return inputs
+
+    def default_of(self, resolved: Resolved, name: str, used: tuple[tuple[Place, str], ...] = ()) -> Source:
+        """The default of an input as a source; `Unknown` (told elsewhere) where it has none or it is wrong."""
+        decl = resolved.document.inputs[name]
+        if decl.default is None or decl.type is None:
+            return UNKNOWN_SOURCE
+        problems: list[Problem] = []
+        value = input_value(decl.default, decl, resolved.document, self.literals, problems)
+        for problem in problems:
+            self._tell(problem, used)
+        return UNKNOWN_SOURCE if value is None else Value(coerced(value, decl.type))
+
+    def _outputs(self, frame: Frame) -> Outputs:
+        return {name: self._evaluate(expr, frame) for name, expr in (frame.resolved.outputs or {}).items()}
+
+    # Expressions
+
+    def _evaluate(self, expr: Expr, frame: Frame) -> Source:
+        if isinstance(expr, Const):
+            return Value(expr.value)
+        if isinstance(expr, FromInput):
+            return self._at(frame.inputs.get(expr.name, UNKNOWN_SOURCE), expr.item, expr.place, frame, f"${expr.name}")
+        if isinstance(expr, FromNode):
+            return self._node_output(expr, frame)
+        if isinstance(expr, Items):
+            return Gather(tuple(self._spliced(expr, frame)))
+        if isinstance(expr, Text):
+            return self._text(expr, frame)
+        return UNKNOWN_SOURCE
+
+    def _node_output(self, expr: FromNode, frame: Frame) -> Source:
+        outputs = frame.outputs.get(expr.node)
+        if not outputs:
+            return UNKNOWN_SOURCE
+        port = expr.port if expr.port is not None else next(iter(outputs))
+        source = outputs.get(port, UNKNOWN_SOURCE)
+        return self._at(source, expr.item, expr.place, frame, f"${expr.node}.{port}")
+
+    def _at(self, source: Source, index: int | None, place: Place, frame: Frame, shown: str) -> Source:
+        if index is None:
+            return source
+        if isinstance(source, OutputOf):
+            return ItemOf(source, index)
+        items = source.items if isinstance(source, Gather) else ()
+        if isinstance(source, Value) and isinstance(source.value, tuple):
+            items = tuple(Value(value) for value in source.value)
+        if isinstance(source, (Absent, Unknown)):
+            return source
+        if index >= len(items):
+            why = f"the list has {len(items)} items" if len(items) != 1 else "the list has one item"
+            fix = f"use an index from 0 to {len(items) - 1}" if items else ""
+            self._refuse(Refusal("bad-index", f"{shown}[{index}] is outside the list", why, fix), place, frame.used)
+            return UNKNOWN_SOURCE
+        return items[index]
+
+    def _spliced(self, expr: Items, frame: Frame) -> Iterator[Source]:
+        for item in expr.items:
+            source = self._evaluate(item, frame)
+            if isinstance(source, Gather):
+                yield from source.items
+            elif isinstance(source, Value) and isinstance(source.value, tuple):
+                yield from (Value(value) for value in source.value)
+            else:
+                yield source
+
+    def _text(self, expr: Text, frame: Frame) -> Source:
+        parts: list[str | Source] = []
+        for part in expr.parts:
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            source = self._evaluate(part, frame)
+            if isinstance(source, (Absent, Unknown)):
+                return source
+            parts.append(write_scalar(source.value) if isinstance(source, Value) else source)
+        if any(not isinstance(part, str) for part in parts):
+            return Format(tuple(parts))
+        text = "".join(map(str, parts))
+        try:
+            return Value(self.literals.read(Scalar(text), text, expr.target, frame.resolved.document))
+        except Refusal as refusal:
+            self._refuse(refusal, expr.place, frame.used)
+            return UNKNOWN_SOURCE
+
+    # Pictures
+
+    def _delivered(self, source: Source, position: tuple[float, ...]) -> Source:
+        """The source with every picture file replaced by a node that reads it."""
+        if isinstance(source, Value):
+            if isinstance(source.value, Picture):
+                return self._picture(source.value, position)
+            if isinstance(source.value, tuple) and any(isinstance(one, Picture) for one in source.value):
+                return Gather(tuple(self._delivered(Value(one), position) for one in source.value))
+        elif isinstance(source, Gather):
+            return Gather(tuple(self._delivered(item, position) for item in source.items))
+        return source
+
+    def _picture(self, picture: Picture, position: tuple[float, ...]) -> OutputOf:
+        key = (str(picture.file.path), picture.word)
+        known = self._pictures.get(key)
+        if known is None:
+            type_ = picture_type(picture.word)
+            number = len(self.nodes)
+            # Directly before its first reader, so that no picture waits in memory for its turn.
+            place = (*position[:-1], position[-1] - 0.5)
+            path = f"{picture.word}:{picture.file.path.name}"
+            same = (
+                sum(node.path.partition("#")[0] == path for node in self.nodes)
+                if len(self._pictures) < 1000
+                else number
+            )
+            path += f"#{same + 1}" if same else ""
+            self.nodes.append(ExpandedNode(number, path, type_, place, {"path": picture.file}, {}, True, None))
+            known = self._pictures[key] = OutputOf(number, next(iter(type_.outputs)))
+        return known
+
+    def deliver_outputs(self, outputs: Outputs) -> Outputs:
+        """Graph outputs with picture files replaced by nodes that read them."""
+        return {name: self._delivered(source, (float("inf"),)) for name, source in outputs.items()}
+
+    # Problems
+
+    def _refuse(self, refusal: Refusal, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
+        self._tell(refusal.at(place), used)
+
+    def _tell(self, problem: Problem, used: tuple[tuple[Place, str], ...]) -> None:
+        self.problems.append(
+            Problem(problem.code, problem.message, problem.why, problem.fix, problem.place, (*problem.used, *used))
+        )
+
+
+class _Broken:
+    """A param whose value could not be had; why is told already."""
+
+
+_BROKEN = _Broken()
+
+
+def derived_seed(seed: int, path: str) -> int:
+    """The seed of a stage that gives none: the first 4 bytes of sha256("RUNSEED/PATH"), PATH without item index."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{path}".encode()).digest()[:4], "big")
+
+
+def coerced(value: Any, type_: Any) -> Any:
+    """A literal as its type has it (ints become floats); files and checkpoints stay as they are."""
+    if isinstance(value, Picture) or (isinstance(value, tuple) and any(isinstance(one, Picture) for one in value)):
+        return value
+    try:
+        return coerce(value, type_)
+    except InvalidValue:
+        return value
+
+
+def _plain(source: Source) -> Any:
+    if isinstance(source, Value):
+        return source.value
+    if isinstance(source, Gather):
+        values = [_plain(item) for item in source.items]
+        return _BROKEN if any(value is _BROKEN for value in values) else tuple(values)
+    return _BROKEN
+
+
+def _without_absent(source: Source) -> Source:
+    if isinstance(source, Absent):
+        return Gather(())
+    if isinstance(source, Gather):
+        return Gather(tuple(item for item in source.items if not isinstance(item, Absent)))
+    return source
+
+
+def _is_broken(source: Source) -> bool:
+    if isinstance(source, Gather):
+        return any(_is_broken(item) for item in source.items)
+    return isinstance(source, Unknown)
+
+
+def _each_names(node: ResolvedNode) -> set[str]:
+    return {name for factor in node.for_each for name in factor}
+
+
+def _shown(value: Any) -> str:
+    return write_scalar(value) if isinstance(value, (str, bool, int, float)) else type(value).__name__
+
+
+__all__ = ["Expander", "Frame", "Mapping", "Broken", "coerced", "derived_seed"]

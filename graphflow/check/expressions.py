@@ -1,0 +1,74 @@
+"""What a value in a document means once its key's type is known: frozen expressions with a type and a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+from graphflow.problems import NOWHERE, Place
+from graphflow.types import STRING, Type
+
+
+class Const(NamedTuple):
+    """A value that is written out."""
+
+    value: Any
+    type: Type
+    place: Place
+
+
+class FromInput(NamedTuple):
+    """The value of an input, or an item of it; `target` is the type that its key declares."""
+
+    name: str
+    item: int | None
+    type: Type | None
+    place: Place
+
+
+class FromNode(NamedTuple):
+    """An output of a node, or an item of it."""
+
+    node: str
+    port: str | None
+    item: int | None
+    type: Type | None
+    place: Place
+
+
+class Text(NamedTuple):
+    """Text with references in it; `target` is what the finished text is read as."""
+
+    parts: tuple[str | FromInput | FromNode, ...]
+    target: Type
+    place: Place
+    type: Type = STRING
+
+
+class Items(NamedTuple):
+    """A literal list; items that are lists themselves are spliced."""
+
+    items: tuple[Expr, ...]
+    type: Type
+    place: Place
+
+
+class Broken(NamedTuple):
+    """Its problem is told already; it fits everything, so that nothing else is said about it."""
+
+    place: Place = NOWHERE
+    type: None = None
+
+
+Expr: TypeAlias = Const | FromInput | FromNode | Text | Items | Broken
+
+
+def references(expr: Expr) -> Iterator[FromInput | FromNode]:
+    """Every reference inside an expression."""
+    if isinstance(expr, (FromInput, FromNode)):
+        yield expr
+    elif isinstance(expr, Text):
+        yield from (part for part in expr.parts if not isinstance(part, str))
+    elif isinstance(expr, Items):
+        for item in expr.items:
+            yield from references(item)

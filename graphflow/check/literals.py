@@ -1,0 +1,158 @@
+"""Values that are written out: text, numbers, files, pictures, checkpoints, read by the type their key declares."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graphflow.check.checkpoints import Checkpoint, CheckpointReader
+from graphflow.check.refusal import Refusal
+from graphflow.document.model import Document
+from graphflow.document.scalars import read_scalar
+from graphflow.document.tree import Scalar
+from graphflow.errors import FileProblem, InvalidValue
+from graphflow.types import PICTURES, SCALARS, Atom, ListOf, Type, Union, Variable
+from graphflow.values import File
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+"""What a folder given for a list of pictures is searched for."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file given for an image or a mask: read when somebody needs its pixels."""
+
+    file: File
+    word: str
+
+
+@dataclass
+class Literals:
+    """Reads literals and remembers files, so that one named a thousand times is looked at once."""
+
+    checkpoints: CheckpointReader = field(default_factory=CheckpointReader)
+    _files: dict[Path, File] = field(default_factory=dict)
+    _pictures: dict[Path, File] = field(default_factory=dict)
+
+    def read(self, scalar: Scalar, text: str, type_: Type, document: Document) -> Any:
+        """The value of `text` (the scalar's, references resolved) as one of type `type_`.
+
+        Raises:
+            Refusal: it cannot be one.
+        """
+        if isinstance(type_, ListOf):
+            return self._list(scalar, text, type_, document)
+        if isinstance(type_, (Union, Variable)):
+            return self._first(scalar, text, type_, document)
+        return self._atom(scalar, text, type_.word, document)
+
+    def _first(self, scalar: Scalar, text: str, type_: Union | Variable, document: Document) -> Any:
+        members = type_.members if isinstance(type_, Union) else type_.options
+        refusal = Refusal("type-mismatch", f"{text!r} is no {type_}")
+        for member in members:
+            try:
+                return self.read(scalar, text, member, document)
+            except Refusal as error:
+                if isinstance(member, Atom) and member.word in (*SCALARS, *PICTURES, "file", "checkpoint"):
+                    refusal = error
+        if not members:
+            return text
+        raise refusal
+
+    def _atom(self, scalar: Scalar, text: str, word: str, document: Document) -> Any:
+        if word in SCALARS:
+            try:
+                return read_scalar(Scalar(text, kind=scalar.kind), word)
+            except InvalidValue as error:
+                raise Refusal("bad-value", str(error)) from error
+        if word == "checkpoint":
+            return self.checkpoint(scalar, text, document)
+        if word == "file":
+            return self._file(self._path(scalar, text, document), text)
+        if word in PICTURES:
+            return Picture(self._picture(self._path(scalar, text, document), text), word)
+        raise Refusal(
+            "type-mismatch",
+            f"{text!r} is written where {word} are needed"
+            if word == "latents"
+            else f"{text!r} is written where {word} is needed",
+            "such a value exists only in a run",
+            "reference a node's output: $NODE.PORT",
+        )
+
+    def checkpoint(self, scalar: Scalar, text: str, document: Document) -> Checkpoint:
+        """The checkpoint that `text` names in `document`."""
+        return self.checkpoints.read(text, document, scalar.folder or document.folder)
+
+    def _list(self, scalar: Scalar, text: str, type_: ListOf, document: Document) -> tuple[Any, ...]:
+        if isinstance(type_.item, Atom) and type_.item.word in (*PICTURES, "file"):
+            path = self._path(scalar, text, document)
+            if path.is_dir():
+                endings = PICTURE_ENDINGS if type_.item.word in PICTURES else ("",)
+                found = sorted(p for p in path.iterdir() if p.is_file() and p.name.lower().endswith(endings))
+                return self._many(found, text, type_.item.word, scalar, document)
+            if glob.has_magic(text) and not path.exists():
+                found = sorted(p for p in map(Path, glob.glob(str(path), recursive=True)) if p.is_file())  # noqa: PTH207
+                return self._many(found, text, type_.item.word, scalar, document)
+        return (self.read(scalar, text, type_.item, document),)
+
+    def _many(self, paths: list[Path], text: str, word: str, scalar: Scalar, document: Document) -> tuple[Any, ...]:
+        if not paths:
+            raise Refusal(
+                "file-missing",
+                f"{text} holds no {word}",
+                fix="name a folder with files, or a pattern such as photos/*.png",
+            )
+        return tuple(self._atom(scalar, str(path), word, document) for path in paths)
+
+    def _path(self, scalar: Scalar, text: str, document: Document) -> Path:
+        if "\0" in text:
+            raise Refusal("file-missing", f"{text!r} is no file name")
+        try:
+            return (scalar.folder or document.folder) / Path(text).expanduser()
+        except RuntimeError as error:
+            raise Refusal("file-missing", f"{text} does not exist", str(error)) from error
+
+    def _file(self, path: Path, text: str) -> File:
+        known = self._files.get(path)
+        if known is None:
+            if not path.is_file():
+                raise missing_file(path, text)
+            known = self._files[path] = File(path)
+        return known
+
+    def _picture(self, path: Path, text: str) -> File:
+        known = self._pictures.get(path)
+        if known is None:
+            known = self._file(path, text)
+            try:
+                _ = known.picture_size
+            except FileProblem as error:
+                fix = (
+                    "make it smaller"
+                    if error.code == "picture-too-large"
+                    else "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"
+                )
+                raise Refusal(error.code, str(error), fix=fix) from error
+            self._pictures[path] = known
+        return known
+
+
+def missing_file(path: Path, text: str) -> Refusal:
+    """A refusal that names the nearest file of the folder."""
+    from graphflow.problems import nearest
+
+    if path.is_dir():
+        return Refusal("file-missing", f"{text} is a folder, and a file is needed")
+    folder = path.parent
+    if not folder.is_dir():
+        return Refusal("file-missing", f"{text} does not exist", f"there is no folder {folder.name or folder}")
+    close = nearest(path.name, sorted(p.name for p in folder.iterdir()))
+    return Refusal(
+        "file-missing",
+        f"{text} does not exist",
+        "paths start where they are written" if not Path(text).is_absolute() else "",
+        f"did you mean {Path(text).parent / close}?" if close else "",
+    )

@@ -1,0 +1,37 @@
+"""The engine's own two node types: they read a picture file that is given where a picture is needed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from graphflow.facts import Facts
+from graphflow.marker import Planned, node
+from graphflow.node_type import NodeType, node_type
+from graphflow.values import File, Image, Mask, read_picture
+
+
+def _plan(facts: Mapping[str, Facts], params: Mapping[str, Any], checkpoints: Any, wanted: Any) -> Planned:
+    width, height = params["path"].picture_size
+    return Planned(outputs=dict.fromkeys(("image", "mask"), Facts(width, height)))
+
+
+@node(plan=_plan)
+def read_image(*, path: File) -> Image:
+    """Read a picture file as an RGB image, upright."""
+    return Image.of(read_picture(path.path))
+
+
+@node(plan=_plan)
+def read_mask(*, path: File) -> Mask:
+    """Read a picture file as a mask: its luminance, white = repaint."""
+    return Mask.of(read_picture(path.path))
+
+
+@functools.cache
+def picture_type(word: str) -> NodeType:
+    """The node type that reads a file for the type `word`, image or mask."""
+    from graphflow.catalog import shipped_version
+
+    return node_type({"image": read_image, "mask": read_mask}[word], shipped_version=shipped_version())

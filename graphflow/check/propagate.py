@@ -1,0 +1,154 @@
+"""Propagate: facts of values forward through the expanded graph, and what follows from them.
+
+A fault that a node's plan function or an annotation finds here is told before the run; the same rules are
+asked again with the facts of real values where some were unknown (`faults`), so the text is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphflow.check.checked import (
+    Absent,
+    ExpandedNode,
+    Format,
+    Gather,
+    ItemOf,
+    OutputOf,
+    Source,
+    Value,
+    outputs_in,
+)
+from graphflow.check.checkpoints import Checkpoint
+from graphflow.facts import UNKNOWN, Facts, facts_of
+from graphflow.marker import Fault, Planned
+from graphflow.node_type import NodeType
+from graphflow.problems import CODES, Place, Problem
+from graphflow.types import ListOf
+
+_NO_FACTS: Mapping[str, Facts] = {}
+
+
+def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> list[Problem]:
+    """Give every node its facts and its plan function's answer; returns what the nodes refuse or advise."""
+    wanted = _wanted(nodes, outputs)
+    problems: dict[Any, Problem] = {}
+    for node in nodes:
+        if node.type.plain:
+            continue
+        facts = facts_of_ports(node, nodes)
+        node.wanted = frozenset(wanted[node.index])
+        node.planned = planned(node, facts, wanted[node.index])
+        node.facts = output_facts(node.type, facts, node.planned)
+        node.verify = any(_unsure(one) for one in facts.values())
+        for fault in faults(node, facts, node.planned):
+            problem = problem_of(fault, node)
+            # One fault of a for_each or of a template used often is one problem.
+            problems.setdefault((problem.code, problem.place, fault.message, problem.used[1:]), problem)
+    return list(problems.values())
+
+
+def _wanted(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> list[set[str]]:
+    """The outputs of each node that some node or graph output names."""
+    wanted: list[set[str]] = [set() for _ in nodes]
+    for sources in (outputs, *(node.sources for node in nodes)):
+        for source in sources.values():
+            if type(source) is OutputOf:
+                wanted[source.node].add(source.output)
+            else:
+                for one in outputs_in(source):
+                    wanted[one.node].add(one.output)
+    return wanted
+
+
+def facts_of_ports(node: ExpandedNode, nodes: Sequence[ExpandedNode]) -> dict[str, Facts]:
+    """What is known of the value of each port that is given."""
+    return {name: port_facts(source, nodes, node.type, name) for name, source in node.sources.items()}
+
+
+def port_facts(source: Source, nodes: Sequence[ExpandedNode], type_: NodeType, port: str) -> Facts:
+    """What is known of the value that a port will get."""
+    facts = source_facts(source, nodes)
+    single = not isinstance(source, OutputOf) or not isinstance(
+        nodes[source.node].type.outputs[source.output].type, ListOf
+    )
+    if isinstance(type_.ports[port].type, ListOf) and facts.items is None and single:
+        return Facts(items=(facts,))
+    return facts
+
+
+def source_facts(source: Source, nodes: Sequence[ExpandedNode]) -> Facts:
+    """What is known of a source's value."""
+    if isinstance(source, OutputOf):
+        node = nodes[source.node]
+        facts = node.facts.get(source.output, UNKNOWN)
+        output = node.type.outputs[source.output]
+        word = str(output.type)
+        return (
+            facts
+            if facts.word or facts.items is not None
+            else Facts(facts.width, facts.height, facts.space, facts.items, word)
+        )
+    if isinstance(source, Value):
+        return facts_of(source.value)
+    if isinstance(source, Gather):
+        return Facts(items=tuple(source_facts(item, nodes) for item in source.items if not isinstance(item, Absent)))
+    if isinstance(source, ItemOf):
+        whole = nodes[source.source.node].facts.get(source.source.output, UNKNOWN)
+        return whole.items[source.item] if whole.items is not None and source.item < len(whole.items) else UNKNOWN
+    return Facts(word="string") if isinstance(source, Format) else UNKNOWN
+
+
+def planned(node: ExpandedNode, facts: Mapping[str, Facts], wanted: set[str] | frozenset[str]) -> Planned | None:
+    """The plan function's answer; None where the type has none."""
+    if node.type.plan is None:
+        return None
+    checkpoints = {name: value for name, value in node.params.items() if isinstance(value, Checkpoint)}
+    return node.type.plan(facts, node.params, checkpoints, frozenset(wanted))
+
+
+def output_facts(type_: NodeType, facts: Mapping[str, Facts], planned: Planned | None) -> Mapping[str, Facts]:
+    """Facts of the outputs: the plan function's, else what the annotations say."""
+    known = dict(planned.outputs) if planned is not None else {}
+    for name, output in type_.outputs.items():
+        if name not in known and (output.size_of or output.space_of):
+            size = facts.get(output.size_of or "", UNKNOWN)
+            space = facts.get(output.space_of or "", UNKNOWN).space
+            known[name] = Facts(size.width, size.height, space)
+    return known or _NO_FACTS
+
+
+def faults(node: ExpandedNode, facts: Mapping[str, Facts], planned: Planned | None) -> list[Fault]:
+    """What the node refuses or advises, given these facts of its ports."""
+    found = list(planned.problems) if planned is not None else []
+    for name, port in node.type.ports.items():
+        if port.same_size is None or name not in facts or port.same_size not in facts:
+            continue
+        mine, other = facts[name].size, facts[port.same_size].size
+        if mine is not None and other is not None and mine != other:
+            found.append(
+                Fault(
+                    f"{name} and {port.same_size} have different sizes",
+                    why=f"{name} is {mine[0]}×{mine[1]}, {port.same_size} is {other[0]}×{other[1]}",
+                    fix=f"put a resize to {other[0]}×{other[1]} before {name}",
+                    about=name,
+                    code="size-mismatch",
+                )
+            )
+    return found
+
+
+def _unsure(facts: Facts) -> bool:
+    """Whether a value could still show something that a rule asks for."""
+    if facts.items is not None:
+        return any(map(_unsure, facts.items))
+    return facts.size is None and facts.word not in ("string", "int", "float", "bool")
+
+
+def problem_of(fault: Fault, node: ExpandedNode) -> Problem:
+    """A fault with the place of what it is about."""
+    if fault.code not in CODES:
+        raise KeyError(f"{node.type.name} uses the problem code {fault.code}, which is not in the table")
+    place = node.places.place_of(fault.about) if node.places is not None else Place()
+    return Problem(fault.code, f"{node.path}: {fault.message}", fault.why, fault.fix, place, node.used)

@@ -1,0 +1,18 @@
+"""A written value cannot be used: raised where it is read, turned into a problem where its place is known."""
+
+from __future__ import annotations
+
+from graphflow.problems import Place, Problem
+
+
+class Refusal(Exception):
+    """What a problem says, without its place."""
+
+    def __init__(self, code: str, message: str, why: str = "", fix: str = "") -> None:
+        self.code, self.message, self.why, self.fix = code, message, why, fix
+        super().__init__(message)
+
+    def at(self, place: Place, *, about: str = "") -> Problem:
+        """The problem at `place`; `about` names the key before the message."""
+        message = f"{about}: {self.message}" if about else self.message
+        return Problem(self.code, message, self.why, self.fix, place)

@@ -1,0 +1,41 @@
+"""`graphflow check`: everything that is wrong with graphs, without running anything."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from graphflow.cli.screens import show, summary
+from graphflow.cli.settings import add_nodes_argument, add_value_arguments, catalog_of, load_checked
+from graphflow.errors import FileProblem
+from graphflow.problems import Level, Place, Problem
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the call."""
+    parser.add_argument("graphs", metavar="GRAPH", nargs="+", help="YAML files, or names of library graphs")
+    add_nodes_argument(parser)
+    add_value_arguments(parser)
+    parser.add_argument("--strict", action="store_true", help="count warnings, too")
+    parser.add_argument("--json", action="store_true", help="print all problems as one JSON list")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """0 where every graph is right, else 2."""
+    catalog = catalog_of(arguments)
+    least = Level.WARNING if arguments.strict else Level.PROBLEM
+    wrong, listed = False, []
+    for graph in arguments.graphs:
+        try:
+            problems = load_checked(arguments, graph, catalog, complete=False).problems
+        except FileProblem as error:
+            message, _, fix = str(error).partition("\n  fix: ")
+            problems = (Problem(error.code, message, "", fix, Place(graph)),)
+        listed += [problem.to_json() for problem in problems]
+        wrong = wrong or any(problem.level >= least for problem in problems)
+        if not arguments.json:
+            show(problems)
+            print(f"{graph}: {summary(problems)}")
+    if arguments.json:
+        print(json.dumps(listed, indent=2, ensure_ascii=False))
+    return 2 if wrong else 0

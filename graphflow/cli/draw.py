@@ -1,0 +1,47 @@
+"""`graphflow draw`: a graph as SVG or as Mermaid text."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from graphflow.cli.screens import show
+from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
+from graphflow.errors import FileProblem
+from graphflow.problems import Level
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the call."""
+    add_graph_arguments(parser)
+    add_value_arguments(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help=".svg or .mmd; Mermaid text to the screen without"
+    )
+    parser.add_argument(
+        "--expand", action="store_true", help="draw the nodes that run: templates and for_each expanded"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Draw; 2 where the graph is wrong."""
+    from graphflow.draw.drawing import of_checked, of_document
+    from graphflow.draw.mermaid import mermaid
+    from graphflow.draw.svg import svg
+    from graphflow.files import write_atomically
+
+    target: Path | None = arguments.output
+    if target is not None and target.suffix not in (".svg", ".mmd"):
+        raise FileProblem(f"{target}: the ending says how to draw\n  fix: write a name ending in .svg or .mmd")
+    loaded = load_checked(arguments, arguments.graph, catalog_of(arguments), complete=False)
+    if loaded.checked is None or not loaded.checked.ok:
+        show(loaded.problems, least=Level.PROBLEM)
+        return 2
+    drawing = of_checked(loaded.checked) if arguments.expand else of_document(loaded.checked.resolved)
+    if target is None:
+        print(mermaid(drawing))
+        return 0
+    text = svg(drawing) if target.suffix == ".svg" else mermaid(drawing)
+    write_atomically(target, text.encode())
+    print(f"wrote {target}")
+    return 0

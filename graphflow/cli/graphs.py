@@ -1,0 +1,30 @@
+"""`graphflow graphs`: the library."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from graphflow import library
+from graphflow.document.parse import read_file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing to describe."""
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """List graphs and templates with their descriptions."""
+    for title, found in (("graphs", library.graphs()), ("templates", library.templates())):
+        if not found:
+            continue
+        print(f"{title}:")
+        width = max(map(len, found))
+        for name, path in found.items():
+            print(f"  {name:<{width}}  {_description(path)}".rstrip())
+    return 0
+
+
+def _description(path: Path) -> str:
+    document, _ = read_file(path)
+    return document.description.strip().partition("\n")[0] if document is not None else ""

@@ -1,0 +1,77 @@
+"""`graphflow nodes`: the node types, or everything about one."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import groupby
+
+from graphflow.catalog import Catalog
+from graphflow.cli.settings import add_nodes_argument, catalog_of
+from graphflow.errors import DefinitionError
+from graphflow.node_type import MISSING, NodeType, Param, Port
+from graphflow.problems import did_you_mean
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the call."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="explain this node type")
+    add_nodes_argument(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """List all node types, or print the help of one."""
+    catalog = catalog_of(arguments)
+    if arguments.name is None:
+        _list(catalog)
+        return 0
+    if arguments.name not in catalog:
+        fix = did_you_mean(arguments.name, list(catalog), else_="there are")
+        raise DefinitionError(f"there is no node type {arguments.name}\n  fix: {fix}")
+    print("\n".join(explanation(catalog[arguments.name])))
+    return 0
+
+
+def _list(catalog: Catalog) -> None:
+    types = sorted((catalog[name] for name in catalog), key=lambda type_: (type_.group, type_.name))
+    width = max(len(type_.name) for type_ in types)
+    for group, members in groupby(types, key=lambda type_: type_.group):
+        print(f"{group or 'others'}:")
+        for type_ in members:
+            print(f"  {type_.name:<{width}}  {type_.summary}")
+
+
+def explanation(type_: NodeType) -> list[str]:
+    """The help of a node type: what it does, its ports, params and outputs."""
+    shown = [f"{type_.name}", "", *type_.doc.splitlines()]
+    ports = [(port.name, _port(port), port.doc) for port in type_.ports.values()]
+    params = [(param.name, _param(param), param.doc) for param in type_.params.values()]
+    outputs = [(output.name, str(output.type), output.doc) for output in type_.outputs.values()]
+    sections = (
+        ("ports (a node's output, an input or a value)", ports),
+        ("params (known before the run)", params),
+        ("outputs (the first is the node's bare name)", outputs),
+    )
+    for title, rows in sections:
+        if rows:
+            shown += ["", f"{title}:"]
+            width = max(len(name) for name, _, _ in rows)
+            for name, what, doc in rows:
+                shown.append(f"  {name:<{width}}  {what}")
+                shown += [f"  {'':<{width}}    {doc}"] if doc else []
+    return shown
+
+
+def _port(port: Port) -> str:
+    return f"{port.type}{', optional' if port.optional else ''}"
+
+
+def _param(param: Param) -> str:
+    if param.derived_seed:
+        return f"{param.allowed()}, default: from the run's seed and the node's path"
+    if param.default is MISSING:
+        return f"{param.allowed()}, required"
+    if param.default is None:
+        return f"{param.allowed()}, optional"
+    default = param.default
+    shown = str(default).lower() if isinstance(default, bool) else default
+    return f"{param.allowed()}, default: {shown}"

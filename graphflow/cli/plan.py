@@ -1,0 +1,119 @@
+"""`graphflow plan`: what a run would do, in which order, and what it would load."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
+from graphflow.cli.screens import show
+from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
+from graphflow.plan.plan import Plan, PlannedStep, plan
+from graphflow.problems import Level
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the call."""
+    add_graph_arguments(parser)
+    add_value_arguments(parser)
+    parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="plan only this output")
+    parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print the plan; 2 where the graph is wrong."""
+    loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
+    if loaded.checked is None or not loaded.checked.ok:
+        show(loaded.problems, least=Level.PROBLEM)
+        return 2
+    show(loaded.problems)
+    made = plan(loaded.checked, only=arguments.only)
+    if arguments.json:
+        print(json.dumps(as_json(made), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(lines(made, arguments.graph)))
+    return 0
+
+
+def lines(made: Plan, name: str) -> list[str]:
+    """The plan as a person reads it."""
+    count = len(made.steps)
+    head = f"{name}: {count} step{'s' if count != 1 else ''}, seed {made.checked.seed}"
+    peak = made.lifetimes.peak
+    shown = [head + (f", at most {peak / 2**30:.2f} GiB of components" if peak else "")]
+    width = max((len(step.path) for step in made.steps), default=0)
+    for number, step in enumerate(made.steps):
+        text = f"{number + 1:>4}  {step.path:<{width}}  {_recipe(step, made)}"
+        loads = ", ".join(c.label or c.identity for c in made.lifetimes.loads.get(number, ()))
+        drops = len(made.lifetimes.drops.get(number, ()))
+        text += f"; loads {loads}" if loads else ""
+        text += f"; {drops} component{'s' if drops > 1 else ''} done with" if drops else ""
+        text += f"; also {', '.join(step.also)}" if step.also else ""
+        shown.append(text.rstrip())
+    shown += [f"output {output} = {_source(source, made)}" for output, source in made.outputs.items()]
+    shown += [f"output {output} is absent: {why}" for output, why in made.absent.items()]
+    shown += [f"skipped {path}: {why}" for path, why in made.skipped.items()]
+    shown += [f"avoided {path}: nobody reads it" for path in made.avoided]
+    return shown
+
+
+def _recipe(step: PlannedStep, made: Plan) -> str:
+    given = [f"{name}={_source(source, made)}" for name, source in step.inputs.items()]
+    given += [f"{name}={_value(value)}" for name, value in step.params.items() if value is not None]
+    return f"{step.function.call.__name__}({', '.join(given)})"
+
+
+def _source(source: Source, made: Plan) -> str:
+    if isinstance(source, OutputOf):
+        step = made.steps[source.node]
+        single = len(step.function.outputs) == 1
+        return step.path if single else f"{step.path}.{source.output}"
+    if isinstance(source, ItemOf):
+        return f"{_source(source.source, made)}[{source.item}]"
+    if isinstance(source, Gather):
+        return f"[{', '.join(_source(item, made) for item in source.items)}]"
+    if isinstance(source, Format):
+        return "text of " + ", ".join(_source(part, made) for part in source.parts if not isinstance(part, str))
+    return _value(source.value) if isinstance(source, Value) else "nothing"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    path = getattr(value, "path", None)
+    if path is not None:
+        return str(path.name)
+    return repr(value) if not isinstance(value, bool) else str(value).lower()
+
+
+def as_json(made: Plan) -> dict[str, Any]:
+    """The plan as plain JSON data."""
+    return {
+        "name": made.checked.document.name,
+        "seed": made.checked.seed,
+        "steps": [
+            {
+                "step": step.path,
+                "function": step.function.identity,
+                "inputs": {name: _source(source, made) for name, source in step.inputs.items()},
+                "params": {name: _plain(value) for name, value in step.params.items()},
+                "wanted": sorted(step.wanted),
+                "loads": [c.label or c.identity for c in made.lifetimes.loads.get(number, ())],
+                "drops": list(made.lifetimes.drops.get(number, ())),
+                "also": list(step.also),
+            }
+            for number, step in enumerate(made.steps)
+        ],
+        "outputs": {name: _source(source, made) for name, source in made.outputs.items()},
+        "absent": made.absent,
+        "skipped": made.skipped,
+        "avoided": list(made.avoided),
+        "peak_component_bytes": made.lifetimes.peak,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, (str, int, float, bool)) else _value(value)

@@ -1,0 +1,118 @@
+"""Progress: a live tree with a bar for the running step on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from graphflow.execute.events import (
+    ComponentLoaded,
+    Event,
+    Listener,
+    StepFailed,
+    StepFinished,
+    StepNotRun,
+    StepProgress,
+    StepStarted,
+)
+
+LINES = 12
+"""Steps that the live tree shows at most; older ones scroll away."""
+
+
+@contextlib.contextmanager
+def plain(count: int) -> Iterator[Listener]:
+    """One line a step on standard error."""
+    done = 0
+
+    def tell(event: Event) -> None:
+        nonlocal done
+        line = _line(event)
+        if isinstance(event, (StepFinished, StepFailed, StepNotRun)):
+            done += 1
+            line = f"[{done}/{count}] {line}"
+        if line:
+            print(line, file=sys.stderr, flush=True)
+
+    yield tell
+
+
+def _line(event: Event) -> str:
+    if isinstance(event, StepFinished):
+        also = f" (also {', '.join(event.also)})" if event.also else ""
+        return f"{event.step}{also} {'cached' if event.cached else _seconds(event.seconds)}"
+    if isinstance(event, StepFailed):
+        return f"{event.step} failed after {_seconds(event.seconds)}"
+    if isinstance(event, StepNotRun):
+        return f"{event.step} not run: {event.why}"
+    if isinstance(event, ComponentLoaded):
+        return f"loaded {event.component} {_seconds(event.seconds)}"
+    return ""
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+@dataclass
+class _State:
+    """What the live tree shows."""
+
+    count: int
+    done: int = 0
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    running: str = ""
+    started: float = 0.0
+    parts: tuple[int, int] = (0, 0)
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, StepStarted):
+            self.running, self.started, self.parts = event.step, time.monotonic(), (0, 0)
+        elif isinstance(event, StepProgress):
+            self.parts = (event.done, event.total)
+        elif isinstance(event, (StepFinished, StepFailed, StepNotRun)):
+            self.done += 1
+            self.running = ""
+            ended = not isinstance(event, StepNotRun)
+            style = "red" if not isinstance(event, StepFinished) else "dim" if event.cached else "green"
+            mark = "✓" if isinstance(event, StepFinished) else "✗" if ended else "–"
+            self.lines.append((style, f"{mark} {_line(event)}"))
+            del self.lines[:-LINES]
+
+
+@contextlib.contextmanager
+def live(count: int) -> Iterator[Listener]:
+    """A tree on the terminal: finished steps, the running one with a bar, how many are to come."""
+    from rich.console import Console, Group, RenderableType
+    from rich.live import Live
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+    from rich.tree import Tree
+
+    state = _State(count)
+
+    def render() -> RenderableType:
+        tree = Tree(Text(f"{state.done} of {state.count} steps", style="bold"))
+        for style, line in state.lines:
+            tree.add(Text(line, style=style))
+        if state.running:
+            row = Table.grid(padding=(0, 1))
+            row.add_column(no_wrap=True)
+            row.add_column(width=24)
+            row.add_column()
+            total = state.parts[1]
+            bar = ProgressBar(total=total or None, completed=state.parts[0], width=24, pulse=not total)
+            shown = f"{state.parts[0]}/{total} " if total else ""
+            row.add_row(Text(state.running, style="cyan"), bar, f"{shown}{_seconds(time.monotonic() - state.started)}")
+            tree.add(row)
+        return Group(tree)
+
+    console = Console(stderr=True)
+    with Live(console=console, get_renderable=render, refresh_per_second=12, transient=False) as display:
+        yield state.take
+        state.running = ""
+        display.refresh()

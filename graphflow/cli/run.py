@@ -1,0 +1,154 @@
+"""`graphflow run`: run a graph, write its outputs and a record of the run."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from graphflow.cli.screens import show
+from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
+from graphflow.engine import Engine, parse_bytes
+from graphflow.errors import Cancelled
+from graphflow.execute.events import Event, Listener, to_json
+from graphflow.execute.result import Result
+from graphflow.plan.plan import plan
+from graphflow.problems import Level
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the call."""
+    add_graph_arguments(parser)
+    add_value_arguments(parser)
+    parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="make only this output")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write into this folder instead of runs/TIME-NAME")
+    parser.add_argument("--memory-budget", metavar="8GiB", help="most bytes of components at a time")
+    parser.add_argument("--no-metadata", action="store_true", help="write PNG files without what made them")
+    parser.add_argument("--json", action="store_true", help="print events as JSON lines")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the graph; the exit code says how it ended."""
+    from graphflow.record.folder import Recorder, new_folder
+
+    budget = parse_bytes(arguments.memory_budget) if arguments.memory_budget else None
+    loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
+    if loaded.checked is None or not loaded.checked.ok:
+        _tell_problems(arguments, loaded.problems)
+        return WRONG
+    show(loaded.problems, least=Level.WARNING)
+    made = plan(loaded.checked, only=arguments.only)
+    name = made.checked.document.name or loaded.path.stem
+    folder = arguments.out if arguments.out is not None else new_folder(name)
+    recorder = Recorder(folder, made, metadata=not arguments.no_metadata, command=["graphflow", *sys.argv[1:]])
+    with Engine(catalog=None, memory_budget=budget) as engine:
+        engine.store = None
+        with _display(arguments, made_steps=len(made.steps)) as display, _interrupts(engine):
+            result = _run(engine, made, recorder, display)
+    return _tell_end(arguments, result, recorder.written, folder)
+
+
+def _run(engine: Engine, made: object, recorder: object, display: Listener) -> Result:
+    last: list[Result] = []
+
+    def both(event: Event) -> None:
+        recorder(event)  # type: ignore[operator]
+        display(event)
+
+    class Closing:
+        """Keeps the result of a cancelled run, which is raised and not returned."""
+
+        def close(self, result: Result) -> None:
+            last.append(result)
+            recorder.close(result)  # type: ignore[attr-defined]
+
+    with contextlib.suppress(Cancelled):
+        engine.execute(made, both, Closing())  # type: ignore[arg-type]
+    return last[0]
+
+
+def _tell_problems(arguments: argparse.Namespace, problems: object) -> None:
+    if arguments.json:
+        for problem in problems:  # type: ignore[attr-defined]
+            print(json.dumps({"event": "problem", **problem.to_json()}, ensure_ascii=False))
+    else:
+        show(problems, least=Level.PROBLEM)  # type: ignore[arg-type]
+
+
+def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path], folder: Path) -> int:
+    code = {"done": DONE, "failed": FAILED, "cancelled": INTERRUPTED}[result.state]
+    if arguments.json:
+        files = [str(path) for path in written]
+        print(json.dumps({"event": "written", "folder": str(folder), "files": files, "exit": code}, ensure_ascii=False))
+        return code
+    for error in result.failed.values():
+        print(error, file=sys.stderr)
+    for step, why in result.not_run.items():
+        print(f"not run: {step}: {why}", file=sys.stderr)
+    for name, why in result.absent.items():
+        print(f"no output {name}: {why}", file=sys.stderr)
+    if result.state == "cancelled":
+        print("cancelled", file=sys.stderr)
+    names = ", ".join(path.name for path in written)
+    print(f"wrote {folder}: {names}" if written else f"wrote nothing but the record in {folder}")
+    return code
+
+
+@contextlib.contextmanager
+def _display(arguments: argparse.Namespace, *, made_steps: int) -> Iterator[Listener]:
+    if arguments.json:
+        yield lambda event: print(json.dumps(to_json(event), ensure_ascii=False), flush=True)
+        return
+    from graphflow.cli.progress import live, plain
+
+    with live(made_steps) if sys.stderr.isatty() else plain(made_steps) as listener:
+        yield listener
+
+
+@contextlib.contextmanager
+def _interrupts(engine: Engine) -> Iterator[None]:
+    """The first Ctrl-C cancels at the next chance, the second one ends the process wherever it is.
+
+    Python's own handlers wait for the running C call to return, so a thread listens to the signals as the
+    interpreter's wake-up file descriptor tells them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    watcher = threading.Thread(target=_watch, args=(reader, engine.cancel), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        signal.signal(signal.SIGINT, before)
+        os.close(writer)
+        watcher.join()
+        os.close(reader)
+
+
+def _watch(reader: int, cancel: Callable[[], None]) -> None:
+    seen = 0
+    while byte := os.read(reader, 1):
+        if byte[0] != signal.SIGINT:
+            continue
+        seen += 1
+        if seen > 1:
+            # The cursor may be hidden by the live display, and nothing else will bring it back.
+            if sys.stderr.isatty():
+                os.write(2, b"\x1b[?25h\n")
+            os._exit(INTERRUPTED)
+        os.write(2, b"cancelling; Ctrl-C again ends at once\n")
+        cancel()

@@ -1,0 +1,20 @@
+"""`graphflow schema`: the JSON Schema of documents."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from graphflow.cli.settings import add_nodes_argument, catalog_of
+from graphflow.schema import schema
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the call."""
+    add_nodes_argument(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print the schema."""
+    print(json.dumps(schema(catalog_of(arguments)), indent=2, ensure_ascii=False))
+    return 0

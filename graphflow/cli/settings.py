@@ -1,0 +1,166 @@
+"""What the command line sets: inputs, values of nodes, the seed; read by the type that is declared."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graphflow import library
+from graphflow.catalog import Catalog, default_catalog, named_catalog
+from graphflow.check.check import check
+from graphflow.check.checked import Checked
+from graphflow.document.model import Document
+from graphflow.document.parse import read_file
+from graphflow.document.text import escape
+from graphflow.document.tree import Entry, Scalar, Sequence, Tree, read_tree
+from graphflow.errors import InvalidGraph
+from graphflow.problems import Place, Problem, did_you_mean
+from graphflow.types import ListOf, Type
+
+
+def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
+    """GRAPH and what every command that reads one graph takes."""
+    parser.add_argument("graph", metavar="GRAPH", help="a YAML file, or the name of a library graph")
+    add_nodes_argument(parser)
+
+
+def add_nodes_argument(parser: argparse.ArgumentParser) -> None:
+    """`--nodes`."""
+    parser.add_argument(
+        "--nodes",
+        action="append",
+        default=[],
+        metavar="PACKAGE|FILE.py",
+        help="allow the node types of an installed package or a Python file; naming it runs its code",
+    )
+
+
+def add_value_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--set` and `--seed`."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="set an input, or NODE.KEY=VALUE a value of a node; a list as [a, b]",
+    )
+    parser.add_argument(
+        "--seed", default=None, metavar="N|random", help="the run's seed (0); random draws and tells one"
+    )
+
+
+def catalog_of(arguments: argparse.Namespace) -> Catalog:
+    """The node types that the call allows."""
+    return named_catalog(arguments.nodes) if arguments.nodes else default_catalog()
+
+
+@dataclass
+class Loaded:
+    """A checked graph and where it came from."""
+
+    checked: Checked | None
+    problems: tuple[Problem, ...]
+    path: Path
+    seed: int = 0
+    extra: list[Problem] = field(default_factory=list)
+
+
+def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *, complete: bool = True) -> Loaded:
+    """Read and check the graph `graph` with everything that the call sets.
+
+    Args:
+        arguments: of the call; may lack `settings` and `seed`.
+        complete: whether inputs without a value are problems.
+    """
+    path = library.locate(graph)
+    document, problems = read_file(path, shown=graph if Path(graph) == path else None)
+    if document is None:
+        return Loaded(None, tuple(problems), path)
+    seed, drawn = _seed(getattr(arguments, "seed", None))
+    document, inputs, found = _apply(document, getattr(arguments, "settings", []), catalog)
+    if drawn is not None and "seed" in document.inputs and "seed" not in inputs:
+        inputs["seed"] = drawn
+    checked = check(
+        document,
+        catalog,
+        inputs=inputs,
+        seed=seed,
+        library=library.templates,
+        problems=[*problems, *found],
+        complete=complete,
+    )
+    if drawn is not None and checked.ok and "seed" not in document.inputs and not _derives_seeds(checked):
+        why = "no input is named seed, and no node derives its seed from it"
+        warning = Problem("no-effect", "--seed changes nothing", why, "leave it out", Place("--seed"))
+        checked = dataclasses.replace(checked, problems=(*checked.problems, warning))
+    return Loaded(checked, checked.problems, path, seed)
+
+
+def _seed(text: str | None) -> tuple[int, Scalar | None]:
+    if text is None:
+        return 0, None
+    if text == "random":
+        seed = secrets.randbits(32)
+    elif text.isascii() and text.isdigit() and int(text) < 2**64:
+        seed = int(text)
+    else:
+        fix = "write a whole number from 0 to 18446744073709551615, or random"
+        raise InvalidGraph([Problem("bad-value", f"{text!r} is no seed", "", fix, Place("--seed"))])
+    return seed, Scalar(str(seed), Place("--seed"))
+
+
+def _derives_seeds(checked: Checked) -> bool:
+    return any(
+        param.derived_seed and node.places is not None and not node.places.gives(param.name)
+        for node in checked.nodes
+        for param in node.type.params.values()
+    )
+
+
+def _apply(
+    document: Document, settings: list[str], catalog: Catalog
+) -> tuple[Document, dict[str, Tree], list[Problem]]:
+    """The document with values of nodes replaced, the inputs that are given, and what is wrong with the call."""
+    inputs: dict[str, Tree] = {}
+    problems: list[Problem] = []
+    nodes = dict(document.nodes)
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        place = Place(f"--set {name}")
+        if not equals:
+            problems.append(Problem("wrong-shape", f"{setting!r} sets nothing", "", "write NAME=VALUE", place))
+        elif "." not in name:
+            decl = document.inputs.get(name)
+            inputs[name] = _tree(value, place, decl.type if decl is not None else None, problems)
+        else:
+            id_, _, key = name.partition(".")
+            if id_ not in nodes:
+                fix = did_you_mean(id_, list(nodes), else_="its nodes are")
+                problems.append(Problem("unknown-name", f"the graph has no node {id_}", "", fix, place))
+                continue
+            known = (
+                catalog[nodes[id_].ref.text] if nodes[id_].ref.text in catalog and nodes[id_].kind == "type" else None
+            )
+            one = (known.params.get(key) or known.ports.get(key)) if known is not None else None
+            tree = _tree(value, place, one.type if one is not None else None, problems, quote=True)
+            nodes[id_] = dataclasses.replace(nodes[id_], values={**nodes[id_].values, key: Entry(tree, place)})
+    return dataclasses.replace(document, nodes=nodes), inputs, problems
+
+
+def _tree(text: str, place: Place, type_: Type | None, problems: list[Problem], *, quote: bool = False) -> Tree:
+    """A value as written on the command line; a list where a list is declared and `[` begins it."""
+    folder = Path.cwd()
+    if isinstance(type_, ListOf) and text.lstrip().startswith("["):
+        tree, found = read_tree(text, place.file)
+        problems += [dataclasses.replace(problem, place=place) for problem in found]
+        if isinstance(tree, Sequence):
+            items = tuple(
+                Scalar(item.text, place, folder=folder) if isinstance(item, Scalar) else item for item in tree.items
+            )
+            return Sequence(items, place)
+        return Sequence((), place)
+    return Scalar(escape(text) if quote else text, place, folder=folder)

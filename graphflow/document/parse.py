@@ -1,0 +1,322 @@
+"""From text to a `Document`: structure, known keys and names; no value is read before its type is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graphflow.document.model import (
+    FORMAT_VERSION,
+    CheckpointDecl,
+    Document,
+    InputDecl,
+    NodeDecl,
+    OutputDecl,
+)
+from graphflow.document.text import NAME, read_text
+from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree, read_tree, word_of
+from graphflow.errors import FileProblem
+from graphflow.node_type import RESERVED
+from graphflow.problems import NOWHERE, Place, Problem, did_you_mean
+from graphflow.types import ATOMS, FLOAT, INT, Type, member_for, parse_type
+
+TOP_KEYS = ("graphflow", "name", "description", "inputs", "checkpoints", "nodes", "outputs")
+INPUT_KEYS = ("type", "default", "min", "max", "description")
+CHECKPOINT_KEYS = ("source", "revision", "variant", "dtype", "components", "prior", "loras", "scheduler")
+
+
+def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None, list[Problem]]:
+    """Parse the document at `path`; `shown` is its name in messages.
+
+    Raises:
+        FileProblem: there is no such file, or it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise FileProblem(f"{path} does not exist") from error
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        place = Place(shown or str(path), line, 1)
+        return None, [Problem("yaml-syntax", "this is not UTF-8 text", "", "save the file as UTF-8 text", place)]
+    return parse(text, shown or str(path), path.absolute().parent)
+
+
+def parse(text: str, file: str = "", folder: Path | None = None) -> tuple[Document | None, list[Problem]]:
+    """Parse a document.
+
+    Args:
+        text: the YAML.
+        file: its name, as messages show it.
+        folder: where its relative paths start; the current folder where it is not given.
+
+    Returns:
+        The document and all problems. It is None only where nothing below the top can be trusted; else
+        what could be read is there, so that later checks find the other problems, too.
+    """
+    tree, problems = read_tree(text, file)
+    if tree is None and not problems:
+        problems = [
+            Problem("version-missing", "the document is empty", fix="start with: graphflow: 1", place=Place(file, 1, 1))
+        ]
+    if tree is None:
+        return None, problems
+    if not isinstance(tree, Mapping):
+        fix = "start with: graphflow: 1"
+        return None, [
+            *problems,
+            Problem("wrong-shape", f"the document is {word_of(tree)}, not a map", "", fix, tree.place),
+        ]
+    parser = _Parser(problems)
+    return parser.document(tree, file, folder or Path.cwd()), parser.problems
+
+
+@dataclass
+class _Parser:
+    """Reads the tree top down and collects problems."""
+
+    problems: list[Problem]
+    taken: dict[str, Place] = field(default_factory=dict)
+
+    def document(self, tree: Mapping, file: str, folder: Path) -> Document:
+        self._known_keys(tree, TOP_KEYS, "a document")
+        self._version(tree)
+        get = tree.entries.get
+        inputs = {e[0]: d for e in self._section(get("inputs"), "inputs") if (d := self._input(*e))}
+        checkpoints = {e[0]: d for e in self._section(get("checkpoints"), "checkpoints") if (d := self._checkpoint(*e))}
+        nodes = {e[0]: d for e in self._section(get("nodes"), "nodes") if (d := self._node(*e))}
+        if "nodes" not in tree.entries:
+            self._say(
+                "missing-key", "the document has no nodes", tree.place, fix="add a map of nodes under the key nodes"
+            )
+        outputs = None
+        if "outputs" in tree.entries:
+            outputs = {e[0]: d for e in self._section(get("outputs"), "outputs") if (d := self._output(*e))}
+        return Document(
+            name=self._words(get("name")),
+            description=self._words(get("description")),
+            inputs=inputs,
+            checkpoints=checkpoints,
+            nodes=nodes,
+            outputs=outputs,
+            file=file,
+            folder=folder,
+        )
+
+    def _say(self, code: str, message: str, place: Place, *, why: str = "", fix: str = "") -> None:
+        self.problems.append(Problem(code, message, why, fix, place))
+
+    def _known_keys(self, tree: Mapping, known: tuple[str, ...], owner: str) -> None:
+        for key, entry in tree.entries.items():
+            if key not in known:
+                fix = did_you_mean(key, known, else_="the keys are")
+                self._say("unknown-key", f"{owner} has no key {key}", entry.place, fix=fix)
+
+    def _version(self, tree: Mapping) -> None:
+        entry = tree.entries.get("graphflow")
+        if entry is None:
+            fix = f"start with: graphflow: {FORMAT_VERSION}"
+            self._say("version-missing", "the document does not say its format version", tree.place, fix=fix)
+        elif not isinstance(entry.value, Scalar) or entry.value.text != str(FORMAT_VERSION):
+            shown = entry.value.text if isinstance(entry.value, Scalar) else word_of(entry.value)
+            fix = f"write graphflow: {FORMAT_VERSION}, or install the graphflow that knows this version"
+            self._say(
+                "version-unknown", f"format version {shown or '(empty)'} is not known", entry.value.place, fix=fix
+            )
+
+    def _filled(self, value: Tree, key: str) -> bool:
+        if isinstance(value, Scalar) and value.empty:
+            fix = 'did a # start a comment? put text that holds " #" in quotes; remove the key where it has no value'
+            self._say("empty-value", f"{key} has no value", value.place, fix=fix)
+            return False
+        return True
+
+    def _all_filled(self, value: Tree, key: str) -> bool:
+        """Whether no scalar inside is empty; each that is gets its problem."""
+        pending, filled = [(value, key)], True
+        while pending:
+            tree, name = pending.pop()
+            if isinstance(tree, Scalar):
+                filled = self._filled(tree, name) and filled
+            elif isinstance(tree, Sequence):
+                pending += [(item, f"an item of {key}") for item in reversed(tree.items)]
+            else:
+                pending += [(entry.value, inner) for inner, entry in reversed(tree.entries.items())]
+        return filled
+
+    def _words(self, entry: Entry | None) -> str:
+        """Text of a key that describes, or the empty string."""
+        scalar = self._scalar(entry.value, "this key") if entry is not None else None
+        return scalar.text if scalar is not None else ""
+
+    def _scalar(self, value: Tree, key: str) -> Scalar | None:
+        if not isinstance(value, Scalar):
+            self._say("wrong-shape", f"{key} is {word_of(value)}, and text is needed", value.place)
+            return None
+        return value if self._filled(value, key) else None
+
+    def _section(self, entry: Entry | None, key: str) -> list[tuple[str, Entry]]:
+        if entry is None or (isinstance(entry.value, Scalar) and not self._filled(entry.value, key)):
+            return []
+        if not isinstance(entry.value, Mapping):
+            self._say(
+                "wrong-shape",
+                f"{key} is {word_of(entry.value)}, not a map",
+                entry.value.place,
+                fix="write NAME: … below it",
+            )
+            return []
+        return list(entry.value.entries.items())
+
+    def _name(self, name: str, place: Place, what: str, *, reserved: tuple[str, ...] = ()) -> bool:
+        if not NAME.match(name):
+            fix = "use small letters, digits and _, starting with a letter"
+            self._say("bad-name", f"{name!r} cannot name {what}", place, fix=fix)
+            return False
+        if name in reserved:
+            fix = "choose another name"
+            self._say("bad-name", f"{name} cannot name {what}: it is a key of every node", place, fix=fix)
+            return False
+        return True
+
+    def _once(self, name: str, place: Place, what: str) -> bool:
+        first = self.taken.setdefault(name, place)
+        if first is not place:
+            why = f"inputs and nodes share one namespace; the other one is in line {first.line}"
+            self._say("name-taken", f"{what} {name} has the name of another", place, why=why, fix="rename one of them")
+            return False
+        return True
+
+    def _map(self, value: Tree, what: str, fix: str) -> Mapping | None:
+        if isinstance(value, Scalar) and not self._filled(value, what):
+            return None
+        if not isinstance(value, Mapping):
+            self._say("wrong-shape", f"{what} is {word_of(value)}, not a map", value.place, fix=fix)
+            return None
+        return value
+
+    def _input(self, name: str, entry: Entry) -> InputDecl | None:
+        if not self._name(name, entry.place, "an input", reserved=RESERVED) or not self._once(
+            name, entry.place, "the input"
+        ):
+            return None
+        tree = self._map(entry.value, f"the input {name}", f"write {name}: {{type: string}}")
+        if tree is None:
+            return InputDecl(name, None, place=entry.place)
+        self._known_keys(tree, INPUT_KEYS, f"the input {name}")
+        type_ = self._type(name, tree)
+        limits = [self._limit(name, key, tree.entries.get(key), type_) for key in ("min", "max")]
+        return InputDecl(
+            name=name,
+            type=type_,
+            default=self._default(tree.entries.get("default")),
+            minimum=limits[0],
+            maximum=limits[1],
+            description=self._words(tree.entries.get("description")),
+            place=entry.place,
+        )
+
+    def _default(self, entry: Entry | None) -> Tree | None:
+        if entry is None:
+            return None
+        return entry.value if self._all_filled(entry.value, "default") else BROKEN
+
+    def _type(self, name: str, tree: Mapping) -> Type | None:
+        entry = tree.entries.get("type")
+        if entry is None:
+            self._say(
+                "missing-key", f"the input {name} has no type", tree.place, fix=f"add type: one of {', '.join(ATOMS)}"
+            )
+            return None
+        scalar = self._scalar(entry.value, "type")
+        if scalar is None:
+            return None
+        try:
+            return parse_type(scalar.text)
+        except ValueError as error:
+            fix = did_you_mean(str(error), ATOMS, else_="the types are")
+            self._say("unknown-value-type", f"{str(error) or '(nothing)'} is no type", scalar.place, fix=fix)
+            return None
+
+    def _limit(self, name: str, key: str, entry: Entry | None, type_: Type | None) -> Scalar | None:
+        if entry is None:
+            return None
+        scalar = self._scalar(entry.value, key)
+        if scalar is not None and type_ is not None and member_for(type_, (INT.word, FLOAT.word)) is None:
+            self._say(
+                "no-effect",
+                f"{key} has no meaning for the input {name}",
+                scalar.place,
+                why=f"its type is {type_}",
+                fix=f"remove {key}",
+            )
+            return None
+        return scalar
+
+    def _checkpoint(self, name: str, entry: Entry) -> CheckpointDecl | None:
+        if not self._name(name, entry.place, "a checkpoint"):
+            return None
+        tree = self._map(entry.value, f"the checkpoint {name}", f"write {name}: {{source: …}}")
+        if tree is None:
+            return None
+        self._known_keys(tree, CHECKPOINT_KEYS, f"the checkpoint {name}")
+        if not self._all_filled(tree, f"the checkpoint {name}"):
+            return None
+        source = tree.entries.get("source")
+        if source is None:
+            fix = "add source: embedded/NAME, ./folder, ./file.safetensors or owner/name"
+            self._say("missing-key", f"the checkpoint {name} has no source", tree.place, fix=fix)
+            return None
+        scalar = self._scalar(source.value, "source")
+        return CheckpointDecl(name, scalar, tree, entry.place) if scalar is not None else None
+
+    def _node(self, name: str, entry: Entry) -> NodeDecl | None:
+        if not self._name(name, entry.place, "a node") or not self._once(name, entry.place, "the node"):
+            return None
+        tree = self._map(entry.value, f"the node {name}", f"write {name}: and below it type: …")
+        if tree is None:
+            return NodeDecl(name, "type", BROKEN, {}, place=entry.place)
+        entries = tree.entries
+        kinds = [key for key in ("type", "template") if key in entries]
+        if len(kinds) != 1:
+            has = "both type and template" if kinds else "neither type nor template"
+            place = entries["template"].place if kinds else entry.place
+            self._say("type-and-template", f"the node {name} has {has}", place, fix="write exactly one of the two")
+        ref = self._scalar(entries[kinds[0]].value, kinds[0]) if len(kinds) == 1 else None
+        filled = {key: self._all_filled(e.value, f"{name}.{key}") for key, e in entries.items() if key not in kinds}
+        values = {
+            key: e if filled[key] else Entry(BROKEN, e.place) for key, e in entries.items() if key not in RESERVED
+        }
+        own = {key: entries[key].value for key in ("for_each", "when", "cache") if filled.get(key)}
+        return NodeDecl(
+            id=name,
+            kind=kinds[0] if kinds else "type",
+            # An empty ref keeps the node's name known, so that references to it are no further problem.
+            ref=ref or BROKEN,
+            values=values,
+            for_each=own.get("for_each"),
+            when=own.get("when"),
+            cache=own.get("cache"),
+            place=entry.place,
+        )
+
+    def _output(self, name: str, entry: Entry) -> OutputDecl | None:
+        if not self._name(name, entry.place, "an output"):
+            return None
+        scalar = self._scalar(entry.value, f"the output {name}")
+        if scalar is None:
+            return None
+        parts = read_text(scalar.text)
+        if len(parts) != 1 or isinstance(parts[0], str):
+            fix = "write $NODE or $NODE.PORT"
+            self._say("wrong-shape", f"the output {name} is no reference", scalar.place, fix=fix)
+            return None
+        return OutputDecl(name, scalar, entry.place)
+
+
+BROKEN = Scalar("", NOWHERE, empty=True)
+"""Stands for a value whose problem is told already; it fits everything."""

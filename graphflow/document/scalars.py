@@ -1,0 +1,70 @@
+"""Scalars by declared type: YAML 1.2 core forms of int, float and bool, and nothing else.
+
+Source of the forms: YAML 1.2.2, section 10.3.2 (core schema). NaN and infinity are no numbers of a graph.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from graphflow.document.tree import Scalar
+from graphflow.errors import InvalidValue
+
+_INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
+_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_OLD_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_PYTHON = {"int": (int,), "float": (int, float), "bool": (bool,)}
+
+
+def read_scalar(scalar: Scalar, word: str) -> Any:
+    """The Python value of a scalar whose key declares the type `word` (string, int, float or bool).
+
+    Raises:
+        InvalidValue: it is not of that type; the message says what is written and what would do.
+    """
+    if word == "string":
+        if scalar.kind is not None and scalar.kind is not str:
+            raise InvalidValue(f"{scalar.text} is a Python {scalar.kind.__name__}, and text is needed")
+        return scalar.text
+    if scalar.kind is not None and (scalar.kind not in _PYTHON[word]):
+        raise InvalidValue(f"{scalar.text!r} is a Python {scalar.kind.__name__}, and a {word} is needed")
+    return {"int": _read_int, "float": _read_float, "bool": _read_bool}[word](scalar.text)
+
+
+def _read_int(text: str) -> int:
+    if not _INT.match(text):
+        whole = " (a float does not become an int)" if _FLOAT.match(text) else ""
+        raise InvalidValue(f"{text!r} is no int{whole}")
+    if len(text) > 100:
+        raise InvalidValue(f"an int of {len(text)} digits is too long")
+    return int(text[2:], {"o": 8, "x": 16}[text[1]]) if text[:2] in ("0o", "0x") else int(text)
+
+
+def _read_float(text: str) -> float:
+    if _NOT_FINITE.match(text):
+        raise InvalidValue(f"{text} is no number that a graph can use")
+    if _FLOAT.match(text):
+        value = float(text)
+        if value in (float("inf"), float("-inf")):
+            raise InvalidValue(f"{text} is larger than any float")
+        return value
+    if _INT.match(text):
+        return float(_read_int(text))
+    raise InvalidValue(f"{text!r} is no float")
+
+
+def _read_bool(text: str) -> bool:
+    if text in _BOOLS:
+        return _BOOLS[text]
+    meant = _OLD_BOOLS.get(text.lower())
+    raise InvalidValue(f"{text!r} is no bool: write {meant or 'true or false'}")
+
+
+def write_scalar(value: str | int | float | bool) -> str:
+    """The text that `read_scalar` reads as `value`; floats by `repr`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else repr(value)

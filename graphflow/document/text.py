@@ -1,0 +1,78 @@
+"""References inside text: `$name`, `$node.port`, `$node.port[0]`, each also in braces.
+
+A run of dollars directly before a reference is read in pairs, each pair one plain dollar: `$$name` is the
+text "$name", `$$$name` is a dollar and the value of `name`. Every other dollar is a plain one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, TypeAlias
+
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_PATH = r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?(?:\[[0-9]{1,9}\])?"
+_DOLLARS = re.compile(rf"(\$+)(?:\{{({_PATH})\}}|({_PATH}))")
+_PARTS = re.compile(r"([a-z0-9_]+)(?:\.([a-z0-9_]+))?(?:\[([0-9]+)\])?\Z")
+
+
+class Reference(NamedTuple):
+    """What a reference names: an input or a node, one of the node's outputs, an item of a list."""
+
+    name: str
+    port: str | None = None
+    item: int | None = None
+
+    def __str__(self) -> str:
+        port = f".{self.port}" if self.port is not None else ""
+        item = f"[{self.item}]" if self.item is not None else ""
+        return f"{self.name}{port}{item}"
+
+
+Part: TypeAlias = str | Reference
+
+
+def read_text(text: str) -> tuple[Part, ...]:
+    """Cut text into plain pieces and references; text without any is one piece, the empty text none."""
+    if "$" not in text:
+        return (text,) if text else ()
+    parts: list[Part] = []
+    end = 0
+    for match in _DOLLARS.finditer(text):
+        dollars, path = len(match[1]), match[2] or match[3]
+        plain = text[end : match.start()] + "$" * (dollars // 2)
+        if dollars % 2:
+            parts += [plain, _reference(path)] if plain else [_reference(path)]
+            end = match.end()
+        else:
+            parts.append(plain)
+            end = match.start() + dollars
+    parts.append(text[end:])
+    return _joined(parts)
+
+
+def _joined(parts: list[Part]) -> tuple[Part, ...]:
+    joined: list[Part] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part != "":
+            joined.append(part)
+    return tuple(joined)
+
+
+def _reference(path: str) -> Reference:
+    match = _PARTS.match(path)
+    assert match is not None
+    return Reference(match[1], match[2], int(match[3]) if match[3] is not None else None)
+
+
+def escape(text: str) -> str:
+    """Text that `read_text` reads as exactly `text`, without references."""
+    return _DOLLARS.sub(lambda match: match[1] + match[0], text) if "$" in text else text
+
+
+def written(reference: Reference, *, after: str = "") -> str:
+    """A reference as a document writes it; in braces where `after` would otherwise be read as part of it."""
+    plain = f"${reference}"
+    alone = _DOLLARS.match(plain + after)
+    return plain if alone is not None and alone.end() == len(plain) else f"${{{reference}}}"

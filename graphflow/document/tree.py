@@ -1,0 +1,241 @@
+"""YAML text as a tree of scalars, sequences and mappings, each with its place.
+
+The tree is built from PyYAML's events (libyaml's where it is there), not from its constructed values: a
+scalar stays the text that was written, because only the key that holds it knows which type it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from graphflow.problems import NOWHERE, Place, Problem
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+MAX_DEPTH = 32
+"""Maps and lists inside each other; a document of format 1 needs six."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """Text as written.
+
+    Attributes:
+        text: the characters, quotes and escapes of YAML resolved.
+        empty: nothing was written (an empty string in quotes is not empty).
+        kind: the Python type it came from, where the graph is built in Python; None in a file.
+        folder: where relative paths in it start, where that is not the document's folder.
+    """
+
+    text: str
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+    empty: bool = field(default=False, compare=False, repr=False)
+    kind: type | None = field(default=None, compare=False, repr=False)
+    folder: Path | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list as written."""
+
+    items: tuple[Tree, ...]
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A map as written; keys are distinct."""
+
+    entries: dict[str, Entry]
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key of a map and its value."""
+
+    value: Tree
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
+    """Where the key is written."""
+
+
+Tree: TypeAlias = Scalar | Sequence | Mapping
+
+
+def word_of(tree: Tree) -> str:
+    """`text`, `a list` or `a map`, for messages."""
+    return {Scalar: "text", Sequence: "a list", Mapping: "a map"}[type(tree)]
+
+
+def read_tree(text: str, file: str) -> tuple[Tree | None, list[Problem]]:
+    """Read one YAML document.
+
+    Args:
+        text: the whole file.
+        file: its name as messages show it.
+
+    Returns:
+        The tree, None where there is none, and the problems found on the way. After a syntax error the
+        tree is None, because what follows it cannot be trusted.
+    """
+    builder = _Builder(file)
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            builder.take(event)
+    except (yaml.YAMLError, UnicodeError) as error:
+        return None, [*builder.problems, _syntax_problem(error, text, file)]
+    except _TooDeep as error:
+        return None, [*builder.problems, *error.args]
+    return builder.root, builder.problems
+
+
+class _TooDeep(Exception):
+    """Raised with the problem, to leave the parser."""
+
+
+class _Builder:
+    """Puts events together with a stack of open collections, so depth costs no Python frames."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.root: Tree | None = None
+        self.problems: list[Problem] = []
+        self._open: list[_Collection] = []
+        self._anchors: dict[str, Tree] = {}
+        self._documents = 0
+
+    def take(self, event: Any) -> None:
+        if isinstance(event, yaml.ScalarEvent):
+            self._reject_tag(event)
+            place = self._place(event)
+            empty = event.value == "" and event.style in (None, "") and event.anchor is None
+            self._put(Scalar(event.value, place, empty), event)
+        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            self._reject_tag(event)
+            if len(self._open) >= MAX_DEPTH:
+                place = self._place(event)
+                raise _TooDeep(Problem("wrong-shape", f"more than {MAX_DEPTH} levels of maps and lists", place=place))
+            self._open.append(_Collection(isinstance(event, yaml.MappingStartEvent), self._place(event), event))
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            collection = self._open.pop()
+            self._put(collection.close(self.problems), collection.event)
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(event)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents == 2:
+                self._say(event, "wrong-shape", "a second document starts here", fix="keep one graph a file")
+
+    def _put(self, tree: Tree, event: Any) -> None:
+        if event.anchor is not None:
+            self._anchors[event.anchor] = tree
+        if self._open:
+            self._open[-1].children.append(tree)
+        elif self._documents == 1:
+            self.root = tree
+
+    def _alias(self, event: Any) -> None:
+        known = self._anchors.get(event.anchor)
+        if known is None:
+            self._say(
+                event,
+                "yaml-syntax",
+                f"*{event.anchor} names no anchor",
+                why="unquoted text that starts with * is an alias in YAML",
+                fix=f'put the text in quotes: "*{event.anchor}"',
+            )
+            known = Scalar("*" + event.anchor, self._place(event))
+        self._put(known, _NO_ANCHOR)
+
+    def _reject_tag(self, event: Any) -> None:
+        if event.tag is not None and event.tag != "!":
+            shown = str(event.tag).replace("tag:yaml.org,2002:", "!!")
+            self._say(
+                event,
+                "yaml-feature",
+                f"the tag {shown} cannot be used",
+                why="a graph is data; a value's type follows from its key",
+                fix="leave the tag out, or put text that starts with ! in quotes",
+            )
+
+    def _place(self, event: Any) -> Place:
+        return Place(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def _say(self, event: Any, code: str, message: str, *, why: str = "", fix: str = "") -> None:
+        self.problems.append(Problem(code, message, why, fix, self._place(event)))
+
+
+class _NoAnchor:
+    anchor = None
+
+
+_NO_ANCHOR = _NoAnchor()
+
+
+@dataclass
+class _Collection:
+    """A map or list whose end has not come yet."""
+
+    is_map: bool
+    place: Place
+    event: Any
+    children: list[Tree] = field(default_factory=list)
+
+    def close(self, problems: list[Problem]) -> Tree:
+        if not self.is_map:
+            return Sequence(tuple(self.children), self.place)
+        entries: dict[str, Entry] = {}
+        for key, value in self._pairs(problems):
+            if key.text in entries:
+                first = entries[key.text].place
+                fix = f"remove one of the two; the first is in line {first.line}"
+                problems.append(Problem("repeated-key", f"{key.text} is written twice", fix=fix, place=key.place))
+            else:
+                entries[key.text] = Entry(value, key.place)
+        return Mapping(entries, self.place)
+
+    def _pairs(self, problems: list[Problem]) -> Iterator[tuple[Scalar, Tree]]:
+        for key, value in zip(self.children[::2], self.children[1::2], strict=True):
+            if not isinstance(key, Scalar):
+                problems.append(
+                    Problem("wrong-shape", f"a key is {word_of(key)}", fix="keys are names", place=key.place)
+                )
+            elif key.text == "<<":
+                why, fix = "merge keys hide where a value comes from", "write the keys out, or use a template"
+                problems.append(Problem("yaml-feature", "the merge key << cannot be used", why, fix, key.place))
+            else:
+                yield key, value
+
+
+def _syntax_problem(error: Exception, text: str, file: str) -> Problem:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).partition("\n")[0]
+    lines = text.splitlines()
+    written = lines[line - 1] if line <= len(lines) else ""
+    return Problem(
+        "yaml-syntax", f"this is not YAML: {reason}", "", _usual_cause(str(reason), written), Place(file, line, column)
+    )
+
+
+def _usual_cause(reason: str, written: str) -> str:
+    if "\t" in written and ("tab" in reason.lower() or "cannot start any token" in reason):
+        return "indent with spaces, not tabs"
+    if "mapping values are not allowed" in reason:
+        return "put text that holds a colon in quotes, and check the indentation of this line"
+    if "cannot start any token" in reason:
+        return "put text that starts with one of @ ` % in quotes"
+    if "quoted scalar" in reason or "unexpected end of stream" in reason:
+        return "a quote is opened and not closed"
+    if "did not find expected ',' or" in reason or "expected ',' or" in reason:
+        return "a [ or { is opened and not closed, or a comma is missing"
+    if "did not find expected key" in reason or "expected <block end>" in reason:
+        return "check the indentation of this line and the one above, and close quotes and brackets"
+    if "special characters" in reason or "control characters" in reason or "codec" in reason:
+        return "save the file as UTF-8 text"
+    return "check the line above, too: quotes, brackets and indentation"

@@ -1,0 +1,117 @@
+"""From a `Document` back to YAML text that parses to an equal document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from graphflow.document.model import FORMAT_VERSION, Document, InputDecl, NodeDecl
+from graphflow.document.scalars import write_scalar
+from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
+
+_STRING = "tag:yaml.org,2002:str"
+_RESOLVER = yaml.resolver.Resolver()
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def write(document: Document) -> str:
+    """The document as YAML, sections in their usual order, one blank line between nodes."""
+    head: dict[str, Tree] = {"graphflow": _plain(write_scalar(FORMAT_VERSION))}
+    head |= {key: Scalar(text) for key in ("name", "description") if (text := getattr(document, key))}
+    blocks = [_block(_map(head))]
+    if document.inputs:
+        blocks.append(_section("inputs", {name: _input(decl) for name, decl in document.inputs.items()}, flow=True))
+    if document.checkpoints:
+        entries = {name: decl.details for name, decl in document.checkpoints.items()}
+        blocks.append(_section("checkpoints", entries, flow=True))
+    nodes = {name: _node(decl) for name, decl in document.nodes.items()}
+    blocks.append("nodes:\n" + "\n".join(_indented(_block(_map({name: tree}))) for name, tree in nodes.items()))
+    if not nodes:
+        blocks[-1] = "nodes: {}\n"
+    if document.outputs is not None:
+        outputs: dict[str, Tree] = {name: decl.value for name, decl in document.outputs.items()}
+        blocks.append(_section("outputs", outputs))
+    return "\n".join(blocks)
+
+
+def _section(key: str, entries: dict[str, Tree], *, flow: bool = False) -> str:
+    if not entries:
+        return f"{key}: {{}}\n"
+    return f"{key}:\n" + _indented("".join(_block(_map({name: tree}), flow=flow) for name, tree in entries.items()))
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {line}" if line.strip() else line for line in text.splitlines(keepends=True))
+
+
+def _map(entries: dict[str, Tree]) -> yaml.MappingNode:
+    return yaml.MappingNode(
+        "tag:yaml.org,2002:map",
+        [(_scalar(Scalar(key)), _tree(tree)) for key, tree in entries.items()],
+        flow_style=False,
+    )
+
+
+def _block(node: yaml.MappingNode, *, flow: bool = False) -> str:
+    if flow:
+        for _, value in node.value:
+            if isinstance(value, yaml.MappingNode):
+                value.flow_style = True
+    return str(yaml.serialize(node, Dumper=_Dumper, allow_unicode=True, width=100))
+
+
+def _tree(tree: Tree, *, inner: bool = False) -> yaml.Node:
+    if isinstance(tree, Scalar):
+        return _scalar(tree)
+    if isinstance(tree, Sequence):
+        short = all(isinstance(item, Scalar) for item in tree.items)
+        return yaml.SequenceNode(
+            "tag:yaml.org,2002:seq", [_tree(item, inner=True) for item in tree.items], flow_style=short
+        )
+    return yaml.MappingNode(
+        "tag:yaml.org,2002:map",
+        [(_scalar(Scalar(key)), _tree(entry.value, inner=True)) for key, entry in tree.entries.items()],
+        flow_style=inner and all(not isinstance(entry.value, Mapping) for entry in tree.entries.values()),
+    )
+
+
+def _plain(text: str) -> Scalar:
+    return Scalar(text, kind=int)
+
+
+def _scalar(scalar: Scalar) -> yaml.ScalarNode:
+    # Python text that looks like a number or a bool is quoted for the eyes of other YAML readers.
+    quoted = scalar.kind is str
+    tag = _STRING if quoted else _RESOLVER.resolve(yaml.ScalarNode, scalar.text, (True, False))
+    if not scalar.text:
+        return yaml.ScalarNode(_STRING, "", style='"')
+    return yaml.ScalarNode(tag, scalar.text)
+
+
+def _input(decl: InputDecl) -> Tree:
+    entries: dict[str, Tree | None] = {
+        "type": Scalar(str(decl.type)),
+        "default": decl.default,
+        "min": decl.minimum,
+        "max": decl.maximum,
+        "description": Scalar(decl.description) if decl.description else None,
+    }
+    return _mapping(entries)
+
+
+def _node(decl: NodeDecl) -> Tree:
+    entries: dict[str, Tree | None] = {
+        decl.kind: decl.ref,
+        "for_each": decl.for_each,
+        "when": decl.when,
+        "cache": decl.cache,
+        **{key: entry.value for key, entry in decl.values.items()},
+    }
+    return _mapping(entries)
+
+
+def _mapping(entries: dict[str, Tree | None]) -> Mapping:
+    from graphflow.document.tree import Entry
+
+    return Mapping({key: Entry(value) for key, value in entries.items() if value is not None})

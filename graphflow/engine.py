@@ -1,0 +1,181 @@
+"""The engine: runs graphs, and keeps components and results between runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from graphflow.catalog import Catalog
+from graphflow.document.model import Document
+from graphflow.errors import Cancelled, GraphflowError, RunFailed
+from graphflow.graph import Graph, load
+from graphflow.plan.plan import Plan
+from graphflow.execute.context import Cancellation
+from graphflow.execute.events import Event, Listener
+from graphflow.execute.pool import Loader, Pool, no_loader
+from graphflow.execute.result import Result
+from graphflow.execute.scheduler import Run
+from graphflow.execute.store import MemoryStore, Store
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
+
+
+class Engine:
+    """Runs graphs one after the other in the calling thread; two engines share nothing.
+
+    Args:
+        catalog: the node types of graphs that are named by path or library name.
+        memory_budget: bytes of components that stay loaded between runs, such as `8GiB`; None = no limit.
+        store: where results are kept between runs; by default up to 1 GiB in memory.
+        loader: loads model components.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog | None = None,
+        memory_budget: int | str | None = None,
+        store: Store | None = None,
+        loader: Loader = no_loader,
+    ) -> None:
+        self.catalog = catalog
+        self.store: Store | None = store if store is not None else MemoryStore()
+        self.pool = Pool(loader, None if memory_budget is None else parse_bytes(memory_budget))
+        self._cancellation: Cancellation | None = None
+
+    def run(
+        self,
+        graph: Graph | Document | Plan | str | Path,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        only: Sequence[str] = (),
+        on_event: Listener | None = None,
+        record: str | Path | None = None,
+    ) -> Result:
+        """Run a graph.
+
+        Args:
+            graph: a graph, a document's path, a library graph's name, or a plan made before (then `inputs`,
+                `seed` and `only` are the plan's own).
+            inputs: input name → value: plain values, paths of files, Pillow pictures, arrays, `gf.Image`.
+            seed: the run's seed, from which stages without a seed derive theirs.
+            only: names of the outputs to make; empty for all.
+            on_event: called with every event, in this thread.
+            record: folder to write outputs, run.json, events and report into; nothing is written without.
+
+        Raises:
+            InvalidGraph: the graph has problems; nothing was run.
+            RunFailed: a step failed; `.result` holds all that did not depend on it.
+            Cancelled: `cancel` was called meanwhile.
+            FileProblem: the graph or the folder cannot be read or written.
+        """
+        plan = self._plan(graph, inputs, seed, only)
+        recorder = None
+        if record is not None:
+            from graphflow.record.folder import Recorder
+
+            recorder = Recorder(Path(record), plan)
+        result = self.execute(plan, _both(on_event, recorder), recorder)
+        if result.failed:
+            raise RunFailed(result)
+        return result
+
+    def execute(self, plan: Plan, listener: Listener | None = None, recorder: Any = None) -> Result:
+        """Run a plan; failures are in the result, and a recorder is closed in any case.
+
+        Raises:
+            Cancelled: `cancel` was called meanwhile.
+        """
+        if self._cancellation is not None:
+            raise GraphflowError("this engine is running a graph already; use a second engine, or wait")
+        self._cancellation = cancellation = Cancellation()
+        run = Run(plan, store=self.store, pool=self.pool, listener=listener, cancellation=cancellation)
+        try:
+            return run.execute()
+        finally:
+            self._cancellation = None
+            if recorder is not None:
+                recorder.close(run.result)
+
+    def cancel(self) -> None:
+        """Stop the run that is going on, from another thread; does nothing where none is."""
+        if self._cancellation is not None:
+            self._cancellation.requested = True
+
+    def close(self) -> None:
+        """Let all components and results go; the engine can still be used."""
+        self.pool.clear()
+        if isinstance(self.store, MemoryStore):
+            self.store.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _plan(
+        self,
+        graph: Graph | Document | Plan | str | Path,
+        inputs: Mapping[str, Any] | None,
+        seed: int,
+        only: Sequence[str],
+    ) -> Plan:
+        if isinstance(graph, Plan):
+            return graph
+        if isinstance(graph, (str, Path)):
+            graph = load(graph, catalog=self.catalog)
+        elif isinstance(graph, Document):
+            graph = Graph.of(graph, catalog=self.catalog)
+        return graph.plan(inputs, seed=seed, only=only)
+
+
+def run(
+    graph: Graph | Document | Plan | str | Path,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    only: Sequence[str] = (),
+    on_event: Listener | None = None,
+    record: str | Path | None = None,
+    catalog: Catalog | None = None,
+) -> Result:
+    """Run a graph once, with an engine of its own that keeps nothing; see `Engine.run`."""
+    with Engine(catalog=catalog) as engine:
+        engine.store = None
+        return engine.run(graph, inputs=inputs, seed=seed, only=only, on_event=on_event, record=record)
+
+
+def parse_bytes(size: int | str) -> int:
+    """Bytes of a size such as `8GiB`, `500 MB` or a plain number.
+
+    Raises:
+        GraphflowError: it is none of these.
+    """
+    if isinstance(size, int):
+        return size
+    match = _SIZE.match(size)
+    if match is None or match[2].upper() not in _UNITS:
+        raise GraphflowError(f"{size!r} is no size; write 8GiB, 500MB or a number of bytes")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def _both(first: Listener | None, second: Listener | None) -> Listener | None:
+    if first is None or second is None:
+        return first or second
+
+    def tell(event: Event) -> None:
+        second(event)
+        first(event)
+
+    return tell
+
+
+__all__ = ["Cancelled", "Engine", "parse_bytes", "run"]

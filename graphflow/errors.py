@@ -1,0 +1,86 @@
+"""The error tree: everything graphflow raises on purpose is a `GraphflowError`.
+
+GraphflowError
+├── InvalidGraph      a document or a built graph has problems; `.problems` holds them all
+├── InvalidValue      a Python value cannot travel on an edge of the named type
+├── UnknownOutput     a handle is asked for an output that its node does not have
+├── DefinitionError   a node type, a step or a catalog is written wrongly
+├── FileProblem       a file the user named cannot be read or written
+├── RunFailed         a run finished what it could, and some step failed; `.result` holds the rest
+├── StepError         one step failed; kept in `Result.failed`, and the cause of `RunFailed`
+└── Cancelled         a run was stopped by its caller
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphflow.problems import Problem
+    from graphflow.execute.result import Result
+
+
+class GraphflowError(Exception):
+    """The root of every error that graphflow raises on purpose."""
+
+
+class InvalidGraph(GraphflowError):
+    """A graph has problems; the message shows all of them, one after the other."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        from graphflow.problems import screen
+
+        self.problems = tuple(problems)
+        super().__init__(screen(self.problems))
+
+
+class InvalidValue(GraphflowError):
+    """A Python value cannot become a value of the type that an edge, an input or an output declares."""
+
+
+class UnknownOutput(GraphflowError, AttributeError):
+    """A handle of a node is asked for an output that the node does not have."""
+
+
+class DefinitionError(GraphflowError):
+    """A node type, a step function or a catalog is written wrongly."""
+
+
+class FileProblem(GraphflowError):
+    """A file or folder that the user named cannot be read or written.
+
+    Attributes:
+        code: the problem that tells it where a check finds it.
+    """
+
+    def __init__(self, message: str, code: str = "file-unreadable") -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class Cancelled(GraphflowError):
+    """The run was cancelled by its caller; the engine stays usable."""
+
+
+class StepError(GraphflowError):
+    """A step failed; the exception behind it, if there is one, is the `__cause__`.
+
+    Attributes:
+        step: path of the step, such as `fill/decode`.
+        problem: what is told about it: code, reason, fix and place.
+    """
+
+    def __init__(self, step: str, problem: Problem) -> None:
+        self.step, self.problem = step, problem
+        super().__init__(str(problem))
+
+
+class RunFailed(GraphflowError):
+    """A step of the run failed; what did not depend on it is finished and in `.result`."""
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        failures = [str(error) for error in result.failed.values()]
+        super().__init__("\n".join(failures))

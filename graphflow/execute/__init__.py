@@ -1,0 +1,1 @@
+"""Run: execute a plan's steps one after the other, reusing what a store already has."""

@@ -1,0 +1,69 @@
+"""What a step function gets where it asks for a `Context`, and the switch that stops a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphflow.errors import Cancelled, DefinitionError
+
+
+class Cancellation:
+    """A switch that another thread, or a signal handler, turns on."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def check(self) -> None:
+        """Raises `Cancelled` where it was asked for."""
+        if self.requested:
+            raise Cancelled("the run was cancelled")
+
+
+class StepContext:
+    """The engine's side of `graphflow.Context`, for one step.
+
+    Args:
+        path: of the step, for messages.
+        wanted: outputs that somebody reads.
+        cancellation: asked at every progress.
+        report: called with (done, total); None where nobody listens.
+        components: role → loaded component.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        wanted: frozenset[str],
+        cancellation: Cancellation,
+        report: Callable[[int, int], None] | None,
+        components: Mapping[str, Any],
+    ) -> None:
+        self.wanted = wanted
+        self._path = path
+        self._cancellation = cancellation
+        self._report = report
+        self._components = components
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell that `done` of `total` parts are done; raises `Cancelled` where the run is to stop."""
+        self._cancellation.check()
+        if self._report is not None:
+            self._report(done, total)
+
+    def borrow(self, role: str) -> Any:
+        """The loaded component of this role.
+
+        Raises:
+            DefinitionError: the step does not declare it in `uses`.
+        """
+        if role not in self._components:
+            known = ", ".join(self._components) or "none"
+            raise DefinitionError(f"{self._path} borrows {role}, and declares {known}")
+        return self._components[role]
+
+    def generator(self, seed: int) -> Any:
+        """A new torch generator on the CPU with this seed (0 ≤ seed < 2**64)."""
+        from graphflow.tensors import generator
+
+        return generator(seed)

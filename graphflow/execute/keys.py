@@ -1,0 +1,53 @@
+"""Recipe keys: equal keys mean equal results, in any process.
+
+A key is made of the step function (where it is, its version, its source), its params and components
+(together the planned step's `key`), the digests of its inputs and the environment its node declares.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from importlib import metadata
+
+from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
+from graphflow.plan.plan import PlannedStep
+from graphflow.values import digest_of
+
+Digests = Sequence[dict[str, str] | None]
+"""Per step of the plan: output → digest."""
+
+
+@functools.cache
+def environment(kind: str) -> str:
+    """What else than the recipe decides the bytes of a result; `pure` = Pillow and numpy."""
+    packages = {"pure": ("Pillow", "numpy"), "torch": ("Pillow", "numpy", "torch", "diffusers", "transformers")}[kind]
+    return " ".join(f"{package} {metadata.version(package)}" for package in packages)
+
+
+def recipe_key(step: PlannedStep, digests: Digests) -> str:
+    """The recipe key of a step whose producers' digests are known."""
+    lines = [step.key, environment(step.function.environment)]
+    for name, source in step.inputs.items():
+        lines.append(name)
+        lines.append(source_digest(source, digests))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def source_digest(source: Source, digests: Digests) -> str:
+    """The digest of what a source gives."""
+    if type(source) is OutputOf:
+        known = digests[source.node]
+        assert known is not None
+        return known[source.output]
+    if isinstance(source, Value):
+        return digest_of(source.value)
+    if isinstance(source, Gather):
+        return "list " + " ".join([source_digest(item, digests) for item in source.items])
+    if isinstance(source, ItemOf):
+        return f"item {source.item} {source_digest(source.source, digests)}"
+    if isinstance(source, Format):
+        parts = [repr(part) if isinstance(part, str) else source_digest(part, digests) for part in source.parts]
+        return "text " + " ".join(parts)
+    raise TypeError(f"{source} has no value")

@@ -1,0 +1,84 @@
+"""The pool: loaded components by identity, so that what two steps share is loaded once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphflow.errors import DefinitionError
+from graphflow.marker import Component
+from graphflow.execute.events import ComponentDropped, ComponentLoaded, Event
+
+Loader = Callable[[Component], Any]
+
+
+def no_loader(component: Component) -> Any:
+    """The loader of an engine that has none."""
+    raise DefinitionError(
+        f"this engine cannot load components, and a step needs {component.label or component.identity}"
+    )
+
+
+class Pool:
+    """Loaded components of one engine.
+
+    Args:
+        loader: loads a component from its description.
+        budget: bytes that may stay loaded between runs; None for no limit.
+    """
+
+    def __init__(self, loader: Loader = no_loader, budget: int | None = None) -> None:
+        self._loader = loader
+        self._budget = budget
+        self._held: dict[str, tuple[Component, Any]] = {}
+
+    def borrow(
+        self,
+        uses: Mapping[str, Component],
+        still_used: Callable[[str], bool],
+        tell: Callable[[Event], None] | None = None,
+    ) -> dict[str, Any]:
+        """The loaded components of a step, role by role.
+
+        What no later step uses (`still_used` says so of an identity) goes before another is loaded.
+        """
+        needed = {component.identity for component in uses.values()}
+        for component in uses.values():
+            if component.identity in self._held:
+                continue
+            for identity in [i for i in self._held if i not in needed and not still_used(i)]:
+                self._drop(identity, tell)
+            start = time.perf_counter()
+            self._held[component.identity] = (component, self._loader(component))
+            if tell is not None:
+                tell(
+                    ComponentLoaded(
+                        component.label or component.identity, component.nbytes, time.perf_counter() - start
+                    )
+                )
+        return {role: self._held[component.identity][1] for role, component in uses.items()}
+
+    def shrink(self, tell: Callable[[Event], None] | None = None) -> None:
+        """After a run: let the components loaded longest ago go until the rest fits the budget."""
+        while self._budget is not None and self._held and self.nbytes > self._budget:
+            self._drop(next(iter(self._held)), tell)
+
+    def clear(self) -> None:
+        """Let everything go."""
+        self._held.clear()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all loaded components, as their descriptions say."""
+        return sum(component.nbytes for component, _ in self._held.values())
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Identities of the loaded components."""
+        return tuple(self._held)
+
+    def _drop(self, identity: str, tell: Callable[[Event], None] | None) -> None:
+        component, _ = self._held.pop(identity)
+        if tell is not None:
+            tell(ComponentDropped(component.label or component.identity))

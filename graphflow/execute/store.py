@@ -1,0 +1,82 @@
+"""Where results are kept for later runs: an index from recipe keys to digests, and contents by digest.
+
+A store may lose contents at any time; the run then makes them again. The engine's store in memory stands
+behind the same interface as any other.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from graphflow.values import bytes_of
+
+
+class Gone:
+    """What `content` answers where the content is not there any more."""
+
+
+GONE = Gone()
+
+
+class Store(Protocol):
+    """An action index and a content store."""
+
+    def lookup(self, key: str) -> Mapping[str, str] | None:
+        """Output name → digest of the recipe `key`; None where it is not known."""
+
+    def content(self, digest: str) -> Any:
+        """The value with this digest; `GONE` where it is not there."""
+
+    def put(self, key: str, outputs: Mapping[str, tuple[str, Any]]) -> None:
+        """Keep the (digest, value) of each output of the recipe `key`."""
+
+
+class MemoryStore:
+    """Keeps values in memory, the most recently used ones up to a number of bytes.
+
+    Args:
+        limit: bytes of contents; what was not used for longest goes first.
+    """
+
+    def __init__(self, limit: int = 2**30) -> None:
+        self.limit = limit
+        self._actions: dict[str, dict[str, str]] = {}
+        self._contents: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._held = 0
+
+    def lookup(self, key: str) -> Mapping[str, str] | None:
+        return self._actions.get(key)
+
+    def content(self, digest: str) -> Any:
+        found = self._contents.get(digest)
+        if found is None:
+            return GONE
+        self._contents.move_to_end(digest)
+        return found[0]
+
+    def put(self, key: str, outputs: Mapping[str, tuple[str, Any]]) -> None:
+        known = self._actions.setdefault(key, {})
+        for name, (digest, value) in outputs.items():
+            known[name] = digest
+            if digest in self._contents:
+                self._contents.move_to_end(digest)
+                continue
+            size = bytes_of(value)
+            self._contents[digest] = (value, size)
+            self._held += size
+        while self._held > self.limit and self._contents:
+            _, (_, size) = self._contents.popitem(last=False)
+            self._held -= size
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._actions.clear()
+        self._contents.clear()
+        self._held = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the contents that are held."""
+        return self._held

@@ -1,0 +1,50 @@
+"""What is known of a value before it exists: enough to refuse a wrong wiring without running anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphflow.values import value_word
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts of one value; None means unknown.
+
+    Attributes:
+        width: pixels a row of a picture, or of the picture that latents stand for.
+        height: rows of it.
+        space: the latent space of latents.
+        items: the facts of a list's items.
+        word: the type's word, where a port takes several types.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    space: Hashable | None = None
+    items: tuple[Facts, ...] | None = None
+    word: str | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(width, height), or None where one of them is unknown."""
+        return None if self.width is None or self.height is None else (self.width, self.height)
+
+
+UNKNOWN = Facts()
+
+
+def facts_of(value: Any) -> Facts:
+    """All that a value shows of itself once it is there."""
+    if isinstance(value, tuple):
+        return Facts(items=tuple(facts_of(item) for item in value))
+    return Facts(
+        getattr(value, "width", None),
+        getattr(value, "height", None),
+        getattr(value, "space", None),
+        word=value_word(value),
+    )

@@ -1,0 +1,293 @@
+"""Lower: live nodes become steps, equal steps become one.
+
+Liveness goes backwards from the outputs through single steps, so a step that would make what nobody reads
+(a decode whose picture is not wanted) is not there at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphflow.check.checked import ExpandedNode, Format, Gather, ItemOf, OutputOf, Source, Value, outputs_in
+from graphflow.check.propagate import facts_of_ports, planned
+from graphflow.errors import DefinitionError
+from graphflow.marker import Component, Planned, Step
+from graphflow.node_type import StepFunction, step_function
+from graphflow.values import digest_of
+
+_NO_PLAN = Planned()
+
+
+@dataclass(slots=True)
+class Draft:
+    """A step before it has its place in the order; see `PlannedStep`."""
+
+    path: str
+    function: StepFunction
+    params: dict[str, Any]
+    inputs: dict[str, Source]
+    wanted: set[str]
+    uses: dict[str, Component]
+    key: str
+    cache: bool
+    position: tuple[float, ...]
+    node: ExpandedNode
+    ports: dict[str, Source] = field(default_factory=dict)
+    also: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Lowered:
+    """All steps, producers first, and what the graph's outputs read."""
+
+    steps: list[Draft]
+    outputs: dict[str, Source]
+    avoided: list[str]
+
+
+def lower(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> Lowered:
+    """The steps that these outputs need."""
+    wanted = _live(nodes, outputs)
+    return _Lowering(nodes).run(wanted, outputs)
+
+
+@dataclass(slots=True)
+class _Live:
+    """What is needed of one node.
+
+    Attributes:
+        steps: of the node, with the outputs of each that are needed; empty where the node is one step.
+    """
+
+    outputs: set[str]
+    planned: Planned = _NO_PLAN
+    steps: list[tuple[Step, dict[str, str]]] = field(default_factory=list)
+    avoided: list[str] = field(default_factory=list)
+
+
+def _live(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> list[_Live | None]:
+    live: list[_Live | None] = [None] * len(nodes)
+
+    def want(source: Source) -> None:
+        if type(source) is OutputOf:
+            found = live[source.node]
+            if found is None:
+                live[source.node] = found = _Live(set())
+            found.outputs.add(source.output)
+        else:
+            for one in outputs_in(source):
+                want(one)
+
+    for source in outputs.values():
+        want(source)
+    for node in reversed(nodes):
+        found = live[node.index]
+        if found is None:
+            continue
+        if node.planned is not None:
+            found.planned = node.planned
+            if found.planned.steps and found.outputs != node.wanted:
+                found.planned = planned(node, facts_of_ports(node, nodes), found.outputs) or _NO_PLAN
+        if not found.planned.steps:
+            for source in node.sources.values():
+                want(source)
+            continue
+        for port in _needed_steps(node, found):
+            if port in node.sources:
+                want(node.sources[port])
+    return live
+
+
+def _needed_steps(node: ExpandedNode, live: _Live) -> list[str]:
+    """Choose the node's steps that are needed; returns the ports that they read."""
+    names = {step.name for step in live.planned.steps}
+    read: dict[str, set[str]] = {name: set() for name in names}
+    ports: list[str] = []
+    for step in reversed(live.planned.steps):
+        given = step.outputs if isinstance(step.outputs, Mapping) else {name: name for name in step.outputs}
+        needed = {name: own for name, own in given.items() if name in live.outputs}
+        inner = read[step.name]
+        if not needed and not inner:
+            live.avoided.append(f"{node.path}/{step.name}")
+            continue
+        live.steps.append((step, needed))
+        for origin in step.inputs.values():
+            name, dot, output = origin.partition(".")
+            if not dot:
+                ports.append(origin)
+            elif name not in names:
+                raise DefinitionError(
+                    f"{node.type.name}: the step {step.name} reads {origin}, and there is no step {name}"
+                )
+            else:
+                read[name].add(output)
+    live.steps.reverse()
+    return ports
+
+
+class _Lowering:
+    """Makes steps node by node, producers first, and keeps one of equal ones."""
+
+    def __init__(self, nodes: Sequence[ExpandedNode]) -> None:
+        self.nodes = nodes
+        self.steps: list[Draft] = []
+        self._by_recipe: dict[Any, int] = {}
+        self._outputs: dict[tuple[int, str], OutputOf] = {}
+        self._params: dict[Any, str] = {}
+
+    def run(self, live: Sequence[_Live | None], outputs: Mapping[str, Source]) -> Lowered:
+        avoided: list[str] = []
+        for node in self.nodes:
+            found = live[node.index]
+            if found is None:
+                continue
+            avoided += reversed(found.avoided)
+            if found.planned.steps:
+                self._many(node, found)
+            else:
+                self._one(node, found)
+        lowered = {name: self._source(source) for name, source in outputs.items()}
+        for source in lowered.values():
+            self._want(source)
+        return Lowered(self.steps, lowered, avoided)
+
+    def _one(self, node: ExpandedNode, live: _Live) -> None:
+        inputs = {name: self._source(source) for name, source in node.sources.items()}
+        uses = dict(live.planned.uses)
+        index = self._add(node, node.path, node.type.function, node.params, inputs, uses, node.position)
+        for output in live.outputs:
+            self._outputs[node.index, output] = OutputOf(index, output)
+
+    def _many(self, node: ExpandedNode, live: _Live) -> None:
+        made: dict[str, int] = {}
+        for number, (step, needed) in enumerate(live.steps):
+            function = step_function(step.run, node.type.shipped_version)
+            inputs: dict[str, Source] = {}
+            for argument, origin in step.inputs.items():
+                name, dot, output = origin.partition(".")
+                if dot:
+                    inputs[argument] = OutputOf(made[name], output)
+                elif name in node.sources:
+                    inputs[argument] = self._source(node.sources[name])
+            path = f"{node.path}/{step.name}"
+            _fitting(node, step, function, inputs)
+            index = self._add(
+                node, path, function, dict(step.params), inputs, dict(step.uses), (*node.position, float(number))
+            )
+            made[step.name] = index
+            for output, own in needed.items():
+                self._outputs[node.index, output] = OutputOf(index, own)
+
+    def _add(
+        self,
+        node: ExpandedNode,
+        path: str,
+        function: StepFunction,
+        params: dict[str, Any],
+        inputs: dict[str, Source],
+        uses: dict[str, Component],
+        position: tuple[float, ...],
+    ) -> int:
+        key = self._static_key(function, params, uses)
+        for source in inputs.values():
+            self._want(source)
+        cache = node.cache and function.deterministic
+        recipe = (key, tuple([(name, _token(source)) for name, source in inputs.items()])) if cache else None
+        known = self._by_recipe.get(recipe) if recipe is not None else None
+        if known is not None:
+            self.steps[known].also.append(path)
+            return known
+        index = len(self.steps)
+        draft = Draft(path, function, params, inputs, set(), uses, key, cache, position, node)
+        if node.verify:
+            draft.ports = {name: self._source(source) for name, source in node.sources.items() if self._is_made(source)}
+        self.steps.append(draft)
+        if recipe is not None:
+            self._by_recipe[recipe] = index
+        return index
+
+    def _is_made(self, source: Source) -> bool:
+        """Whether every node that a source reads is in the plan (a port that no needed step reads may be not)."""
+        return all((one.node, one.output) in self._outputs for one in outputs_in(source))
+
+    def _static_key(self, function: StepFunction, params: dict[str, Any], uses: dict[str, Component]) -> str:
+        text = "\n".join([
+            function.identity,
+            *[f"{name}={type(value).__name__} {_param_text(value)}" for name, value in sorted(params.items())],
+            *[f"{role}:{component.identity}" for role, component in sorted(uses.items())],
+        ])  # fmt: skip
+        known = self._params.get(text)
+        if known is None:
+            known = self._params[text] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return known
+
+    def _source(self, source: Source) -> Source:
+        if type(source) is OutputOf:
+            return self._outputs[source.node, source.output]
+        if isinstance(source, ItemOf):
+            return ItemOf(self._outputs[source.source.node, source.source.output], source.item)
+        if isinstance(source, Gather):
+            return Gather(tuple([self._source(item) for item in source.items]))
+        if isinstance(source, Format):
+            return Format(tuple([part if isinstance(part, str) else self._source(part) for part in source.parts]))
+        return source
+
+    def _want(self, source: Source) -> None:
+        for one in (source,) if type(source) is OutputOf else outputs_in(source):
+            self.steps[one.node].wanted.add(one.output)
+
+
+def _fitting(node: ExpandedNode, step: Step, function: StepFunction, inputs: dict[str, Source]) -> None:
+    """Refuse a step whose declaration and function disagree, when the plan is made and not in the middle of a run."""
+    given = {*step.inputs, *step.params}
+    unknown = given - set(function.arguments)
+    missing = [name for name in function.arguments if name not in given and name not in function.optional]
+    if unknown or missing:
+        wrong = (
+            f"gives {', '.join(sorted(unknown))}, which it does not take"
+            if unknown
+            else f"does not give {', '.join(missing)}"
+        )
+        raise DefinitionError(f"{node.type.name}: the step {step.name} {wrong}")
+    named = step.outputs.values() if isinstance(step.outputs, Mapping) else step.outputs
+    for output in named:
+        if output not in function.outputs:
+            raise DefinitionError(f"{node.type.name}: the step {step.name} has no output {output}")
+
+
+def _param_text(value: Any) -> str:
+    known = getattr(value, "digest", None)
+    if known is not None:
+        return str(known)
+    if isinstance(value, tuple):
+        return "(" + ", ".join(f"{type(item).__name__} {_param_text(item)}" for item in value) + ")"
+    return repr(value)
+
+
+def _token(source: Source) -> Any:
+    """Equal for sources that will have equal values."""
+    if type(source) is OutputOf:
+        return source
+    if isinstance(source, Value):
+        return digest_of(source.value)
+    if isinstance(source, Gather):
+        return ("list", *[_token(item) for item in source.items])
+    if isinstance(source, Format):
+        return ("text", *[part if isinstance(part, str) else _token(part) for part in source.parts])
+    return source
+
+
+def renumbered(source: Source, number: Sequence[int]) -> Source:
+    """The source with every step's number replaced."""
+    if type(source) is OutputOf:
+        return OutputOf(number[source.node], source.output)
+    if isinstance(source, ItemOf):
+        return ItemOf(OutputOf(number[source.source.node], source.source.output), source.item)
+    if isinstance(source, Gather):
+        return Gather(tuple([renumbered(item, number) for item in source.items]))
+    if isinstance(source, Format):
+        return Format(tuple([part if isinstance(part, str) else renumbered(part, number) for part in source.parts]))
+    return source

@@ -1,0 +1,147 @@
+"""The plan as frozen data, and `plan`, which makes it from a checked graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphflow.check.checked import Absent, Checked, ExpandedNode, Gather, Source, Unknown
+from graphflow.errors import InvalidGraph
+from graphflow.marker import Component
+from graphflow.node_type import StepFunction
+from graphflow.plan.lifetimes import Lifetimes, lifetimes
+from graphflow.plan.lower import Lowered, lower
+from graphflow.plan.order import in_order
+from graphflow.problems import Problem, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of a run.
+
+    Attributes:
+        path: `fill/decode`, or the node's path where the node is one step.
+        function: what is called.
+        params: argument → plain value.
+        inputs: argument → source; an `OutputOf` in it names a step by its place in the plan.
+        wanted: outputs of the function that somebody reads.
+        uses: role → component.
+        key: digest of function, params and components: all of the recipe that is known before the run.
+        cache: whether its result may be stored or taken from a store.
+        also: paths of the equal steps that it stands for, too.
+        node: the node that it belongs to, for messages and for checks that have to wait for values.
+    """
+
+    path: str
+    function: StepFunction
+    params: dict[str, Any]
+    inputs: dict[str, Source]
+    wanted: frozenset[str]
+    uses: dict[str, Component]
+    key: str
+    cache: bool
+    also: tuple[str, ...]
+    node: ExpandedNode
+    ports: dict[str, Source]
+    """The node's ports as sources of this plan, where the node has to be checked again with real values."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that a run does, decided before it starts.
+
+    Two plans are equal where they do the same: the same functions with the same params on the same
+    inputs in the same order for the same outputs. Names of nodes and places in files don't count.
+
+    Attributes:
+        checked: the graph.
+        steps: in the order in which they run.
+        outputs: output name → source; lists have no absent items any more.
+        absent: output name → why it has no value.
+        avoided: paths of steps that would only make what nobody reads.
+        lifetimes: when values and components are done with.
+    """
+
+    checked: Checked
+    steps: tuple[PlannedStep, ...]
+    outputs: dict[str, Source]
+    absent: dict[str, str]
+    avoided: tuple[str, ...] = ()
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Path of each node that does not run → why."""
+        return self.checked.skipped
+
+    def _same(self) -> tuple[Any, ...]:
+        steps = tuple((step.key, step.inputs, step.wanted, step.cache) for step in self.steps)
+        return steps, self.outputs, self.absent.keys()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and self._same() == other._same()
+
+    def __hash__(self) -> int:
+        return hash(tuple(step.key for step in self.steps))
+
+
+def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
+    """Make the plan of a checked graph.
+
+    Args:
+        checked: without problems.
+        only: names of the outputs to make; empty for all.
+
+    Raises:
+        InvalidGraph: the graph has problems, or `only` names an output that it does not have.
+    """
+    checked.require()
+    unknown = [name for name in only if name not in checked.outputs]
+    if unknown:
+        known = list(checked.outputs)
+        raise InvalidGraph(
+            [
+                Problem(
+                    "unknown-graph-output",
+                    f"the graph has no output {name}",
+                    "",
+                    did_you_mean(name, known, else_="its outputs are"),
+                )
+                for name in unknown
+            ]
+        )
+    chosen = {name: source for name, source in checked.outputs.items() if not only or name in only}
+    absent = {name: source.reason for name, source in chosen.items() if isinstance(source, Absent)}
+    present = {name: _present(source) for name, source in chosen.items() if not isinstance(source, (Absent, Unknown))}
+    lowered = lower(checked.nodes, present)
+    order = in_order(lowered.steps)
+    steps, outputs = _numbered(lowered, order)
+    return Plan(checked, steps, outputs, absent, tuple(lowered.avoided), lifetimes(steps, outputs))
+
+
+def _present(source: Source) -> Source:
+    if isinstance(source, Gather):
+        return Gather(tuple(item for item in source.items if not isinstance(item, Absent)))
+    return source
+
+
+def _numbered(lowered: Lowered, order: list[int]) -> tuple[tuple[PlannedStep, ...], dict[str, Source]]:
+    """The steps in run order, with every reference to a step by its number in it."""
+    from graphflow.plan.lower import renumbered
+
+    number = [0] * len(order)
+    for place, index in enumerate(order):
+        number[index] = place
+    steps = []
+    for index in order:
+        draft = lowered.steps[index]
+        inputs = {name: renumbered(source, number) for name, source in draft.inputs.items()}
+        ports = {name: renumbered(source, number) for name, source in draft.ports.items()} if draft.ports else {}
+        steps.append(
+            PlannedStep(
+                draft.path, draft.function, draft.params, inputs, frozenset(draft.wanted), draft.uses,
+                draft.key, draft.cache, tuple(draft.also), draft.node, ports,
+            )
+        )  # fmt: skip
+    return tuple(steps), {name: renumbered(source, number) for name, source in lowered.outputs.items()}

@@ -1,0 +1,203 @@
+"""Problems as data: what is wrong, where, why, and what to do about it.
+
+Checks return `Problem` values; only `screen` turns them into text. `CODES` is the table of every code
+there is; the documentation's table is made from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Level(IntEnum):
+    """How much a problem matters."""
+
+    HINT = 0
+    """Could be cheaper, or has no effect."""
+    WARNING = 1
+    """Probably not meant; `check --strict` counts it."""
+    PROBLEM = 2
+    """The graph cannot run."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something is written: a file (or a word such as `--set seed`), line and column from 1.
+
+    Line 0 means that only `file` is known, as for a value given on the command line or in Python.
+    """
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+NOWHERE = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        code: a key of `CODES`.
+        message: what is wrong, one sentence without a full stop.
+        why: the facts behind it.
+        fix: what to write instead.
+        place: where it is written.
+        used: where the template that holds `place` is used, innermost first, each with the node's path.
+    """
+
+    code: str
+    message: str
+    why: str = ""
+    fix: str = ""
+    place: Place = NOWHERE
+    used: tuple[tuple[Place, str], ...] = field(default=())
+
+    @property
+    def level(self) -> Level:
+        return CODES[self.code].level
+
+    def __str__(self) -> str:
+        label = {Level.PROBLEM: "", Level.WARNING: "warning: ", Level.HINT: "hint: "}[self.level]
+        where = f"{self.place}: " if str(self.place) else ""
+        lines = [f"{where}{label}{self.code}: {self.message}"]
+        lines += [f"  why: {self.why}"] if self.why else []
+        lines += [f"  fix: {self.fix}"] if self.fix else []
+        lines += [f"  used: {place} as {path}" for place, path in self.used]
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """The problem as plain JSON data."""
+        return {
+            "code": self.code,
+            "level": self.level.name.lower(),
+            "message": self.message,
+            "why": self.why,
+            "fix": self.fix,
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "used": [
+                {"file": place.file, "line": place.line, "column": place.column, "node": path}
+                for place, path in self.used
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code stands for; `meaning` is the documentation's sentence."""
+
+    level: Level
+    meaning: str
+
+
+def _codes(level: Level, **meanings: str) -> dict[str, Code]:
+    return {name.replace("_", "-"): Code(level, meaning) for name, meaning in meanings.items()}
+
+
+CODES: dict[str, Code] = {
+    **_codes(
+        Level.PROBLEM,
+        file_missing="A file or folder that is named does not exist.",
+        file_unreadable="A file is there but cannot be read as what it should be.",
+        picture_too_large="A picture has more pixels than a picture may have.",
+        yaml_syntax="The text is not YAML.",
+        yaml_feature="A YAML tag or merge key, which documents may not use.",
+        version_missing="The document does not say `graphflow: 1`.",
+        version_unknown="The document is of a format version that this graphflow does not read.",
+        wrong_shape="A value is a map, a list or text where another of these is needed.",
+        empty_value="A key has no value.",
+        unknown_key="A key that nothing reads.",
+        repeated_key="A key is written twice in one map.",
+        bad_name="A name is not of the form [a-z][a-z0-9_]*, or is reserved.",
+        name_taken="Two inputs or nodes share a name.",
+        missing_key="A key that must be there is not.",
+        type_and_template="A node has both `type` and `template`, or neither.",
+        unknown_type="No node type has this name.",
+        unknown_value_type="A type's word is not one of the types.",
+        unknown_name="A reference names no input and no node.",
+        unknown_output="A reference names an output that the node does not have.",
+        bad_index="An index is outside the list, or on something that is no list.",
+        missing_value="A port or param that must be given is not.",
+        bad_value="A value cannot be read as its type, or is outside what the param allows.",
+        type_mismatch="A value of one type is given where another is needed.",
+        list_to_single="A list is given where one value is needed.",
+        latents_to_picture="Latents are given where a picture is needed, or the other way round.",
+        param_needs_value="A param is given a node's output; params are known before the run.",
+        cycle="Nodes depend on each other in a circle.",
+        checkpoint_missing="A checkpoint's folder, file or name does not exist.",
+        checkpoint_unsafe="A checkpoint's weights are stored in a format that can run code.",
+        checkpoint_broken="A checkpoint is there but cannot be read.",
+        template_missing="No template has this name.",
+        template_cycle="A template uses itself.",
+        template_outputs="A template has no `outputs`.",
+        for_each_shape="`for_each` is not a map of lists, or a list of such maps.",
+        for_each_length="Lists that are zipped have different lengths.",
+        for_each_unknown="The length of a `for_each` list is not known before the run.",
+        nested_list="A list of lists would arise.",
+        input_missing="An input without a default is not given.",
+        unknown_input="A value is given for an input that the graph does not have.",
+        unknown_graph_output="An output is asked for that the graph does not have.",
+        size_mismatch="Two pictures must have the same size and have not.",
+        node="A node refuses its values; the message is the node's own.",
+        step_failed="A step raised an error while it ran.",
+        changed_in_place="A node changed one of its inputs, which other nodes read too.",
+        wrong_output="A node returned something else than it declares.",
+        out_of_memory="A step ran out of memory.",
+    ),
+    **_codes(
+        Level.WARNING,
+        unused_input="Nothing reads an input.",
+        unused_checkpoint="Nothing names an entry of `checkpoints`.",
+        unread_node="No output of the graph needs a node.",
+        no_effect="A value that was given changes nothing.",
+    ),
+    **_codes(
+        Level.HINT,
+        node_hint="A node has a cheaper or clearer way; the message is the node's own.",
+    ),
+}
+
+
+def screen(problems: Iterable[Problem]) -> str:
+    """All problems as text, most serious kind first, then by place."""
+    return "\n".join(str(problem) for problem in ordered(problems))
+
+
+def ordered(problems: Iterable[Problem]) -> list[Problem]:
+    """The distinct problems by place; two of one place stay in the order in which they were found."""
+    return sorted(dict.fromkeys(problems), key=lambda p: (p.place.file, p.place.line, p.place.column))
+
+
+def worst(problems: Iterable[Problem]) -> Level | None:
+    """The most serious level among `problems`; None where there are none."""
+    return max((problem.level for problem in problems), default=None)
+
+
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """The known name that `word` is most likely a slip of; None where none is near."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def did_you_mean(word: str, known: Sequence[str], *, else_: str = "") -> str:
+    """A fix that names the nearest known word, or lists the known ones where none is near."""
+    close = nearest(word, known)
+    if close is not None:
+        return f"did you mean {close}?"
+    if not known:
+        return else_
+    listed = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
+    return f"{else_ or 'known'}: {listed}"

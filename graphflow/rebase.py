@@ -1,0 +1,178 @@
+"""Rebase: rewrite a document's relative paths so that they mean the same files from another folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from graphflow.catalog import Catalog
+from graphflow.check.templates import Library
+from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl
+from graphflow.document.parse import read_file
+from graphflow.document.text import Reference, escape, read_text, written
+from graphflow.document.tree import Entry, Mapping as MapTree, Scalar, Sequence, Tree
+from graphflow.types import CHECKPOINT, PICTURES, Type, item_of, member_for
+
+_FILES = (*PICTURES, "file")
+
+
+def rebase(document: Document, folder: Path, catalog: Catalog, library: Library) -> Document:
+    """The document as it has to be written in `folder`.
+
+    Args:
+        document: with paths from `document.folder`, or from a scalar's own folder.
+        folder: where it will be written; absolute.
+        catalog: says which params and ports are files.
+        library: templates known by name, whose inputs may be files.
+    """
+    mover = _Mover(document, folder, catalog, library)
+    return dataclasses.replace(
+        document,
+        inputs={name: mover.input(decl) for name, decl in document.inputs.items()},
+        checkpoints={name: mover.checkpoint(decl) for name, decl in document.checkpoints.items()},
+        nodes={name: mover.node(decl) for name, decl in document.nodes.items()},
+        folder=folder,
+    )
+
+
+def rebased_text(text: str, document: Document, folder: Path, catalog: Catalog, library: Library) -> str:
+    """The YAML text with only its paths rewritten; comments, order and style stay.
+
+    Args:
+        text: what `document` was parsed from.
+    """
+    moved = rebase(document, folder, catalog, library)
+    changed = {
+        (old.place.line, old.place.column): new.text
+        for old, new in zip(_scalars(document), _scalars(moved), strict=True)
+        if old.text != new.text and old.place.line
+    }
+    pieces = []
+    end = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        start = event.start_mark
+        if isinstance(event, yaml.ScalarEvent) and (start.line + 1, start.column + 1) in changed:
+            anchor = f"&{event.anchor} " if event.anchor else ""
+            new = json.dumps(changed[start.line + 1, start.column + 1], ensure_ascii=False)
+            pieces += [text[end : start.index], anchor + new]
+            end = event.end_mark.index
+    return "".join([*pieces, text[end:]])
+
+
+def _scalars(document: Document) -> list[Scalar]:
+    """Every scalar that can hold a path, in one order for a document and its rebased form."""
+    pending: list[Tree | None] = [decl.default for decl in document.inputs.values()]
+    pending += [decl.details for decl in document.checkpoints.values()]
+    for decl in document.nodes.values():
+        pending += [decl.ref, decl.for_each, *(entry.value for entry in decl.values.values())]
+    found: list[Scalar] = []
+    while pending:
+        tree = pending.pop()
+        if isinstance(tree, Scalar):
+            found.append(tree)
+        elif isinstance(tree, Sequence):
+            pending += tree.items
+        elif tree is not None:
+            pending += [entry.value for entry in tree.entries.values()]
+    return found
+
+
+class _Mover:
+    def __init__(self, document: Document, folder: Path, catalog: Catalog, library: Library) -> None:
+        self.document, self.folder, self.catalog, self.library = document, folder, catalog, library
+
+    def input(self, decl: InputDecl) -> InputDecl:
+        if decl.default is None or decl.type is None:
+            return decl
+        return dataclasses.replace(decl, default=self._tree(decl.default, decl.type, plain=True))
+
+    def checkpoint(self, decl: CheckpointDecl) -> CheckpointDecl:
+        source = self._scalar(decl.source, CHECKPOINT, plain=True)
+        entries = {**decl.details.entries, "source": Entry(source, decl.details.entries["source"].place)}
+        return dataclasses.replace(decl, source=source, details=MapTree(entries, decl.details.place))
+
+    def node(self, decl: NodeDecl) -> NodeDecl:
+        types, ref = self._types(decl)
+        values = {
+            key: Entry(self._tree(entry.value, types[key]), entry.place) if key in types else entry
+            for key, entry in decl.values.items()
+        }
+        return dataclasses.replace(decl, ref=ref, values=values, for_each=self._each(decl.for_each, types))
+
+    def _types(self, decl: NodeDecl) -> tuple[Mapping[str, Type], Scalar]:
+        """The type of every key that can hold a path, and the reference to the type or template."""
+        if decl.kind == "type":
+            if decl.ref.text not in self.catalog:
+                return {}, decl.ref
+            type_ = self.catalog[decl.ref.text]
+            return {name: one.type for name, one in (*type_.ports.items(), *type_.params.items())}, decl.ref
+        text = decl.ref.text
+        is_path = text.endswith((".yaml", ".yml")) or "/" in text
+        path = (self._base(decl.ref) / text) if is_path else self.library().get(text)
+        ref = self._moved(decl.ref, Path(text)) if is_path else decl.ref
+        template = read_file(path)[0] if path is not None and path.is_file() else None
+        inputs = template.inputs if template is not None else {}
+        return {name: one.type for name, one in inputs.items() if one.type is not None}, ref
+
+    def _each(self, tree: Tree | None, types: Mapping[str, Type]) -> Tree | None:
+        if isinstance(tree, Sequence):
+            items = tuple(moved for item in tree.items if (moved := self._each(item, types)) is not None)
+            return Sequence(items, tree.place)
+        if isinstance(tree, MapTree):
+            entries = {
+                key: Entry(self._tree(entry.value, types[key]), entry.place) if key in types else entry
+                for key, entry in tree.entries.items()
+            }
+            return MapTree(entries, tree.place)
+        return tree
+
+    def _tree(self, tree: Tree, type_: Type, *, plain: bool = False) -> Tree:
+        if isinstance(tree, Scalar):
+            return self._scalar(tree, type_, plain=plain)
+        if isinstance(tree, Sequence):
+            return Sequence(tuple(self._tree(item, type_, plain=plain) for item in tree.items), tree.place)
+        return tree
+
+    def _scalar(self, scalar: Scalar, type_: Type, *, plain: bool) -> Scalar:
+        """The scalar with its path moved; `plain` where a dollar in it is no reference."""
+        item = item_of(type_)
+        parts = (scalar.text,) if plain else read_text(scalar.text)
+        if not parts or isinstance(parts[0], Reference) or scalar.empty:
+            return scalar
+        is_checkpoint = member_for(item, ("checkpoint",)) is not None
+        if member_for(item, _FILES) is None and not is_checkpoint:
+            return scalar
+        if is_checkpoint and not (
+            scalar.text not in self.document.checkpoints and (self._base(scalar) / scalar.text).exists()
+        ):
+            return scalar
+        head, tail = parts[0], parts[1:]
+        # Of "photos/$name.png" only the folder in front of the reference is a path that is known.
+        cut = len(head) if not tail else head.rfind("/") + 1
+        if tail and not cut:
+            moved = os.path.relpath(self._base(scalar), self.folder) + "/"
+        else:
+            moved = str(self._moved(scalar, Path(head[:cut])).text) + ("/" if tail else "")
+        text = moved + head[cut:]
+        text = text if plain else escape(text)
+        for number, part in enumerate(tail):
+            following = next((p for p in tail[number + 1 :] if isinstance(p, str)), "")
+            text += escape(part) if isinstance(part, str) else written(part, after=following)
+        return dataclasses.replace(scalar, text=text, folder=None)
+
+    def _base(self, scalar: Scalar) -> Path:
+        return scalar.folder or self.document.folder
+
+    def _moved(self, scalar: Scalar, path: Path) -> Scalar:
+        old = self._base(scalar)
+        if not path.is_absolute() and not str(path).startswith("~") and old.absolute() != self.folder.absolute():
+            path = Path(os.path.relpath(old.absolute() / path, self.folder))
+        text = path.as_posix()
+        if scalar.text.startswith("./") and not text.startswith((".", "/", "~")):
+            text = f"./{text}"
+        return dataclasses.replace(scalar, text=text, folder=None)

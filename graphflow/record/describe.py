@@ -1,0 +1,125 @@
+"""A plan as a record: the graph, its values and where they are from, before anything has run."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from graphflow.check.checked import (
+    Absent,
+    Checked,
+    ExpandedNode,
+    Format,
+    Gather,
+    ItemOf,
+    OutputOf,
+    Source,
+    Unknown,
+    Value,
+)
+from graphflow.check.checkpoints import Checkpoint
+from graphflow.check.literals import Picture
+from graphflow.plan.plan import Plan, PlannedStep
+from graphflow.record.model import DocumentRecord, NodeRecord, OutputRecord, RunRecord, StepRecord, UseRecord
+from graphflow.values import File, digest_of, value_word
+
+_ALWAYS = ("numpy", "Pillow")
+_WHERE_IMPORTED = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "xformers", "compel", "peft")
+
+
+def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
+    """The record of a run that has not begun."""
+    from graphflow.catalog import shipped_version
+    from graphflow.document.write import write
+
+    checked, document = plan.checked, plan.checked.document
+    chosen = [*plan.outputs, *plan.absent]
+    return RunRecord(
+        graphflow=shipped_version(),
+        name=document.name or Path(document.file).stem,
+        description=document.description,
+        seed=checked.seed,
+        command=None if command is None else list(command),
+        document=DocumentRecord(
+            text=write(document), file=document.file, folder=home_relative(Path(document.folder).absolute())
+        ),
+        only=[] if len(chosen) == len(checked.outputs) else chosen,
+        inputs={name: plain(value) for name, value in checked.inputs.items()},
+        outputs={name: OutputRecord(why=plan.absent.get(name, "")) for name in checked.outputs if name in chosen},
+        steps=[_step(step) for step in plan.steps],
+        nodes=[_node(node, checked) for node in checked.nodes],
+        skipped=dict(plan.skipped),
+        versions=versions(),
+        platform=platform.platform(),
+    )
+
+
+def _step(step: PlannedStep) -> StepRecord:
+    uses = [UseRecord(role=role, identity=one.identity, label=one.label) for role, one in step.uses.items()]
+    return StepRecord(path=step.path, node=step.node.path, type=step.node.type.name, also=list(step.also), uses=uses)
+
+
+def _node(node: ExpandedNode, checked: Checked) -> NodeRecord:
+    place = node.places.decl.place if node.places is not None else None
+    return NodeRecord(
+        path=node.path,
+        type=node.type.name,
+        params={name: plain(value) for name, value in node.params.items()},
+        inputs={name: _source(source, checked) for name, source in node.sources.items()},
+        cache=node.cache,
+        place=str(place or ""),
+        used=[f"{where} as {path}" for where, path in node.used],
+    )
+
+
+def _source(source: Source, checked: Checked) -> Any:
+    if isinstance(source, Value):
+        return plain(source.value)
+    if isinstance(source, OutputOf):
+        return {"kind": "output", "node": checked.nodes[source.node].path, "output": source.output}
+    if isinstance(source, ItemOf):
+        return {**_source(source.source, checked), "item": source.item}
+    if isinstance(source, Gather):
+        return [_source(item, checked) for item in source.items]
+    if isinstance(source, Format):
+        parts = [part if isinstance(part, str) else _source(part, checked) for part in source.parts]
+        return {"kind": "text", "parts": parts}
+    if isinstance(source, Absent):
+        return {"kind": "absent", "why": source.reason}
+    if isinstance(source, Unknown):
+        return {"kind": "absent", "why": "not known"}
+    raise TypeError(f"{source} is no source")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON data; see `RunRecord` for what JSON has no word for."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, Picture):
+        return plain(value.file)
+    if isinstance(value, File):
+        return {"kind": "file", "path": home_relative(value.path), "sha256": value.digest}
+    if isinstance(value, Checkpoint):
+        path = "" if value.path is None else home_relative(value.path)
+        return {"kind": "checkpoint", "name": value.name, "path": path, "details": dict(value.details)}
+    return {"kind": value_word(value) or type(value).__name__, "digest": digest_of(value)}
+
+
+def home_relative(path: Path) -> str:
+    """The path with `~` for the home folder: pictures are passed on, and need not tell who their maker is."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except (ValueError, RuntimeError):
+        return str(path)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what can decide a result; of the large libraries only those that were imported."""
+    names = [*_ALWAYS, *(name for name in _WHERE_IMPORTED if name in sys.modules)]
+    return {"Python": platform.python_version(), **{name: metadata.version(name) for name in names}}

@@ -1,0 +1,226 @@
+"""run.json as a pydantic model: what was run, with what, and what came of it; `RunRecord.load` reads it back."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from graphflow.errors import FileProblem
+
+FORMAT = 1
+MAX_BYTES = 64 * 2**20
+"""A record with more bytes than this is not read."""
+
+RUN_JSON = "run.json"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+
+_RECIPE = frozenset(
+    {
+        "format",
+        "graphflow",
+        "name",
+        "description",
+        "seed",
+        "document",
+        "only",
+        "inputs",
+        "nodes",
+        "versions",
+        "platform",
+    }
+)
+
+State = Literal["running", "done", "failed", "cancelled"]
+StepState = Literal["waiting", "running", "done", "cached", "failed", "not_run", "cancelled"]
+
+
+class _Part(BaseModel):
+    # Records of later versions of one format may say more.
+    model_config = ConfigDict(extra="ignore")
+
+
+class DocumentRecord(_Part):
+    """The graph as it was written.
+
+    Attributes:
+        text: YAML.
+        file: where it was read from; empty for a graph built in Python.
+        folder: where its relative paths start; `~` stands for the home folder.
+    """
+
+    text: str
+    file: str = ""
+    folder: str = ""
+
+
+class NodeRecord(_Part):
+    """A node with templates and `for_each` expanded.
+
+    Attributes:
+        params: name → value, defaults included.
+        inputs: port → where its value is from.
+        place: `file:line:column` of the node.
+        used: `file:line:column as path` of each template around it, innermost first.
+    """
+
+    path: str
+    type: str
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+    inputs: dict[str, JsonValue] = Field(default_factory=dict)
+    cache: bool = True
+    place: str = ""
+    used: list[str] = Field(default_factory=list)
+
+
+class UseRecord(_Part):
+    """A component that a step uses."""
+
+    role: str
+    identity: str
+    label: str = ""
+
+
+class StepRecord(_Part):
+    """What became of a step.
+
+    Attributes:
+        node: path of the node that it belongs to.
+        also: paths of the equal steps that it stands for.
+        seconds: 0 for a step that was not executed.
+        why: why it was not run.
+        problem: what went wrong, as `check --json` tells problems.
+        traceback: of the Python exception behind the problem.
+    """
+
+    path: str
+    node: str
+    type: str
+    state: StepState = "waiting"
+    seconds: float = 0.0
+    also: list[str] = Field(default_factory=list)
+    uses: list[UseRecord] = Field(default_factory=list)
+    why: str = ""
+    problem: dict[str, JsonValue] | None = None
+    traceback: str = ""
+
+
+class OutputRecord(_Part):
+    """An output of the graph.
+
+    Attributes:
+        files: names in the run's folder.
+        kind: its type; empty as long as it is not there.
+        digest: of the value, not of the files.
+        items: how many, where it is a list.
+        why: why it is absent, or why a file of it could not be written.
+    """
+
+    files: list[str] = Field(default_factory=list)
+    kind: str = ""
+    digest: str = ""
+    items: int | None = None
+    why: str = ""
+
+
+class LoadRecord(_Part):
+    """A component that was loaded in the run."""
+
+    component: str
+    nbytes: int
+    seconds: float
+
+
+class RunRecord(_Part):
+    """A run: all that is needed to run it again, and what came of it.
+
+    Values are plain JSON; what JSON has no word for is a map with `kind`: a file (`path`, `sha256`), a
+    checkpoint (`name`, `path`, `details`), another node's output (`node`, `output`, and `item` where it is
+    one of a list), text made of `parts`, an absent value (`why`), a value given in Python (`digest`).
+
+    Attributes:
+        format: of this file.
+        graphflow: version that ran it.
+        state: `running` in a picture's record, and where the run was killed.
+        started: None in a picture's record, so that equal runs write equal files.
+        command: the command line, where there was one.
+        only: the outputs that were asked for; empty for all.
+        skipped: path of a node that is not in the plan → why.
+        earlier: files of earlier runs that are still in the folder.
+        peak_memory_bytes: the most memory that the process ever held; None where the system does not tell.
+    """
+
+    format: int = FORMAT
+    graphflow: str
+    name: str = ""
+    description: str = ""
+    state: State = "running"
+    started: datetime | None = None
+    seconds: float | None = None
+    seed: int = 0
+    command: list[str] | None = None
+    document: DocumentRecord
+    only: list[str] = Field(default_factory=list)
+    inputs: dict[str, JsonValue] = Field(default_factory=dict)
+    outputs: dict[str, OutputRecord] = Field(default_factory=dict)
+    steps: list[StepRecord] = Field(default_factory=list)
+    nodes: list[NodeRecord] = Field(default_factory=list)
+    skipped: dict[str, str] = Field(default_factory=dict)
+    loads: list[LoadRecord] = Field(default_factory=list)
+    versions: dict[str, str] = Field(default_factory=dict)
+    platform: str = ""
+    peak_memory_bytes: int | None = None
+    earlier: list[str] = Field(default_factory=list)
+
+    def to_json(self) -> str:
+        """The record as run.json has it."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
+    def recipe(self) -> str:
+        """What is needed to run it again, as JSON in one line: the record that a picture carries."""
+        return json.dumps(self.model_dump(mode="json", include=set(_RECIPE)), ensure_ascii=False)
+
+    @classmethod
+    def load(cls, path: Path) -> RunRecord:
+        """Read a record: run.json, the folder that it is in, or a PNG that was written with metadata.
+
+        Raises:
+            FileProblem: there is no record, or it cannot be read; says why.
+        """
+        source = path / RUN_JSON if path.is_dir() else path
+        text = _record_text(source)
+        try:
+            data: Any = json.loads(text)
+            version = data.get("format") if isinstance(data, dict) else None
+            if isinstance(version, int) and version > FORMAT:
+                raise FileProblem(f"{source} is a record of format {version}; this graphflow reads {FORMAT}")
+            return cls.model_validate(data)
+        except (ValidationError, ValueError, RecursionError) as error:
+            raise FileProblem(f"{source} is no record of a run") from error
+
+
+def _record_text(source: Path) -> str:
+    from graphflow.record.png import read_text
+
+    try:
+        with source.open("rb") as handle:
+            if handle.read(len(_PNG_START)) == _PNG_START:
+                found = read_text(source)
+                if found is None:
+                    raise FileProblem(f"{source} carries no record of a run; it was written without metadata")
+                return found
+            handle.seek(0)
+            content = handle.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise FileProblem(f"{source} does not exist", "file-missing") from error
+    except OSError as error:
+        raise FileProblem(f"{source} cannot be read: {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise FileProblem(f"{source} has more than {MAX_BYTES:,} bytes, too many for a record of a run")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise FileProblem(f"{source} is no record of a run") from error

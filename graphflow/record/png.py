@@ -1,0 +1,95 @@
+"""PNG files that carry a record: written with Pillow, read without decoding a pixel.
+
+The record stands in `iTXt` chunks. Pillow refuses to open a picture with a chunk of more than 1 MiB of text,
+so a long record goes on in further chunks: `graphflow`, `graphflow-2`, `graphflow-3`, …
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from graphflow.errors import FileProblem
+from graphflow.values import Raster
+
+KEYWORD = "graphflow"
+CHUNK_CHARACTERS = 200_000
+"""Characters of text a chunk; in UTF-8 at most four times as many bytes."""
+
+MAX_TEXT = 16 * 2**20
+"""Bytes of a record: a longer one is left out of pictures, and not read from them. Pillow opens up to 64 MiB."""
+
+_START = b"\x89PNG\r\n\x1a\n"
+_NAMES = re.compile(rb"graphflow(?:-([1-9][0-9]{0,4}))?\Z")
+
+
+def encode_png(picture: Raster, text: str | None) -> bytes:
+    """The picture as a PNG file that carries `text`; None, or more than `MAX_TEXT` bytes: it carries nothing."""
+    from PIL.PngImagePlugin import PngInfo
+
+    buffer = io.BytesIO()
+    info = PngInfo()
+    if text is not None and len(text.encode()) <= MAX_TEXT:
+        for number, start in enumerate(range(0, len(text), CHUNK_CHARACTERS), 1):
+            keyword = KEYWORD if number == 1 else f"{KEYWORD}-{number}"
+            info.add_itxt(keyword, text[start : start + CHUNK_CHARACTERS], zip=True)
+    picture.pil().save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def read_text(path: Path) -> str | None:
+    """The text that the PNG file at `path` carries; None where it carries none.
+
+    Raises:
+        FileProblem: the file is damaged, or the text is longer than `MAX_TEXT`.
+    """
+    try:
+        with path.open("rb") as handle:
+            parts = _parts(handle)
+        return b"".join(parts[number] for number in range(1, len(parts) + 1)).decode() if parts else None
+    except (struct.error, zlib.error, ValueError, KeyError) as error:
+        raise FileProblem(f"{path} is a damaged picture: its record cannot be read") from error
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _parts(handle: BinaryIO) -> dict[int, bytes]:
+    """Number → text of each of our chunks."""
+    if handle.read(len(_START)) != _START:
+        raise ValueError("no PNG")
+    parts: dict[int, bytes] = {}
+    room = MAX_TEXT
+    while True:
+        length, kind = struct.unpack(">I4s", handle.read(8))
+        if kind == b"IEND":
+            return parts
+        if kind == b"iTXt" and length <= MAX_TEXT:
+            data = handle.read(length)
+            if zlib.crc32(kind + data) != struct.unpack(">I", handle.read(4))[0]:
+                raise ValueError("a chunk's checksum is wrong")
+            keyword, _, rest = data.partition(b"\0")
+            name = _NAMES.match(keyword)
+            if name is not None:
+                part = _text(rest, room)
+                parts[int(name[1] or 1)] = part
+                room -= len(part)
+        else:
+            handle.seek(length + 4, io.SEEK_CUR)
+
+
+def _text(rest: bytes, room: int) -> bytes:
+    """An iTXt chunk's text, behind its keyword: flag, method, language, translated keyword, text."""
+    flag, method, tail = rest[0], rest[1], rest[2:]
+    body = tail.split(b"\0", 2)[2] if tail.count(b"\0") >= 2 else b""
+    if flag:
+        if method != 0:
+            raise ValueError("the chunk's compression is not known")
+        # One byte more than there is room for tells a text that is too long from one that just fits.
+        body = zlib.decompressobj().decompress(body, room + 1)
+    if len(body) > room:
+        raise ValueError(f"more than {MAX_TEXT} bytes")
+    return body
