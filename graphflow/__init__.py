@@ -46,9 +46,9 @@ from graphflow.values import Animation, File, Image, Mask
 if TYPE_CHECKING:
     from graphflow.catalog import Catalog, default_catalog
     from graphflow.engine import Engine, run
+    from graphflow.execute.result import Result
     from graphflow.graph import Graph, load, text
     from graphflow.plan.plan import Plan
-    from graphflow.execute.result import Result
 
 _LATER = {
     "Catalog": "graphflow.catalog",

@@ -11,14 +11,14 @@ from typing import Any, Self
 from graphflow.catalog import Catalog
 from graphflow.document.model import Document
 from graphflow.errors import Cancelled, GraphflowError, RunFailed
-from graphflow.graph import Graph, load
-from graphflow.plan.plan import Plan
 from graphflow.execute.context import Cancellation
 from graphflow.execute.events import Event, Listener
 from graphflow.execute.pool import Loader, Pool, no_loader
 from graphflow.execute.result import Result
 from graphflow.execute.scheduler import Run
 from graphflow.execute.store import MemoryStore, Store
+from graphflow.graph import Graph, load
+from graphflow.plan.plan import Plan
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphflow.problems import Problem
     from graphflow.execute.result import Result
+    from graphflow.problems import Problem
 
 
 class GraphflowError(Exception):

@@ -13,13 +13,16 @@ from graphflow.catalog import Catalog, default_catalog
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
 from graphflow.check.literals import Literals
-from graphflow.check.resolve import Resolver, ordered_ids
+from graphflow.check.nodes import NodeReader
+from graphflow.check.producers import producers_first
 from graphflow.check.templates import Templates
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import read_file
 from graphflow.document.scalars import write_scalar
 from graphflow.document.text import NAME, Reference, escape, written
-from graphflow.document.tree import Entry, Mapping as MapTree, Scalar, Sequence as ListTree, Tree
+from graphflow.document.tree import Entry, Scalar, Tree
+from graphflow.document.tree import Mapping as MapTree
+from graphflow.document.tree import Sequence as ListTree
 from graphflow.document.write import write
 from graphflow.errors import FileProblem, GraphflowError, InvalidGraph, UnknownOutput
 from graphflow.files import write_atomically
@@ -42,7 +45,7 @@ class Handle:
     def __init__(self, graph: Graph, reference: Reference) -> None:
         self._graph, self._reference = graph, reference
 
-    def __getitem__(self, item: int) -> Handle:
+    def __getitem__(self, item: Any) -> Handle:
         """One item of a list, counted from 0."""
         if not isinstance(item, int) or item < 0:
             raise GraphflowError(f"{self!r}[{item!r}]: an item is counted from 0")
@@ -135,7 +138,7 @@ class Graph:
     def _start(self, document: Document, catalog: Catalog | None) -> None:
         self.catalog = catalog if catalog is not None else default_catalog()
         self.document = document
-        self._resolver: Resolver | None = None
+        self._resolver: NodeReader | None = None
         self._templates: Templates | None = None
 
     # Building
@@ -235,7 +238,7 @@ class Graph:
         self.document.nodes[id_] = decl
         return NodeHandle(self, Reference(id_))
 
-    def output(self, **outputs: Handle) -> None:
+    def output(self, **outputs: Any) -> None:
         """Declare graph outputs by name.
 
         Raises:
@@ -293,13 +296,13 @@ class Graph:
 
     # Inside
 
-    def _ready(self) -> Resolver:
+    def _ready(self) -> NodeReader:
         if self._resolver is None:
             literals = Literals()
             self._templates = Templates(self.catalog, literals, library.templates)
             self._templates.prepare(self.document)
-            self._resolver = Resolver(self.document, self.catalog, self._templates.find, literals)
-            for id_ in ordered_ids(self.document):
+            self._resolver = NodeReader(self.document, self.catalog, self._templates.find, literals)
+            for id_ in producers_first(self.document)[0]:
                 self._resolver.node(self.document.nodes[id_])
         return self._resolver
 

@@ -357,7 +357,7 @@ def _single(function: Callable[..., Any], name: str, hint: Any) -> gt.Type:
     if origin is Literal:
         return gt.Atom(_ATOMS_BY_CLASS[type(arguments[0])])
     if isinstance(bare, TypeVar):
-        return gt.Variable(bare.__name__, tuple(_single(function, name, c) for c in bare.__constraints__))  # type: ignore[arg-type, misc]
+        return gt.Variable(bare.__name__, tuple(_single(function, name, c) for c in bare.__constraints__))  # type: ignore[misc]
     if origin in (list, Sequence) or (origin is tuple and arguments[1:] == (Ellipsis,)):
         inner = gt.list_of(_type(function, name, arguments[0])[0])
         if inner is not None:
@@ -432,7 +432,7 @@ def _doc(extras: tuple[Any, ...]) -> str:
     return next((extra.text for extra in extras if isinstance(extra, Doc)), "")
 
 
-def _named(extras: tuple[Any, ...], kind: type) -> str | None:
+def _named(extras: tuple[Any, ...], kind: type[SameSize | SizeOf | SpaceOf]) -> str | None:
     return next((extra.port for extra in extras if isinstance(extra, kind)), None)
 
 

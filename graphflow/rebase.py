@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -15,7 +16,8 @@ from graphflow.check.templates import Library
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl
 from graphflow.document.parse import read_file
 from graphflow.document.text import Reference, escape, read_text, written
-from graphflow.document.tree import Entry, Mapping as MapTree, Scalar, Sequence, Tree
+from graphflow.document.tree import Entry, Scalar, Sequence, Tree
+from graphflow.document.tree import Mapping as MapTree
 from graphflow.types import CHECKPOINT, PICTURES, Type, item_of, member_for
 
 _FILES = (*PICTURES, "file")
@@ -54,12 +56,12 @@ def rebased_text(text: str, document: Document, folder: Path, catalog: Catalog, 
     }
     pieces = []
     end = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        start = event.start_mark
-        if isinstance(event, yaml.ScalarEvent) and (start.line + 1, start.column + 1) in changed:
+    for one in yaml.parse(text, Loader=yaml.SafeLoader):
+        event: Any = one
+        where = (event.start_mark.line + 1, event.start_mark.column + 1)
+        if isinstance(one, yaml.ScalarEvent) and where in changed:
             anchor = f"&{event.anchor} " if event.anchor else ""
-            new = json.dumps(changed[start.line + 1, start.column + 1], ensure_ascii=False)
-            pieces += [text[end : start.index], anchor + new]
+            pieces += [text[end : event.start_mark.index], anchor + json.dumps(changed[where], ensure_ascii=False)]
             end = event.end_mark.index
     return "".join([*pieces, text[end:]])
 
@@ -110,7 +112,8 @@ class _Mover:
             if decl.ref.text not in self.catalog:
                 return {}, decl.ref
             type_ = self.catalog[decl.ref.text]
-            return {name: one.type for name, one in (*type_.ports.items(), *type_.params.items())}, decl.ref
+            ports = {port.name: port.type for port in type_.ports.values()}
+            return ports | {param.name: param.type for param in type_.params.values()}, decl.ref
         text = decl.ref.text
         is_path = text.endswith((".yaml", ".yml")) or "/" in text
         path = (self._base(decl.ref) / text) if is_path else self.library().get(text)

@@ -76,7 +76,7 @@ def _checkpoint() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "source": {**text, "description": "embedded/NAME, ./folder, ./file.safetensors or owner/name"},
-            **{key: text for key in ("revision", "variant", "dtype", "prior")},
+            **dict.fromkeys(("revision", "variant", "dtype", "prior"), text),
             "components": {"type": "object"},
             "loras": {"type": ["array", "object", "string"]},
             "scheduler": {"type": ["string", "object"]},

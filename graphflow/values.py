@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,7 +105,7 @@ class Raster:
         return hashlib.sha256(head + self.pixels).hexdigest()
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.size == other.size and self.pixels == other.pixels  # type: ignore[attr-defined]
+        return type(other) is type(self) and self.size == other.size and self.pixels == other.pixels
 
     def __hash__(self) -> int:
         return hash((self.word, self.size, self.pixels))
@@ -338,7 +339,7 @@ def _coerce_atom(value: Any, word: str) -> Any:
     elif isinstance(value, accepted) and (word == "bool" or not isinstance(value, bool)):
         if word == "float":
             value = float(value)
-            if value != value or value in (float("inf"), float("-inf")):
+            if not math.isfinite(value):
                 raise InvalidValue("NaN and infinity are no numbers here")
         return value
     raise InvalidValue(f"{describe(value)} is no {word}")

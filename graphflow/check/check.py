@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.catalog import Catalog
-from graphflow.check.checked import UNKNOWN_SOURCE, Absent, Checked, Source, Value
+from graphflow.check.checked import UNKNOWN_SOURCE, Checked, Source, Value
 from graphflow.check.expand import Expander, coerced
-from graphflow.check.literals import Literals, Picture
+from graphflow.check.inputs import input_value, outside_limits
+from graphflow.check.literals import Literals
 from graphflow.check.propagate import propagate
-from graphflow.check.resolve import Resolved, input_value, outside_limits, resolve
+from graphflow.check.refusal import Refusal
+from graphflow.check.resolve import resolve
+from graphflow.check.resolved import Resolved
 from graphflow.check.templates import Library, Templates
 from graphflow.document.model import Document, InputDecl
-from graphflow.document.tree import Entry, Mapping as MapTree, Scalar, Sequence, Tree
+from graphflow.document.references import node_references
+from graphflow.document.tree import Mapping as MapTree
+from graphflow.document.tree import Scalar, Sequence
 from graphflow.errors import InvalidValue
 from graphflow.problems import Place, Problem, did_you_mean, ordered
-from graphflow.types import ATOMS, ListOf, PICTURES, Type, item_of, member_for
-from graphflow.values import File, Image, Mask, coerce, describe
+from graphflow.types import PICTURES, ListOf, Type, item_of, member_for
+from graphflow.values import coerce, describe
 
 
 def no_library() -> dict[str, Path]:
@@ -76,18 +81,9 @@ def check(
 
 def _unread_outputs(resolved: Resolved, outputs: dict[str, dict[str, Source]]) -> dict[str, Source]:
     """Where a document has no `outputs`: the first output of every node that nobody reads, under its id."""
-    from graphflow.check.resolve import tree_references
-
-    read: set[str] = set()
-    for decl in resolved.document.nodes.values():
-        for tree in (*(entry.value for entry in decl.values.values()), decl.for_each, decl.when, decl.cache):
-            read.update(reference.name for reference, _ in tree_references(tree))
-    found = {}
-    for id_ in resolved.nodes:
-        own = outputs.get(id_)
-        if id_ not in read and own:
-            found[id_] = next(iter(own.values()))
-    return found
+    read = {ref.name for decl in resolved.document.nodes.values() for ref, _ in node_references(decl)}
+    unread = {id_: outputs.get(id_) for id_ in resolved.nodes if id_ not in read}
+    return {id_: next(iter(own.values())) for id_, own in unread.items() if own}
 
 
 def _inputs(
@@ -169,8 +165,6 @@ def _from_python(value: Any, type_: Type, resolved: Resolved, expander: Expander
     Raises:
         InvalidValue: it is of another type.
     """
-    from graphflow.check.refusal import Refusal
-
     if isinstance(type_, ListOf):
         if isinstance(value, (str, Path)) and member_for(type_.item, (*PICTURES, "file")):
             return _named_file(value, type_, resolved, expander)
@@ -185,8 +179,6 @@ def _from_python(value: Any, type_: Type, resolved: Resolved, expander: Expander
 
 
 def _named_file(value: str | Path, type_: Type, resolved: Resolved, expander: Expander) -> Any:
-    from graphflow.check.refusal import Refusal
-
     scalar = Scalar(str(value), folder=Path.cwd())
     try:
         return expander.literals.read(scalar, scalar.text, type_, resolved.document)

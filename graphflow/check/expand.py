@@ -25,10 +25,11 @@ from graphflow.check.checked import (
     Value,
 )
 from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, Items, Text
+from graphflow.check.inputs import input_value, outside_limits
 from graphflow.check.literals import Literals, Picture
 from graphflow.check.picture_nodes import picture_type
 from graphflow.check.refusal import Refusal
-from graphflow.check.resolve import Resolved, ResolvedNode, input_value, outside_limits
+from graphflow.check.resolved import Resolved, ResolvedNode
 from graphflow.document.scalars import write_scalar
 from graphflow.document.tree import Scalar
 from graphflow.errors import InvalidValue
@@ -193,7 +194,7 @@ class Expander:
                 return derived_seed(self.seed, bare)
             return _BROKEN if param.required else param.default
         value = _plain(source)
-        if value is _BROKEN or param.name not in node.params and param.name not in _each_names(node):
+        if value is _BROKEN or (param.name not in node.params and param.name not in _each_names(node)):
             return _BROKEN
         expr = node.params.get(param.name)
         if isinstance(expr, Const) and not isinstance(value, Picture):

@@ -12,7 +12,7 @@ from graphflow.node_type import NodeType, node_type
 from graphflow.values import File, Image, Mask, read_picture
 
 
-def _plan(facts: Mapping[str, Facts], params: Mapping[str, Any], checkpoints: Any, wanted: Any) -> Planned:
+def _plan(_facts: Mapping[str, Facts], params: Mapping[str, Any], *_: Any) -> Planned:
     width, height = params["path"].picture_size
     return Planned(outputs=dict.fromkeys(("image", "mask"), Facts(width, height)))
 

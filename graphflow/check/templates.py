@@ -9,7 +9,8 @@ from pathlib import Path
 from graphflow.catalog import Catalog
 from graphflow.check.literals import Literals, missing_file
 from graphflow.check.refusal import Refusal
-from graphflow.check.resolve import Resolved, resolve
+from graphflow.check.resolve import resolve
+from graphflow.check.resolved import Resolved
 from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.tree import Scalar

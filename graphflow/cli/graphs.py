@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Nothing to describe."""
 
 
-def execute(arguments: argparse.Namespace) -> int:
+def execute(_: argparse.Namespace) -> int:
     """List graphs and templates with their descriptions."""
     for title, found in (("graphs", library.graphs()), ("templates", library.templates())):
         if not found:

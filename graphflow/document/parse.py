@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from graphflow.document.model import (
     FORMAT_VERSION,
@@ -19,6 +21,8 @@ from graphflow.errors import FileProblem
 from graphflow.node_type import RESERVED
 from graphflow.problems import NOWHERE, Place, Problem, did_you_mean
 from graphflow.types import ATOMS, FLOAT, INT, Type, member_for, parse_type
+
+D = TypeVar("D", InputDecl, CheckpointDecl, NodeDecl, OutputDecl)
 
 TOP_KEYS = ("graphflow", "name", "description", "inputs", "checkpoints", "nodes", "outputs")
 INPUT_KEYS = ("type", "default", "min", "max", "description")
@@ -86,16 +90,13 @@ class _Parser:
         self._known_keys(tree, TOP_KEYS, "a document")
         self._version(tree)
         get = tree.entries.get
-        inputs = {e[0]: d for e in self._section(get("inputs"), "inputs") if (d := self._input(*e))}
-        checkpoints = {e[0]: d for e in self._section(get("checkpoints"), "checkpoints") if (d := self._checkpoint(*e))}
-        nodes = {e[0]: d for e in self._section(get("nodes"), "nodes") if (d := self._node(*e))}
+        inputs = self._declared("inputs", get("inputs"), self._input)
+        checkpoints = self._declared("checkpoints", get("checkpoints"), self._checkpoint)
+        nodes = self._declared("nodes", get("nodes"), self._node)
         if "nodes" not in tree.entries:
-            self._say(
-                "missing-key", "the document has no nodes", tree.place, fix="add a map of nodes under the key nodes"
-            )
-        outputs = None
-        if "outputs" in tree.entries:
-            outputs = {e[0]: d for e in self._section(get("outputs"), "outputs") if (d := self._output(*e))}
+            fix = "add a map of nodes under the key nodes"
+            self._say("missing-key", "the document has no nodes", tree.place, fix=fix)
+        outputs = self._declared("outputs", get("outputs"), self._output) if "outputs" in tree.entries else None
         return Document(
             name=self._words(get("name")),
             description=self._words(get("description")),
@@ -158,6 +159,11 @@ class _Parser:
             self._say("wrong-shape", f"{key} is {word_of(value)}, and text is needed", value.place)
             return None
         return value if self._filled(value, key) else None
+
+    def _declared(self, key: str, entry: Entry | None, read: Callable[[str, Entry], D | None]) -> dict[str, D]:
+        """What a section declares, by name; declarations that cannot be read at all are left out."""
+        found = ((name, read(name, one)) for name, one in self._section(entry, key))
+        return {name: decl for name, decl in found if decl is not None}
 
     def _section(self, entry: Entry | None, key: str) -> list[tuple[str, Entry]]:
         if entry is None or (isinstance(entry.value, Scalar) and not self._filled(entry.value, key)):

@@ -11,7 +11,7 @@ from graphflow.document.scalars import write_scalar
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
 
 _STRING = "tag:yaml.org,2002:str"
-_RESOLVER = yaml.resolver.Resolver()
+_RESOLVER: Any = yaml.resolver.Resolver()
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -23,7 +23,7 @@ def write(document: Document) -> str:
     if document.inputs:
         blocks.append(_section("inputs", {name: _input(decl) for name, decl in document.inputs.items()}, flow=True))
     if document.checkpoints:
-        entries = {name: decl.details for name, decl in document.checkpoints.items()}
+        entries: dict[str, Tree] = {name: decl.details for name, decl in document.checkpoints.items()}
         blocks.append(_section("checkpoints", entries, flow=True))
     nodes = {name: _node(decl) for name, decl in document.nodes.items()}
     blocks.append("nodes:\n" + "\n".join(_indented(_block(_map({name: tree}))) for name, tree in nodes.items()))

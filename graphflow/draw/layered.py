@@ -93,7 +93,8 @@ class _Columns:
     down: list[list[Edge]] = field(default_factory=list)
 
     def is_bend(self, vertex: int) -> bool:
-        return vertex >= self.boxes
+        # A frame's gate is a box without height: lines should run through it as straight as through a bend.
+        return not self.heights[vertex]
 
 
 def arrange(
@@ -228,7 +229,7 @@ def _order(graph: _Columns) -> None:
         position = _positions(graph)
         for members in columns:
             _by_barycentre(graph, members, position, forward=forward)
-        if not large:
+        if len(graph.heights) < 800:
             _exchange(graph)
         crossings = _crossings(graph)
         if crossings < fewest:

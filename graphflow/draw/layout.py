@@ -87,13 +87,16 @@ class _Level:
         return self.tops[self.members[gate]].y
 
 
-def lay_out(shapes: Sequence[Shape], links: Sequence[Link], parents: Sequence[int | None] = ()) -> Layout:
+def lay_out(
+    shapes: Sequence[Shape], links: Sequence[Link], parents: Sequence[int | None] = (), titles: Sequence[float] = ()
+) -> Layout:
     """Lay out boxes, frames and links.
 
     Args:
         shapes: the boxes.
         links: between boxes.
         parents: of each frame the frame around it, which comes before it.
+        titles: how wide each frame is at least.
 
     Raises:
         ValueError: the links form a circle, boxes and frames taken as what they are.
@@ -107,7 +110,7 @@ def lay_out(shapes: Sequence[Shape], links: Sequence[Link], parents: Sequence[in
     hops = [_hops(link, chains, levels) for link in links]
     # Children come after their parents, so backwards is from the inside out.
     for number in range(len(parents), -1, -1):
-        _arrange_level(levels, number, shapes)
+        _arrange_level(levels, number, shapes, titles[number - 1] if number and titles else 0.0)
     return _absolute(levels, shapes, parents, hops)
 
 
@@ -152,7 +155,7 @@ def _hop(
     return number, level.hops.setdefault((*tail, *head), len(level.hops))
 
 
-def _arrange_level(levels: list[_Level], number: int, shapes: Sequence[Shape]) -> None:
+def _arrange_level(levels: list[_Level], number: int, shapes: Sequence[Shape], least: float) -> None:
     level = levels[number]
     level.sizes = [_size_of(member, levels, shapes) for member in level.members]
     links = [
@@ -164,7 +167,7 @@ def _arrange_level(levels: list[_Level], number: int, shapes: Sequence[Shape]) -
     whole = _parts(level.sizes, links, ins, outs)
     if number:
         # A frame's gates stay on its sides; everything else moves below its title.
-        whole = _framed(whole, ins, outs)
+        whole = _framed(whole, ins, outs, least)
     level.tops, level.routes, level.size = whole.places, whole.routes, whole.size
 
 
@@ -180,8 +183,8 @@ def _height(levels: list[_Level], member: _Member, end: float | _Gate) -> float:
     return float(end) if isinstance(end, float) else 0.0
 
 
-def _framed(whole: Arranged, ins: set[int], outs: set[int]) -> Arranged:
-    width, height = whole.size.width + 2 * PADDING, whole.size.height + 2 * PADDING + TITLE
+def _framed(whole: Arranged, ins: set[int], outs: set[int], least: float) -> Arranged:
+    width, height = max(whole.size.width + 2 * PADDING, least), whole.size.height + 2 * PADDING + TITLE
     places = []
     for number, place in enumerate(whole.places):
         x = 0.0 if number in ins else width if number in outs else place.x + PADDING

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphflow.errors import DefinitionError
-from graphflow.marker import Component
 from graphflow.execute.events import ComponentDropped, ComponentLoaded, Event
+from graphflow.marker import Component
 
 Loader = Callable[[Component], Any]
 

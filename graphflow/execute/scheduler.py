@@ -15,10 +15,6 @@ from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Va
 from graphflow.check.propagate import faults, planned, problem_of
 from graphflow.document.scalars import write_scalar
 from graphflow.errors import Cancelled, GraphflowError, InvalidValue, StepError
-from graphflow.facts import UNKNOWN, facts_of
-from graphflow.plan.lifetimes import producers_of
-from graphflow.plan.plan import Plan, PlannedStep
-from graphflow.problems import Level, Place, Problem
 from graphflow.execute.context import Cancellation, StepContext
 from graphflow.execute.events import (
     Event,
@@ -36,6 +32,10 @@ from graphflow.execute.keys import recipe_key
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
 from graphflow.execute.store import GONE, Store
+from graphflow.facts import UNKNOWN, facts_of
+from graphflow.plan.lifetimes import producers_of
+from graphflow.plan.plan import Plan, PlannedStep
+from graphflow.problems import Level, Place, Problem
 from graphflow.values import coerce, describe, digest_of
 
 

@@ -173,7 +173,7 @@ class _Lowering:
                 elif name in node.sources:
                     inputs[argument] = self._source(node.sources[name])
             path = f"{node.path}/{step.name}"
-            _fitting(node, step, function, inputs)
+            _fitting(node, step, function)
             index = self._add(
                 node, path, function, dict(step.params), inputs, dict(step.uses), (*node.position, float(number))
             )
@@ -240,7 +240,7 @@ class _Lowering:
             self.steps[one.node].wanted.add(one.output)
 
 
-def _fitting(node: ExpandedNode, step: Step, function: StepFunction, inputs: dict[str, Source]) -> None:
+def _fitting(node: ExpandedNode, step: Step, function: StepFunction) -> None:
     """Refuse a step whose declaration and function disagree, when the plan is made and not in the middle of a run."""
     given = {*step.inputs, *step.params}
     unknown = given - set(function.arguments)

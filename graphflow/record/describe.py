@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -121,5 +122,9 @@ def home_relative(path: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of what can decide a result; of the large libraries only those that were imported."""
-    names = [*_ALWAYS, *(name for name in _WHERE_IMPORTED if name in sys.modules)]
-    return {"Python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+    found = {"Python": platform.python_version()}
+    for name in (*_ALWAYS, *(name for name in _WHERE_IMPORTED if name in sys.modules)):
+        # A library can be importable without being installed as a distribution.
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

@@ -10,12 +10,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from graphflow.errors import FileProblem
+from graphflow.record.names import RUN_JSON
 
 FORMAT = 1
 MAX_BYTES = 64 * 2**20
 """A record with more bytes than this is not read."""
 
-RUN_JSON = "run.json"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 
 _RECIPE = frozenset(

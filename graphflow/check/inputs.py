@@ -1,0 +1,63 @@
+"""Values of inputs: defaults as written, limits, and what a caller gives."""
+
+from __future__ import annotations
+
+from graphflow.check.literals import Literals
+from graphflow.check.refusal import Refusal
+from graphflow.document.model import Document, InputDecl
+from graphflow.document.scalars import read_scalar, write_scalar
+from graphflow.document.tree import Scalar, Sequence, Tree, word_of
+from graphflow.errors import InvalidValue
+from graphflow.problems import Problem
+from graphflow.types import ListOf, Type
+
+
+def input_value(tree: Tree, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> object:
+    """The Python value of an input as written; None after a problem."""
+    assert decl.type is not None
+    if isinstance(tree, Scalar) and tree.empty:
+        return None
+    if isinstance(tree, Sequence) and isinstance(decl.type, ListOf):
+        values = [_written(item, decl.type.item, decl, document, literals, problems) for item in tree.items]
+        return None if any(value is None for value in values) else tuple(values)
+    return _written(tree, decl.type, decl, document, literals, problems)
+
+
+def _written(
+    tree: Tree, type_: Type, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]
+) -> object:
+    if not isinstance(tree, Scalar):
+        problems.append(
+            Problem("wrong-shape", f"the input {decl.name} is {word_of(tree)}, and {type_} is needed", place=tree.place)
+        )
+        return None
+    try:
+        # Nothing exists yet that a value of an input could reference, so a dollar is a plain one.
+        return literals.read(tree, tree.text, type_, document)
+    except Refusal as refusal:
+        problems.append(refusal.at(tree.place, about=f"the input {decl.name}"))
+        return None
+
+
+def outside_limits(decl: InputDecl, value: object) -> Refusal | None:
+    """A refusal where a number (or an item of a list) is below `min` or above `max` of its input."""
+    low, high = _number(decl.minimum), _number(decl.maximum)
+    for one in value if isinstance(value, tuple) else (value,):
+        if isinstance(one, bool) or not isinstance(one, (int, float)):
+            continue
+        message = f"the input {decl.name} cannot be {one}"
+        if low is not None and one < low:
+            return Refusal("bad-value", message, "", f"give at least {write_scalar(low)}")
+        if high is not None and one > high:
+            return Refusal("bad-value", message, "", f"give at most {write_scalar(high)}")
+    return None
+
+
+def _number(limit: Scalar | None) -> int | float | None:
+    """A limit as a number; None where there is none, or it is none (a problem says so)."""
+    for word in ("int", "float"):
+        try:
+            return None if limit is None else read_scalar(limit, word)  # type: ignore[no-any-return]
+        except InvalidValue:
+            continue
+    return None

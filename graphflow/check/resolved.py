@@ -1,0 +1,77 @@
+"""A document whose every key is read: what `resolve` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from graphflow.check.expressions import Expr
+from graphflow.document.model import Document, NodeDecl
+from graphflow.node_type import NodeType
+from graphflow.problems import Place, Problem
+from graphflow.types import Type
+
+
+@dataclass
+class ResolvedNode:
+    """A node whose keys are read.
+
+    Attributes:
+        type: its node type; None for a template, or where the type is not known.
+        template: the inserted document; None for a node type, or where the template is not known.
+        params, ports: what is given, by name. The inputs of a template are all in `ports`.
+        for_each: factors of the product; each maps names to expressions of list type.
+        outputs: type of each output, lists where `for_each` makes them; None where nothing is known of them.
+    """
+
+    decl: NodeDecl
+    type: NodeType | None = None
+    template: Resolved | None = None
+    params: dict[str, Expr] = field(default_factory=dict)
+    ports: dict[str, Expr] = field(default_factory=dict)
+    for_each: tuple[dict[str, Expr], ...] = ()
+    when: Expr | None = None
+    cache: Expr | None = None
+    outputs: dict[str, Type | None] | None = None
+
+    def place_of(self, key: str) -> Place:
+        """Where the value of `key` is written, or the node itself where it is not given."""
+        entry = self.decl.values.get(key)
+        if entry is not None:
+            return entry.value.place
+        for factor in self.for_each:
+            if key in factor:
+                return factor[key].place
+        return self.decl.place
+
+    def gives(self, key: str) -> bool:
+        """Whether a value is written for `key`, in the node or its `for_each`."""
+        return key in self.decl.values or any(key in factor for factor in self.for_each)
+
+    def expressions(self) -> Iterator[Expr]:
+        """Every expression of the node."""
+        yield from self.params.values()
+        yield from self.ports.values()
+        for factor in self.for_each:
+            yield from factor.values()
+        yield from (expr for expr in (self.when, self.cache) if expr is not None)
+
+
+@dataclass
+class Resolved:
+    """A document whose every key is read.
+
+    Attributes:
+        nodes: in the order of the document.
+        order: their ids, producers first.
+        outputs: by name; None where the document has no `outputs`.
+        static_inputs: inputs that some param needs, so they must be known before the run.
+        problems: everything found in this document; those of its templates are theirs.
+    """
+
+    document: Document
+    nodes: dict[str, ResolvedNode] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    outputs: dict[str, Expr] | None = None
+    static_inputs: frozenset[str] = frozenset()
+    problems: list[Problem] = field(default_factory=list)

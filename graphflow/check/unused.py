@@ -1,0 +1,63 @@
+"""What a document declares and nobody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphflow.document.model import Document
+from graphflow.document.references import node_references, tree_references
+from graphflow.document.tree import Scalar, Sequence, Tree
+from graphflow.problems import Problem
+
+
+def unused(document: Document) -> Iterator[Problem]:
+    """Inputs that nothing reads, checkpoints that nothing names, nodes that no output needs."""
+    shown = [ref.name for decl in (document.outputs or {}).values() for ref, _ in tree_references(decl.value)]
+    read = {reference.name for decl in document.nodes.values() for reference, _ in node_references(decl)}
+    for name, one in document.inputs.items():
+        if name not in read and name not in shown:
+            fix = f"reference it as ${name}, or remove it"
+            yield Problem("unused-input", f"nothing reads the input {name}", "", fix, one.place)
+    named = _texts(document) if document.checkpoints else set()
+    for name, checkpoint in document.checkpoints.items():
+        if name not in named:
+            yield Problem(
+                "unused-checkpoint", f"nothing names the checkpoint {name}", "", "remove it", checkpoint.place
+            )
+    if document.outputs is None:
+        return
+    needed = _needed(document, shown)
+    for id_, node in document.nodes.items():
+        if id_ not in needed:
+            fix = f"add an output that shows ${id_}, or remove the node"
+            yield Problem("unread-node", f"no output needs the node {id_}", "it will not run", fix, node.place)
+
+
+def _texts(document: Document) -> set[str]:
+    """Every text in the document that could name a checkpoint."""
+    texts: set[str] = set()
+    pending: list[Tree | None] = [decl.default for decl in document.inputs.values()]
+    pending += [decl.details for decl in document.checkpoints.values()]
+    for decl in document.nodes.values():
+        pending += [decl.for_each, *(entry.value for entry in decl.values.values())]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, Scalar):
+            texts.add(one.text)
+        elif isinstance(one, Sequence):
+            pending.extend(one.items)
+        elif one is not None:
+            pending.extend(entry.value for entry in one.entries.values())
+    return texts
+
+
+def _needed(document: Document, shown: list[str]) -> set[str]:
+    """The nodes that the shown ones need, themselves included."""
+    needed: set[str] = set()
+    pending = list(shown)
+    while pending:
+        id_ = pending.pop()
+        if id_ not in needed and id_ in document.nodes:
+            needed.add(id_)
+            pending.extend(reference.name for reference, _ in node_references(document.nodes[id_]))
+    return needed

@@ -1,0 +1,38 @@
+"""The references inside values as they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphflow.document.model import NodeDecl
+from graphflow.document.text import Reference, read_text
+from graphflow.document.tree import Scalar, Sequence, Tree
+from graphflow.problems import Place
+
+
+def tree_references(tree: Tree | None) -> Iterator[tuple[Reference, Place]]:
+    """Every reference in a value as written, with the place of its scalar."""
+    pending = [tree] if tree is not None else []
+    while pending:
+        one = pending.pop()
+        if isinstance(one, Scalar):
+            if "$" in one.text:
+                yield from ((part, one.place) for part in read_text(one.text) if isinstance(part, Reference))
+        elif isinstance(one, Sequence):
+            pending.extend(reversed(one.items))
+        else:
+            pending.extend(entry.value for entry in reversed(list(one.entries.values())))
+
+
+def node_references(decl: NodeDecl) -> Iterator[tuple[Reference, Place]]:
+    """Every reference that a node makes, in any of its keys."""
+    for tree in (*(entry.value for entry in decl.values.values()), decl.for_each, decl.when, decl.cache):
+        yield from tree_references(tree)
+
+
+def is_reference(tree: Tree) -> bool:
+    """Whether a value is one reference and nothing else."""
+    if not isinstance(tree, Scalar) or "$" not in tree.text:
+        return False
+    parts = read_text(tree.text)
+    return len(parts) == 1 and isinstance(parts[0], Reference)

@@ -1,0 +1,309 @@
+"""What a drawing shows, as frozen data: of a graph as it is written, or of the graph that a run works off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from graphflow.check.checked import Absent, Checked, ExpandedNode, ItemOf, OutputOf, Source, outputs_in
+from graphflow.check.expressions import Expr, FromInput, FromNode, references
+from graphflow.check.resolve import Resolved, ResolvedNode
+from graphflow.types import Type, item_of
+
+BoxKind = Literal["input", "picture", "node", "template", "output"]
+State = Literal["waiting", "running", "done", "cached", "failed", "skipped"]
+
+_PICTURE_LINK = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
+_LOCAL_LINK = re.compile(r"#[\w./\[\]-]*|(?!//)[\w./\[\]% -]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What became of a box in a run.
+
+    Attributes:
+        seconds: how long it took.
+        link: where a click leads: a place in the same page (`#…`) or a file beside it, never another host.
+        picture: a small picture to show in the box, as a `data:` address.
+
+    Raises:
+        ValueError: `link` or `picture` leads elsewhere.
+    """
+
+    state: State
+    seconds: float | None = None
+    link: str = ""
+    picture: str = ""
+
+    def __post_init__(self) -> None:
+        if self.link and not _LOCAL_LINK.fullmatch(self.link):
+            raise ValueError(f"{self.link!r} is no place in the page and no file beside it")
+        if self.picture and not _PICTURE_LINK.fullmatch(self.picture):
+            raise ValueError("a picture in a drawing is a data: address of a PNG, JPEG, GIF or WebP file")
+
+
+class Pin(NamedTuple):
+    """Where lines meet a box: a port's name, an output's, or that of an item of it; and the type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box.
+
+    Attributes:
+        key: what `status` and links call it: a node's id or path, `input NAME`, `output NAME`.
+        title: what is written large.
+        subtitle: the node type, or the type of an input or output.
+        inputs, outputs: where its lines arrive and leave; only what is connected.
+        frame: number of the frame that it is in.
+        stacked: stands for the items of a `for_each`.
+        dashed: may not run, or does not.
+        note: a sentence for the tooltip.
+    """
+
+    key: str
+    kind: BoxKind
+    title: str
+    subtitle: str = ""
+    inputs: tuple[Pin, ...] = ()
+    outputs: tuple[Pin, ...] = ()
+    frame: int | None = None
+    stacked: bool = False
+    dashed: bool = False
+    note: str = ""
+    status: Status | None = None
+
+
+class Line(NamedTuple):
+    """From an output pin of one box to an input pin of another, all by number."""
+
+    source: int
+    output: int
+    target: int
+    input: int
+
+
+class Frame(NamedTuple):
+    """A titled frame around the inside of a template; `parent` is the frame around it."""
+
+    title: str
+    parent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Boxes, the lines between them, and the frames around them.
+
+    Attributes:
+        frames: each after the frame around it.
+    """
+
+    name: str = ""
+    boxes: tuple[Box, ...] = ()
+    lines: tuple[Line, ...] = ()
+    frames: tuple[Frame, ...] = ()
+
+    def with_status(self, status: Mapping[str, Status]) -> Drawing:
+        """The same drawing with what became of each box, by key; other keys are ignored."""
+        return replace(self, boxes=tuple(replace(box, status=status.get(box.key, box.status)) for box in self.boxes))
+
+    def type_of(self, line: Line) -> str:
+        """The type of what travels on a line."""
+        return self.boxes[line.source].outputs[line.output].type
+
+
+@dataclass
+class _Sketch:
+    """A drawing in the making: pins appear as lines need them."""
+
+    boxes: list[Box] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    _inputs: list[dict[str, Pin]] = field(default_factory=list)
+    _outputs: list[dict[str, Pin]] = field(default_factory=list)
+    _lines: dict[tuple[int, str, int, str], None] = field(default_factory=dict)
+
+    def add(self, box: Box) -> int:
+        self.boxes.append(box)
+        self._inputs.append({})
+        self._outputs.append({})
+        return len(self.boxes) - 1
+
+    def connect(self, source: int, output: Pin, target: int, port: Pin) -> None:
+        self._outputs[source].setdefault(output.name, output)
+        self._inputs[target].setdefault(port.name, port)
+        self._lines.setdefault((source, output.name, target, port.name))
+
+    def finished(self, name: str) -> Drawing:
+        out_of = [{pin: number for number, pin in enumerate(pins)} for pins in self._outputs]
+        into = [{pin: number for number, pin in enumerate(pins)} for pins in self._inputs]
+        boxes = tuple(
+            replace(box, inputs=tuple(inputs.values()), outputs=tuple(outputs.values()))
+            for box, inputs, outputs in zip(self.boxes, self._inputs, self._outputs, strict=True)
+        )
+        lines = tuple(Line(a, out_of[a][output], b, into[b][port]) for a, output, b, port in self._lines)
+        return Drawing(name, boxes, lines, tuple(self.frames))
+
+
+# The graph as it is written
+
+
+def of_document(resolved: Resolved) -> Drawing:
+    """The graph as it is written: a template is one box, a `for_each` one stack."""
+    document, sketch = resolved.document, _Sketch()
+    boxes: dict[str, int] = {}
+    for name, decl in document.inputs.items():
+        note = decl.description or f"input {name}"
+        boxes[name] = sketch.add(Box(f"input {name}", "input", name, _word(decl.type), note=note))
+    for id_, node in resolved.nodes.items():
+        boxes[id_] = sketch.add(_written_box(id_, node))
+    for id_, node in resolved.nodes.items():
+        for port, expr in _given(node):
+            _connect(sketch, boxes, expr, boxes[id_], Pin(port, _port_type(node, port)))
+    for name, expr in _outputs(resolved).items():
+        box = sketch.add(Box(f"output {name}", "output", name, _word(expr.type), note=f"output {name}"))
+        _connect(sketch, boxes, expr, box, Pin("", _word(expr.type)))
+    return sketch.finished(document.name)
+
+
+def _written_box(id_: str, node: ResolvedNode) -> Box:
+    decl = node.decl
+    notes = [f"{id_}: {decl.kind} {decl.ref.text}"]
+    if decl.for_each is not None:
+        notes.append("for each " + ", ".join(name for factor in node.for_each for name in factor))
+    if decl.when is not None:
+        notes.append("runs only when its condition is true")
+    return Box(
+        id_,
+        "template" if decl.kind == "template" else "node",
+        id_,
+        decl.ref.text,
+        stacked=decl.for_each is not None,
+        dashed=decl.when is not None,
+        note="; ".join(notes),
+    )
+
+
+def _given(node: ResolvedNode) -> Iterable[tuple[str, Expr]]:
+    """Every expression of a node and the key that it is for, ports as the document orders them."""
+    keyed = {**node.ports, **node.params}
+    yield from ((key, keyed[key]) for key in node.decl.values if key in keyed)
+    for factor in node.for_each:
+        yield from factor.items()
+    for key, expr in (("when", node.when), ("cache", node.cache)):
+        if expr is not None:
+            yield key, expr
+
+
+def _port_type(node: ResolvedNode, name: str) -> str:
+    if node.type is not None:
+        port = node.type.ports.get(name) or node.type.params.get(name)
+        return _word(port.type) if port is not None else ""
+    decl = node.template.document.inputs.get(name) if node.template is not None else None
+    return _word(decl.type) if decl is not None else ""
+
+
+def _connect(sketch: _Sketch, boxes: dict[str, int], expr: Expr, target: int, port: Pin) -> None:
+    for reference in references(expr):
+        name = reference.name if isinstance(reference, FromInput) else reference.node
+        output = "" if isinstance(reference, FromInput) else reference.port or ""
+        if reference.item is not None:
+            output += f"[{reference.item}]"
+        if name in boxes:
+            sketch.connect(boxes[name], Pin(output, _word(reference.type)), target, port)
+
+
+def _outputs(resolved: Resolved) -> dict[str, Expr]:
+    """The outputs; where a document has none, the first one of every node that nothing reads."""
+    if resolved.outputs is not None:
+        return resolved.outputs
+    exprs = [expr for node in resolved.nodes.values() for expr in node.expressions()]
+    read = {one.node for expr in exprs for one in references(expr) if isinstance(one, FromNode)}
+    found: dict[str, Expr] = {}
+    for id_, node in resolved.nodes.items():
+        if id_ not in read and node.outputs:
+            port, type_ = next(iter(node.outputs.items()))
+            found[id_] = FromNode(id_, port, None, type_, node.decl.place)
+    return found
+
+
+# The graph that a run works off
+
+
+def of_checked(checked: Checked) -> Drawing:
+    """The graph that a run works off: templates opened, each in a frame, and every item of a `for_each`."""
+    sketch = _Sketch()
+    frames: dict[str, int] = {}
+    for node in checked.nodes:
+        sketch.add(_expanded_box(sketch, frames, node))
+    for path, reason in checked.skipped.items():
+        frame, title = _frame(sketch, frames, path)
+        sketch.add(Box(path, "node", title, "does not run", frame=frame, dashed=True, note=f"{path}: {reason}"))
+    for node in checked.nodes:
+        for port, source in node.sources.items():
+            pin = Pin(port, _word(node.type.ports[port].type))
+            _connect_source(sketch, checked, source, node.index, pin)
+    for name, source in checked.outputs.items():
+        note = f"output {name}" + (f" is absent: {source.reason}" if isinstance(source, Absent) else "")
+        type_ = _source_type(checked, source)
+        box = Box(f"output {name}", "output", name, type_, dashed=isinstance(source, Absent), note=note)
+        _connect_source(sketch, checked, source, sketch.add(box), Pin("", type_))
+    return sketch.finished(checked.document.name)
+
+
+def _expanded_box(sketch: _Sketch, frames: dict[str, int], node: ExpandedNode) -> Box:
+    kind, _, name = node.path.partition(":")
+    if name:
+        # Ids hold no colon: this is a file that is given where a picture is needed.
+        return Box(node.path, "picture", name, f"{kind} file", note=f"reads {name} as {kind}")
+    frame, title = _frame(sketch, frames, node.path)
+    return Box(node.path, "node", title, node.type.name, frame=frame, note=f"{node.path}: node {node.type.name}")
+
+
+def _frame(sketch: _Sketch, frames: dict[str, int], path: str) -> tuple[int | None, str]:
+    """The frame of a path, made where it is new, and what is left to write in the box."""
+    *outer, last = path.split("/")
+    inside, parent = "", None
+    for part in outer:
+        inside += f"{part}/"
+        if inside not in frames:
+            frames[inside] = len(sketch.frames)
+            sketch.frames.append(Frame(f"{part}/…", parent))
+        parent = frames[inside]
+    return parent, last
+
+
+def _connect_source(sketch: _Sketch, checked: Checked, source: Source, target: int, port: Pin) -> None:
+    for one, item in _places_in(source):
+        type_ = checked.nodes[one.node].type.outputs[one.output].type
+        pin = Pin(one.output, _word(type_))
+        if item is not None:
+            pin = Pin(f"{one.output}[{item}]", _word(item_of(type_)))
+        sketch.connect(one.node, pin, target, port)
+
+
+def _places_in(source: Source) -> Iterable[tuple[OutputOf, int | None]]:
+    """Every output that a source reads, with the item that it takes."""
+    if isinstance(source, ItemOf):
+        return [(source.source, source.item)]
+    parts = getattr(source, "items" if hasattr(source, "items") else "parts", None)
+    if not isinstance(source, OutputOf) and isinstance(parts, tuple):
+        return [found for part in parts if not isinstance(part, str) for found in _places_in(part)]
+    return [(one, None) for one in outputs_in(source)]
+
+
+def _source_type(checked: Checked, source: Source) -> str:
+    found = [_word(checked.nodes[one.node].type.outputs[one.output].type) for one, _ in _places_in(source)]
+    if isinstance(source, ItemOf):
+        return found[0].removeprefix("list of ")
+    if len(found) > 1 and len(set(found)) == 1 and not isinstance(source, OutputOf):
+        return f"list of {found[0]}"
+    return found[0] if found else ""
+
+
+def _word(type_: Type | None) -> str:
+    return str(type_) if type_ is not None else ""

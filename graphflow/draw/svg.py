@@ -1,0 +1,363 @@
+"""A drawing as SVG text: complete in itself, without scripts or addresses, usable as a file or inside a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import NamedTuple
+
+from graphflow.draw.drawing import Box, Drawing, Frame, Pin, Status
+from graphflow.draw.faces import (
+    FOOTER,
+    HEADER,
+    PICTURE,
+    PILL,
+    SHEET,
+    SIDE,
+    TEXT_SIZE,
+    TITLE_SIZE,
+    Face,
+    face_of,
+    fitted,
+    shown,
+    text_width,
+)
+from graphflow.draw.layered import Link, Point
+from graphflow.draw.layout import PADDING, Layout, Rect, Shape, lay_out
+from graphflow.draw.styles import SEVERAL, Style, in_legend_order, style_of
+
+MARGIN = 24.0
+LEGEND_ROW = 24.0
+NARROWEST_LEGEND = 560.0
+
+_ROOT = "graphflow-drawing"
+_BACKGROUND = "#fbfbfd"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_CSS = """
+.R text { font-family: FONT; font-size: 11px; fill: #374151; font-weight: 400; letter-spacing: normal; }
+.R .title { font-size: 13px; font-weight: 600; fill: #111827; }
+.R .muted { fill: #5b6472; }
+.R .heading { font-size: 15px; font-weight: 600; fill: #111827; }
+.R .end { text-anchor: end; }
+.R .front { fill: #ffffff; stroke: #8b95a5; stroke-width: 1.2; }
+.R .input .front, .R .picture .front { fill: #eef4ff; stroke: #7f9bc8; }
+.R .output .front { fill: #eefaf1; stroke: #6fa883; }
+.R .template .front { fill: #faf6ff; stroke: #8f7bb8; }
+.R .inner { fill: none; stroke: #8f7bb8; stroke-width: 0.8; }
+.R .dashed .front { stroke-dasharray: 5 4; }
+.R .rule { stroke: #e3e7ee; stroke-width: 1; }
+.R .frame { fill: #f1f0f7; stroke: #a79fc4; stroke-width: 1.2; }
+.R .deep { fill: #e9e7f3; }
+.R .halo { fill: none; stroke: #fbfbfd; stroke-opacity: 0.85; stroke-linecap: butt; }
+.R .strand { fill: none; }
+.R .core { fill: none; stroke: #ffffff; }
+.R .line:hover .strand { stroke-width: 4; }
+.R .done { fill: #1a7f3c; }
+.R .cached { fill: #0b6ea8; }
+.R .failed { fill: #b42318; }
+.R .running { fill: #8a5a12; }
+.R .waiting, .R .skipped { fill: #5b6472; }
+.R .failed-box .front { stroke: #b42318; stroke-width: 2.2; }
+""".replace(".R ", f".{_ROOT} ").replace("FONT", _FONT)
+
+_STATES = {
+    "waiting": "· waiting",
+    "running": "› running",
+    "done": "✓ done",
+    "cached": "↻ from cache",
+    "failed": "✗ failed",
+    "skipped": "– not run",
+}
+
+
+def svg(drawing: Drawing, *, status: Mapping[str, Status] | None = None) -> str:
+    """The drawing as SVG.
+
+    Args:
+        drawing: what to show.
+        status: what became of each box, by its key.
+
+    Raises:
+        ValueError: the drawing's lines form a circle.
+    """
+    if status:
+        drawing = drawing.with_status(status)
+    faces = [face_of(box) for box in drawing.boxes]
+    layout = _laid_out(drawing, faces)
+    heading = 30.0 if drawing.name else 0.0
+    legend = _legend(drawing, max(layout.size.width, NARROWEST_LEGEND))
+    width = max(layout.size.width, legend.width, _heading_width(drawing)) + 2 * MARGIN
+    top = MARGIN + heading
+    legend_top = top + layout.size.height + (MARGIN if drawing.boxes else 0.0)
+    height = legend_top + legend.height + MARGIN
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{_ROOT}" role="img" aria-label="{_attribute(_label(drawing))}"'
+        f' width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}">',
+        f"<style>{_CSS}</style>",
+        f'<rect width="{_n(width)}" height="{_n(height)}" rx="8" fill="{_BACKGROUND}"/>',
+    ]
+    if drawing.name:
+        room = width - 2 * MARGIN
+        parts.append(_text(fitted(shown(drawing.name), room, 15, bold=True), MARGIN, MARGIN + 12, "heading", 15))
+    parts.append(f'<g transform="translate({_n(MARGIN)} {_n(top)})">')
+    parts += _frames(drawing, layout)
+    parts += _lines(drawing, layout)
+    for box, face, place in zip(drawing.boxes, faces, layout.boxes, strict=True):
+        parts += _box(box, face, place)
+    parts += ["</g>", f'<g transform="translate({_n(MARGIN)} {_n(legend_top)})">', *legend.parts, "</g>", "</svg>"]
+    return "\n".join(parts) + "\n"
+
+
+def _laid_out(drawing: Drawing, faces: list[Face]) -> Layout:
+    shapes = [Shape(face.size, box.frame) for box, face in zip(drawing.boxes, faces, strict=True)]
+    links = [
+        Link(
+            line.source,
+            faces[line.source].out_rows[line.output] + faces[line.source].sheets,
+            line.target,
+            faces[line.target].in_rows[line.input] + faces[line.target].sheets,
+        )
+        for line in drawing.lines
+    ]
+    titles = [text_width(shown(frame.title), TITLE_SIZE, bold=True) + 2 * PADDING for frame in drawing.frames]
+    return lay_out(shapes, links, [frame.parent for frame in drawing.frames], titles)
+
+
+def _label(drawing: Drawing) -> str:
+    name = f"Graph {drawing.name}" if drawing.name else "Graph"
+    return f"{name}: {len(drawing.boxes)} boxes, {len(drawing.lines)} lines"
+
+
+def _heading_width(drawing: Drawing) -> float:
+    return min(text_width(shown(drawing.name), 15, bold=True), 900.0)
+
+
+# Frames and lines
+
+
+def _frames(drawing: Drawing, layout: Layout) -> Iterator[str]:
+    for frame, place in zip(drawing.frames, layout.frames, strict=True):
+        name = "frame" if _depth(drawing.frames, frame) % 2 == 0 else "frame deep"
+        yield f'<g><rect class="{name}" {_rect(place)} rx="10"/>'
+        title = fitted(shown(frame.title), place.width - 2 * PADDING, TITLE_SIZE, bold=True)
+        yield _text(title, place.x + PADDING, place.y + 20, "title", TITLE_SIZE) + f"{_title(frame.title)}</g>"
+
+
+def _depth(frames: tuple[Frame, ...], frame: Frame) -> int:
+    depth = 0
+    while frame.parent is not None:
+        frame, depth = frames[frame.parent], depth + 1
+    return depth
+
+
+def _lines(drawing: Drawing, layout: Layout) -> Iterator[str]:
+    """Lines that leave one pin are drawn together, so that none of them cuts another where they run as one."""
+    trunks: dict[tuple[int, int], list[int]] = {}
+    for number, line in enumerate(drawing.lines):
+        trunks.setdefault((line.source, line.output), []).append(number)
+    for numbers in trunks.values():
+        paths = [_path(layout.routes[number]) for number in numbers]
+        for path in paths:
+            yield f'<path class="halo" stroke-width="6" d="{path}"/>'
+        for number, path in zip(numbers, paths, strict=True):
+            line = drawing.lines[number]
+            source, target = drawing.boxes[line.source], drawing.boxes[line.target]
+            type_ = drawing.type_of(line)
+            says = f"{_end(source, source.outputs[line.output])} → {_end(target, target.inputs[line.input])}: {type_}"
+            yield f'<g class="line">{_strands(style_of(type_), path)}{_title(says)}</g>'
+
+
+def _end(box: Box, pin: Pin) -> str:
+    return f"{box.key}.{pin.name}" if pin.name else box.key
+
+
+def _path(route: list[Point]) -> str:
+    words = [f"M{_n(route[0].x)} {_n(route[0].y)}"]
+    last = route[0]
+    for point in route[1:]:
+        if abs(point.y - last.y) < 0.05:
+            words.append(f"H{_n(point.x)}")
+        else:
+            middle = (last.x + point.x) / 2
+            words.append(f"C{_n(middle)} {_n(last.y)} {_n(middle)} {_n(point.y)} {_n(point.x)} {_n(point.y)}")
+        last = point
+    return "".join(words)
+
+
+def _strands(style: Style, path: str) -> str:
+    dash = f' stroke-dasharray="{style.dash}"' if style.dash else ""
+    width = style.width + 2.2 if style.list else style.width
+    strand = f'<path class="strand" stroke="{style.color}" stroke-width="{_n(width)}"{dash} d="{path}"/>'
+    return strand + (f'<path class="core" stroke-width="1.4" d="{path}"/>' if style.list else "")
+
+
+def _mark(style: Style, x: float, y: float) -> str:
+    """The mark of a type, at the end of a line."""
+    fill = f'fill="{style.color}" stroke="#ffffff" stroke-width="1"'
+    if style.mark == "half":
+        return (
+            f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4.5" fill="#ffffff" stroke="{style.color}" stroke-width="1.6"/>'
+            f'<path d="M{_n(x)} {_n(y - 4.5)}A4.5 4.5 0 0 1 {_n(x)} {_n(y + 4.5)}Z" fill="{style.color}"/>'
+        )
+    outlines = {
+        "diamond": ((0, -6), (6, 0), (0, 6), (-6, 0)),
+        "triangle": ((-4.5, -5.5), (5.5, 0), (-4.5, 5.5)),
+        "square": ((-4.5, -4.5), (4.5, -4.5), (4.5, 4.5), (-4.5, 4.5)),
+    }
+    if style.mark in outlines:
+        points = " ".join(f"{_n(x + right)},{_n(y + down)}" for right, down in outlines[style.mark])
+        return f'<polygon points="{points}" {fill}/>'
+    return f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{"3.2" if style.mark == "dot" else "5"}" {fill}/>'
+
+
+# Boxes
+
+
+def _box(box: Box, face: Face, place: Rect) -> Iterator[str]:
+    x, y = place.x, place.y + face.sheets
+    names = [box.kind, *(["dashed"] if box.dashed else []), *([f"{box.status.state}-box"] if box.status else [])]
+    link = box.status.link if box.status is not None else ""
+    yield f'<a href="{_attribute(link)}">' if link else ""
+    yield f'<g class="{" ".join(names)}">{_title(box.note or box.key)}'
+    yield from _fronts(box, face, x, y)
+    yield _text(face.title, x + SIDE, y + 16, "title", TITLE_SIZE)
+    yield _text(face.subtitle, x + SIDE, y + 30, "muted", TEXT_SIZE)
+    if face.body > PILL and (box.inputs or box.outputs):
+        yield f'<path class="rule" d="M{_n(x + 1)} {_n(y + HEADER - 4)}H{_n(x + face.width - 1)}"/>'
+    yield from _pins(box.inputs, face.in_rows, face.in_names, x, x + SIDE, y, "")
+    yield from _pins(box.outputs, face.out_rows, face.out_names, place.x + place.width, x + face.width - SIDE, y, "end")
+    if box.status is not None:
+        yield from _status(box.status, face, x, y)
+    yield "</g>"
+    yield "</a>" if link else ""
+
+
+def _fronts(box: Box, face: Face, x: float, y: float) -> Iterator[str]:
+    """The front of a box and the sheets behind it."""
+    radius = min(face.height / 2, 19.0) if box.kind in ("input", "output", "picture") else 6.0
+    for sheet in (2, 1, 0) if box.stacked else (0,):
+        shift = sheet * SHEET
+        place = Rect(x + shift, y - shift, face.width, face.height)
+        yield f'<rect class="front" {_rect(place)} rx="{_n(radius)}"/>'
+    if box.kind == "template":
+        place = Rect(x + 3, y + 3, face.width - 6, face.height - 6)
+        yield f'<rect class="inner" {_rect(place)} rx="4"/>'
+
+
+def _pins(
+    pins: tuple[Pin, ...],
+    rows: tuple[float, ...],
+    names: tuple[str, ...],
+    mark_x: float,
+    text_x: float,
+    y: float,
+    anchor: str,
+) -> Iterator[str]:
+    for number, (pin, row) in enumerate(zip(pins, rows, strict=True)):
+        says = f"{pin.name}: {pin.type}" if pin.name else pin.type
+        mark = _mark(style_of(pin.type), mark_x, y + row)
+        name = _text(names[number], text_x, y + row + 4, anchor, TEXT_SIZE) if number < len(names) else ""
+        yield f"<g>{mark}{name}{_title(says)}</g>"
+
+
+def _status(status: Status, face: Face, x: float, y: float) -> Iterator[str]:
+    bottom = y + face.height
+    if status.picture:
+        yield (
+            f'<image x="{_n(x + SIDE)}" y="{_n(y + face.body)}" width="{_n(face.width - 2 * SIDE)}" height="{_n(PICTURE)}"'
+            f' href="{_attribute(status.picture)}"/>'
+        )
+    yield f'<path class="rule" d="M{_n(x + 1)} {_n(bottom - FOOTER)}H{_n(x + face.width - 1)}"/>'
+    yield _text(_STATES[status.state], x + SIDE, bottom - 6, status.state, TEXT_SIZE)
+    if status.seconds is not None:
+        yield _text(_time(status.seconds), x + face.width - SIDE, bottom - 6, "muted end", TEXT_SIZE)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+# Legend
+
+
+class _Legend(NamedTuple):
+    parts: list[str]
+    width: float
+    height: float
+
+
+def _legend(drawing: Drawing, room: float) -> _Legend:
+    """What lines and boxes mean, only those that are there, in as many rows as needed."""
+    types = {pin.type for box in drawing.boxes for pin in (*box.inputs, *box.outputs)}
+    entries = [(_line_sample(style), style.word) for style in in_legend_order({one or SEVERAL for one in types})]
+    kinds = {box.kind for box in drawing.boxes}
+    if "template" in kinds:
+        entries.append((_box_sample("template"), "template"))
+    if any(box.stacked for box in drawing.boxes):
+        entries.append((_box_sample("stack"), "for_each: once for each item"))
+    if any(box.dashed for box in drawing.boxes):
+        entries.append((_box_sample("dashed"), "only under a condition, or not at all"))
+    parts, x, y, width = [], 0.0, 0.0, 0.0
+    for sample, word in entries:
+        wide = 48.0 + text_width(word, TEXT_SIZE) + 20.0
+        if x and x + wide > room:
+            x, y = 0.0, y + LEGEND_ROW
+        text = _text(word, 46, 16, "", TEXT_SIZE)
+        parts.append(f'<g transform="translate({_n(x)} {_n(y)})">{sample}{text}</g>')
+        x += wide
+        width = max(width, x)
+    return _Legend(parts, width, y + LEGEND_ROW if entries else 0.0)
+
+
+def _line_sample(style: Style) -> str:
+    return _strands(style, "M0 12H36") + _mark(style, 36, 12)
+
+
+def _box_sample(kind: str) -> str:
+    front = '<rect class="front" x="6" y="5" width="26" height="15" rx="3"/>'
+    if kind == "stack":
+        sheets = "".join(f'<rect class="front" x="{6 + s}" y="{5 - s}" width="26" height="15" rx="3"/>' for s in (6, 3))
+        return f"<g>{sheets}{front}</g>"
+    inner = '<rect class="inner" x="8.5" y="7.5" width="21" height="10" rx="2"/>' if kind == "template" else ""
+    return f'<g class="{kind}">{front}{inner}</g>'
+
+
+# Text
+
+
+def _text(text: str, x: float, y: float, classes: str, size: float) -> str:
+    if not text:
+        return ""
+    # Scripts whose letters cannot be measured here are held to the room that was reckoned for them.
+    bold = "title" in classes or "heading" in classes
+    held = (
+        ""
+        if text.isascii()
+        else f' textLength="{_n(text_width(text, size, bold=bold))}" lengthAdjust="spacingAndGlyphs"'
+    )
+    if all(letter.isascii() or letter in "…→✓✗↻–·›" for letter in text):
+        held = ""
+    name = f' class="{classes}"' if classes else ""
+    return f'<text x="{_n(x)}" y="{_n(y)}"{name}{held}>{escape(text, quote=False)}</text>'
+
+
+def _title(text: str) -> str:
+    return f"<title>{escape(shown(text), quote=False)}</title>"
+
+
+def _attribute(text: str) -> str:
+    return escape(shown(text), quote=True)
+
+
+def _rect(place: Rect) -> str:
+    return f'x="{_n(place.x)}" y="{_n(place.y)}" width="{_n(place.width)}" height="{_n(place.height)}"'
+
+
+def _n(number: float) -> str:
+    """A number as short as it can be, to a tenth of a pixel."""
+    return f"{round(number, 1):g}" if abs(number) < 100_000 else f"{number:.1f}"

@@ -1,0 +1,309 @@
+"""The recorder: listens to a run and writes what comes of it into one folder, while the run goes on."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphflow.check.checked import Gather, OutputOf
+from graphflow.check.literals import Picture
+from graphflow.errors import FileProblem, GraphflowError
+from graphflow.execute.events import (
+    ComponentLoaded,
+    Event,
+    OutputReady,
+    RunFinished,
+    StepFailed,
+    StepFinished,
+    StepNotRun,
+    StepStarted,
+    to_json,
+)
+from graphflow.execute.result import Result
+from graphflow.files import write_atomically
+from graphflow.plan.plan import Plan
+from graphflow.record.journal import Journal
+from graphflow.values import digest_of
+
+if TYPE_CHECKING:
+    from graphflow.record.model import RunRecord
+    from graphflow.record.thumbnails import Thumbnail
+
+OUTPUT_EDGE, STEP_EDGE = 480, 240
+MOST_PICTURES = 60
+"""Pictures of one output, and pictures of steps, that the report shows; the files are all there."""
+
+def now() -> datetime:
+    """The present, with its time zone."""
+    return datetime.now(UTC)
+
+
+def new_folder(name: str, *, within: Path = Path("runs"), clock: Callable[[], datetime] = now) -> Path:
+    """Make the folder `TIME-NAME` for a run, TIME the local one; a number is added where it is there already.
+
+    Args:
+        name: the graph's; what has no place in a file name becomes a hyphen.
+        within: made where it is missing.
+        clock: tells the time.
+
+    Raises:
+        FileProblem: it cannot be made.
+    """
+    word = re.sub(r"[^\w]+", "-", name).strip("-_")[:40] or "graph"
+    stem = f"{clock().astimezone():%Y%m%d-%H%M%S}-{word}"
+    number = 1
+    while True:
+        folder = within / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            within.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+        except FileExistsError as error:
+            if not within.is_dir():
+                raise FileProblem(f"{within} is no folder") from error
+            number += 1
+        except OSError as error:
+            raise FileProblem(f"{folder} cannot be made: {error.strerror}") from error
+        else:
+            return folder
+
+
+class Recorder:
+    """Writes a run's outputs, run.json, events.jsonl and report.html; call it with every event, then `close` it.
+
+    Files of an earlier run with the same names are replaced. Where an output is written anew, what the earlier
+    run wrote for it under other names goes (`image-007.png` of a longer list); all else stays.
+
+    A file that cannot be written is told in `problems`, and the others are written nevertheless.
+
+    Args:
+        folder: made where it is missing.
+        plan: what is run.
+        metadata: whether pictures carry the record.
+        command: the command line, where there was one.
+        clock: tells the time.
+
+    Raises:
+        FileProblem: the folder cannot be made or written to, or an output would replace an input's file.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        *,
+        metadata: bool = True,
+        command: Sequence[str] | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        from graphflow.record.describe import describe
+
+        self.folder = folder
+        self.problems: list[FileProblem] = []
+        self._plan = plan
+        self._clock = clock
+        self._start = clock()
+        self._written: dict[str, Path] = {}
+        self._outputs: dict[str, list[Thumbnail]] = {}
+        self._pictures: dict[str, Thumbnail] = {}
+        self._closed = False
+        spare_inputs(folder, plan)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileProblem(f"{folder} cannot be made: {error.strerror}") from error
+        self._earlier = earlier_files(folder)
+        self.record: RunRecord = describe(plan, command=command)
+        self._text = self.record.recipe() if metadata else None
+        self.record.started = self._start
+        self._steps = {step.path: step for step in self.record.steps}
+        if self._earlier:
+            # It tells of the earlier run, whose files are about to be replaced.
+            with suppress(OSError):
+                (folder / REPORT).unlink()
+        self._journal = Journal(folder / EVENTS)
+        # A run that is killed leaves this one.
+        write_atomically(folder / RUN_JSON, self.record.to_json().encode())
+
+    def __call__(self, event: Event) -> None:
+        """Take an event in; never raises for a file."""
+        more: dict[str, Any] = {"at": round((self._clock() - self._start).total_seconds(), 6)}
+        if isinstance(event, OutputReady):
+            more["files"] = self._output(event.name, event.value)
+        else:
+            self._note(event)
+        self._attempt(self._journal.write, {**to_json(event), **more})
+
+    def picture(self, step: str, values: Mapping[str, Any]) -> None:
+        """Keep a small picture of a step's first value that has a look, for the report."""
+        from graphflow.record.thumbnails import thumbnail
+
+        if step not in self._pictures and len(self._pictures) < MOST_PICTURES:
+            found = next((small for value in values.values() if (small := thumbnail(value, STEP_EDGE))), None)
+            if found is not None:
+                self._pictures[step] = found
+
+    def close(self, result: Result) -> list[Path]:
+        """Write run.json and report.html after the run, whatever its state; returns the files that were written.
+
+        Never raises for a file; see `require`.
+        """
+        if not self._closed:
+            self._closed = True
+            self._journal.close()
+            self._finish(result)
+            self._written[EVENTS] = self.folder / EVENTS
+            self._attempt(self._write, RUN_JSON, lambda: self.record.to_json().encode())
+            self._attempt(self._write, REPORT, lambda: self._report().encode())
+        return list(self._written.values())
+
+    def require(self) -> None:
+        """Raises `FileProblem` where some file could not be written; the message names all of them."""
+        if self.problems:
+            raise FileProblem("\n".join(map(str, self.problems)))
+
+    # While the run goes on
+
+    def _note(self, event: Event) -> None:
+        from graphflow.record.model import LoadRecord
+
+        match event:
+            case StepStarted():
+                self._steps[event.step].state = "running"
+            case StepFinished():
+                step = self._steps[event.step]
+                step.state = "cached" if event.cached else "done"
+                step.seconds += event.seconds
+            case StepFailed():
+                step = self._steps[event.step]
+                step.state, step.problem = "failed", event.problem.to_json()
+                step.seconds += event.seconds
+            case StepNotRun():
+                step = self._steps[event.step]
+                step.state, step.why = "not_run", event.why
+            case ComponentLoaded():
+                load = LoadRecord(component=event.component, nbytes=event.nbytes, seconds=event.seconds)
+                self.record.loads.append(load)
+            case RunFinished():
+                self.record.state, self.record.seconds = event.state, event.seconds
+
+    def _output(self, name: str, value: Any) -> list[str]:
+        """Write the files of an output; returns the names of those that are there."""
+        from graphflow.record.outputs import files_for, kind_of
+
+        entry = self.record.outputs[name]
+        entry.kind = kind_of(value)
+        entry.items = len(value) if isinstance(value, tuple) else None
+        before = len(self.problems)
+        try:
+            entry.digest = digest_of(value)
+            for pending in files_for(name, value, self._text):
+                if self._attempt(self._write, pending.name, pending.encode):
+                    entry.files.append(pending.name)
+        except (FileProblem, ValueError) as error:
+            self.problems.append(FileProblem(f"the output {name} cannot be written: {error}"))
+        entry.why = "; ".join(map(str, self.problems[before:]))
+        if not entry.why:
+            self._remove_stale(name, entry.files)
+        self._show(name, value)
+        return entry.files
+
+    def _show(self, name: str, value: Any) -> None:
+        """Keep small pictures of an output, and of the steps that made it."""
+        from graphflow.record.thumbnails import thumbnail
+
+        items = value if isinstance(value, tuple) else (value,)
+        small = [thumbnail(item, OUTPUT_EDGE) for item in items[:MOST_PICTURES]]
+        self._outputs[name] = [one for one in small if one is not None]
+        source = self._plan.outputs[name]
+        parts = source.items if isinstance(source, Gather) else (source,)
+        for part, item in zip(parts, items if isinstance(source, Gather) else (value,), strict=False):
+            if isinstance(part, OutputOf):
+                self.picture(self._plan.steps[part.node].path, {name: item})
+
+    def _remove_stale(self, output: str, files: Sequence[str]) -> None:
+        for name in [name for name in self._earlier if output_of(name) == output and name not in files]:
+            with suppress(OSError):
+                (self.folder / name).unlink()
+
+    def _write(self, name: str, encode: Callable[[], bytes]) -> None:
+        path = self.folder / name
+        try:
+            content = encode()
+        except (OSError, ValueError) as error:
+            # A format has limits of its own: a WebP has no more than 16383 pixels a row, for one.
+            raise FileProblem(f"{path} cannot be written: {error}") from error
+        write_atomically(path, content)
+        self._written[name] = path
+
+    def _attempt(self, write: Callable[..., None], *arguments: Any) -> bool:
+        """Whether it succeeded; a failure is kept, since what comes later must not be lost with it."""
+        try:
+            write(*arguments)
+        except FileProblem as error:
+            self.problems.append(error)
+            return False
+        return True
+
+    # After it
+
+    def _finish(self, result: Result) -> None:
+        """Fill in what only the end of the run shows."""
+        record = self.record
+        record.state = result.state
+        record.seconds = result.seconds
+        record.peak_memory_bytes = peak_memory()
+        for name, why in result.absent.items():
+            if name in record.outputs:
+                record.outputs[name].why = why
+        for path, error in result.failed.items():
+            cause = error.__cause__
+            # graphflow's own errors say all there is to say; another's says where it came from.
+            if path in self._steps and cause is not None and not isinstance(cause, GraphflowError):
+                self._steps[path].traceback = "".join(traceback.format_exception(cause))
+        for step in record.steps:
+            if step.state == "running":
+                step.state = "cancelled"
+        for entry in record.outputs.values():
+            if not entry.kind and not entry.why:
+                entry.why = "the run ended before it was there"
+        record.earlier = [
+            name for name in self._earlier if name not in self._written and (self.folder / name).is_file()
+        ]
+
+    def _report(self) -> str:
+        from graphflow.draw.drawing import of_checked
+        from graphflow.draw.svg import svg
+        from graphflow.record.report import report
+
+        drawing = svg(of_checked(self._plan.checked))
+        return report(self.record, drawing, self._inputs(), self._outputs, self._pictures)
+
+    def _inputs(self) -> dict[str, Thumbnail]:
+        """Small pictures of the inputs that have a look."""
+        from graphflow.record.thumbnails import thumbnail
+
+        shown = {}
+        for name, value in self._plan.checked.inputs.items():
+            first = value[0] if isinstance(value, tuple) and value else value
+            # The file may have gone, or become another one, since the run read it.
+            with suppress(FileProblem):
+                read = Image.of(read_picture(first.file.path)) if isinstance(first, Picture) else first
+                small = thumbnail(read, STEP_EDGE)
+                if small is not None and len(shown) < MOST_PICTURES:
+                    shown[name] = small
+        return shown
+
+
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process ever held; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest if sys.platform == "darwin" else largest * 1024

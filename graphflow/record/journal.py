@@ -1,0 +1,78 @@
+"""events.jsonl: one event a line, each line there as soon as the event is over, and never half of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from graphflow.errors import FileProblem
+
+
+class Journal:
+    """A file that grows by whole lines.
+
+    Args:
+        path: of the file; one of an earlier run is replaced.
+
+    Raises:
+        FileProblem: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = 0
+        self._failed = False
+        try:
+            # Whoever still reads the earlier run's file keeps it.
+            path.unlink(missing_ok=True)
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise FileProblem(f"{path} cannot be written: {error.strerror}") from error
+
+    def write(self, data: dict[str, Any]) -> None:
+        """Append a line.
+
+        Raises:
+            FileProblem: it cannot be written; the file ends with the line before it, and stays so.
+        """
+        if self._failed:
+            return
+        line = (json.dumps(data, ensure_ascii=False) + "\n").encode()
+        try:
+            written = self._file.write(line)
+            if written != len(line):
+                raise OSError(0, "there is no room for it")
+        except OSError as error:
+            self._failed = True
+            self._cut()
+            raise FileProblem(f"{self._path} cannot be written: {error.strerror}") from error
+        self._size += len(line)
+
+    def _cut(self) -> None:
+        try:
+            self._file.truncate(self._size)
+        except OSError:
+            # Readers of the file skip a last line that is no JSON.
+            self._failed = True
+
+    def close(self) -> None:
+        """End the file."""
+        self._file.close()
+
+
+def journal_files(path: Path) -> Iterator[str]:
+    """Names of the files that a run's outputs were written to, as its journal tells."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return
+    for line in lines:
+        try:
+            data = json.loads(line)
+        except ValueError:
+            continue
+        files = data.get("files") if isinstance(data, dict) else None
+        if isinstance(files, list):
+            yield from (name for name in files if isinstance(name, str))
