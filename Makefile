@@ -26,8 +26,8 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/graphflow run mask_basics --out demo
-	@echo "The pictures and report.html are in $(CURDIR)/demo"
+	$(BIN)/graphflow run selective_color --out demo
+	@echo "The picture is $(CURDIR)/demo/image.png, how it was made $(CURDIR)/demo/report.html"
 
 test: lint types imports pytest
 

@@ -1,0 +1,75 @@
+"""Ctrl-C: the first one cancels at the next chance, the second one ends the process wherever it is."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+@pytest.fixture
+def start(folder):
+    """Start `graphflow run` and wait until a step that says nothing is running."""
+
+    def start(step: str) -> subprocess.Popen[str]:
+        words = ["run", "g.yaml", "--nodes", "toys.py", "--out", "here", "--json"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "graphflow", *words],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for line in process.stdout:
+            if json.loads(line) == {"event": "step_started", "step": step}:
+                break
+        time.sleep(0.2)
+        return process
+
+    return start
+
+
+def test_ctrl_c_during_a_step_that_tells_its_progress_ends_within_a_second(start, write, folder):
+    write("g.yaml", "a: {type: resize, image: $photo, width: 9}\nb: {type: slow, image: $a}", outputs="{a: $a, b: $b}")
+    process = start("b")
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert time.monotonic() - begun < 1
+    assert process.returncode == 130
+    record = json.loads((folder / "here" / "run.json").read_text())
+    assert record["state"] == "cancelled"
+    assert sorted(path.name for path in (folder / "here").iterdir()) == [
+        "a.png",
+        "events.jsonl",
+        "report.html",
+        "run.json",
+    ]
+    assert [json.loads(line) for line in (folder / "here" / "events.jsonl").read_text().splitlines()]
+
+
+def test_a_second_ctrl_c_ends_at_once(start, write, folder):
+    write("g.yaml", "b: {type: deaf, image: $photo}")
+    process = start("b")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert time.monotonic() - begun < 1
+    assert process.returncode == 130
+    assert not [path for path in (folder / "here").iterdir() if path.name.startswith(".")]
+
+
+def test_ctrl_c_before_anything_runs_is_no_traceback(folder):
+    code = (
+        "import graphflow.cli.nodes as n, graphflow.cli as c\ndef stop(_): raise KeyboardInterrupt\nn.execute = stop\n"
+    )
+    code += "raise SystemExit(c.main(['nodes']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "graphflow: interrupted\n")

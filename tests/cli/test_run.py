@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+
+
+def test_outputs_are_written_and_named_in_the_last_line(graphflow, write, folder):
+    write("g.yaml", "small: {type: resize, image: $photo, width: 30}", outputs="{picture: $small}")
+    done = graphflow("run", "g.yaml", "--out", "here")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "wrote here: picture.png, events.jsonl, run.json, report.html"
+    assert Image.open(folder / "here" / "picture.png").size == (30, 20)
+
+
+def test_without_out_a_new_folder_below_runs_is_made(graphflow, write, folder):
+    write("g.yaml", "small: {type: resize, image: $photo, width: 30}")
+    assert graphflow("run", "g.yaml").returncode == 0
+    assert graphflow("run", "g.yaml").returncode == 0
+    assert len(list((folder / "runs").glob("*-g*/small.png"))) == 2
+
+
+def test_a_wrong_graph_is_told_whole_and_writes_nothing(graphflow, write, folder):
+    write("g.yaml", "a: {type: resise, image: $photo}\nb: {type: resize, image: $fhoto, width: 0}")
+    done = graphflow("run", "g.yaml", "--out", "here")
+    assert done.returncode == 2
+    assert [word for word in ("resise", "$fhoto", "width") if word not in done.stderr] == []
+    assert not (folder / "here").exists()
+
+
+def test_a_failing_branch_leaves_the_other_one_whole(graphflow, write, folder):
+    write(
+        "g.yaml",
+        "bad: {type: broken, image: $photo}\nafter: {type: resize, image: $bad, width: 9}\n"
+        "good: {type: resize, image: $photo, width: 30}",
+        outputs="{bad: $after, good: $good}",
+    )
+    done = graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here")
+    assert done.returncode == 1
+    assert (folder / "here" / "good.png").is_file()
+    assert not (folder / "here" / "bad.png").exists()
+    assert "the lamp went out" in done.stderr
+    assert "g.yaml:5:3" in done.stderr
+    report = (folder / "here" / "report.html").read_text()
+    assert [word for word in ("the lamp went out", "bad", "after") if word not in report] == []
+    assert json.loads((folder / "here" / "run.json").read_text())["state"] == "failed"
+
+
+def test_an_absent_output_is_named_and_is_no_failure(graphflow, write):
+    write("g.yaml", "a: {type: resize, image: $photo, width: 9, when: false}", outputs="{a: $a}")
+    done = graphflow("run", "g.yaml", "--out", "here")
+    assert done.returncode == 0
+    assert "no output a: a: when is false" in done.stderr
+
+
+def test_json_prints_one_event_a_line(graphflow, write):
+    write("g.yaml", "small: {type: resize, image: $photo, width: 30}")
+    done = graphflow("run", "g.yaml", "--out", "here", "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == [
+        "run_started", "step_started", "step_finished", "step_started", "step_finished",
+        "output_ready", "run_finished", "written",
+    ]  # fmt: skip
+    assert events[-1]["exit"] == 0
+
+
+def test_problems_are_json_too(graphflow, write):
+    write("g.yaml", "a: {type: resise, image: $photo}")
+    done = graphflow("run", "g.yaml", "--json")
+    (problem,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (problem["event"], problem["code"], problem["line"]) == ("problem", "unknown-type", 5)
+
+
+SETTINGS = [
+    ("width=12", (12, 8)),
+    ("small.width=12", (12, 8)),
+    ("small.multiple_of=16", (16, 16)),
+]
+
+
+@pytest.mark.parametrize(("setting", "size"), SETTINGS)
+def test_set_reads_by_the_declared_type(graphflow, write, folder, setting, size):
+    write("g.yaml", "small: {type: resize, image: $photo, width: $width}", inputs="width: {type: int, default: 30}")
+    assert graphflow("run", "g.yaml", "--out", "here", "--set", setting).returncode == 0
+    assert Image.open(folder / "here" / "small.png").size == size
+
+
+def test_set_takes_strings_verbatim_and_files_from_the_current_folder(graphflow, write, folder):
+    write(
+        "g.yaml",
+        "grid: {type: image_grid, images: [$photo], captions: [$words]}",
+        inputs="words: {type: string, default: x}",
+    )
+    Image.new("RGB", (7, 5)).save(folder / "mine.png")
+    done = graphflow("plan", "g.yaml", "--json", "--set", "words=no: $5 [a]", "--set", "photo=mine.png")
+    (_, grid) = json.loads(done.stdout)["steps"]
+    assert grid["inputs"]["captions"] == "['no: $5 [a]']"
+    assert "mine.png" in done.stdout
+
+
+def test_set_reads_a_list_where_a_list_is_declared(graphflow, write):
+    write(
+        "g.yaml",
+        "small: {type: resize, image: $photo, for_each: {width: $widths}}",
+        inputs="widths: {type: list of int, default: [1]}",
+    )
+    done = graphflow("plan", "g.yaml", "--set", "widths=[3, 4, 5]")
+    assert done.stdout.count("resize(") == 3
+
+
+WRONG_CALLS = [
+    (("--set", "colour=1"), "did you mean color?"),
+    (("--set", "color"), "NAME=VALUE"),
+    (("--set", "smal.width=3"), "did you mean small?"),
+    (("--set", "small.widht=3"), "did you mean width?"),
+    (("--set", "photo=none.png"), "none.png does not exist"),
+    (("--seed", "many"), "is no seed"),
+    (("--only", "sma"), "did you mean small?"),
+    (("--memory-budget", "much"), "write 8GiB"),
+    (("--nodes", "nowhere.py"), "nowhere.py"),
+    (("--nodes", "no-such-package"), "no package"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG_CALLS)
+def test_a_wrong_call_is_told_with_what_to_do(graphflow, write, words, told):
+    write("g.yaml", "small: {type: resize, image: $photo, width: 9}", inputs="color: {type: string, default: red}")
+    done = graphflow("run", "g.yaml", *words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_graph_names_the_nearest(graphflow):
+    assert "did you mean selective_color?" in graphflow("run", "selective_colour").stderr
+
+
+def test_seed_sets_an_input_of_that_name(graphflow, write, folder):
+    write("g.yaml", "n: {type: count, image: $photo, seed: $seed}", inputs="seed: {type: int, default: 1}")
+    done = graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here", "--seed", "40")
+    assert json.loads((folder / "here" / "n.json").read_text()) == 640, done.stderr
+
+
+def test_seed_that_changes_nothing_is_warned_of(graphflow, write):
+    write("g.yaml", "small: {type: resize, image: $photo, width: 9}")
+    done = graphflow("run", "g.yaml", "--out", "here", "--seed", "3")
+    assert done.returncode == 0
+    assert "--seed changes nothing" in done.stderr
+
+
+def test_random_seed_is_recorded(graphflow, write, folder):
+    write("g.yaml", "n: {type: count, image: $photo, seed: $seed}", inputs="seed: {type: int, default: 1}")
+    graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here", "--seed", "random")
+    record = json.loads((folder / "here" / "run.json").read_text())
+    assert json.loads((folder / "here" / "n.json").read_text()) == 600 + record["seed"]
+
+
+def test_only_makes_nothing_else(graphflow, write, folder):
+    write(
+        "g.yaml",
+        "a: {type: resize, image: $photo, width: 9}\nb: {type: broken, image: $photo}",
+        outputs="{a: $a, b: $b}",
+    )
+    assert graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here", "--only", "a").returncode == 0
