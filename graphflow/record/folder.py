@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -28,15 +29,20 @@ from graphflow.execute.result import Result
 from graphflow.files import write_atomically
 from graphflow.plan.plan import Plan
 from graphflow.record.journal import Journal
-from graphflow.values import digest_of
+from graphflow.record.names import EVENTS, REPORT, RUN_JSON, earlier_files, output_of, spare_inputs
+from graphflow.values import Image, digest_of, read_picture
 
 if TYPE_CHECKING:
     from graphflow.record.model import RunRecord
+    from graphflow.record.report import Shown
     from graphflow.record.thumbnails import Thumbnail
 
-OUTPUT_EDGE, STEP_EDGE = 480, 240
-MOST_PICTURES = 60
-"""Pictures of one output, and pictures of steps, that the report shows; the files are all there."""
+STEP_EDGE = 240
+"""Pixels of a small picture of an input or a step."""
+
+MOST_STEPS = 100
+"""Steps that the report has pictures of, so that it stays a page that a phone can load."""
+
 
 def now() -> datetime:
     """The present, with its time zone."""
@@ -108,7 +114,7 @@ class Recorder:
         self._clock = clock
         self._start = clock()
         self._written: dict[str, Path] = {}
-        self._outputs: dict[str, list[Thumbnail]] = {}
+        self._outputs: dict[str, list[Shown]] = {}
         self._pictures: dict[str, Thumbnail] = {}
         self._closed = False
         spare_inputs(folder, plan)
@@ -125,9 +131,9 @@ class Recorder:
             # It tells of the earlier run, whose files are about to be replaced.
             with suppress(OSError):
                 (folder / REPORT).unlink()
-        self._journal = Journal(folder / EVENTS)
         # A run that is killed leaves this one.
         write_atomically(folder / RUN_JSON, self.record.to_json().encode())
+        self._journal = Journal(folder / EVENTS)
 
     def __call__(self, event: Event) -> None:
         """Take an event in; never raises for a file."""
@@ -142,7 +148,7 @@ class Recorder:
         """Keep a small picture of a step's first value that has a look, for the report."""
         from graphflow.record.thumbnails import thumbnail
 
-        if step not in self._pictures and len(self._pictures) < MOST_PICTURES:
+        if step not in self._pictures and len(self._pictures) < MOST_STEPS:
             found = next((small for value in values.values() if (small := thumbnail(value, STEP_EDGE))), None)
             if found is not None:
                 self._pictures[step] = found
@@ -209,19 +215,17 @@ class Recorder:
         entry.why = "; ".join(map(str, self.problems[before:]))
         if not entry.why:
             self._remove_stale(name, entry.files)
-        self._show(name, value)
+        self._show(name, value, entry.files)
         return entry.files
 
-    def _show(self, name: str, value: Any) -> None:
-        """Keep small pictures of an output, and of the steps that made it."""
-        from graphflow.record.thumbnails import thumbnail
+    def _show(self, name: str, value: Any, files: Sequence[str]) -> None:
+        """Keep what the report shows of an output, and small pictures of the steps that made it."""
+        from graphflow.record.report import shown
 
-        items = value if isinstance(value, tuple) else (value,)
-        small = [thumbnail(item, OUTPUT_EDGE) for item in items[:MOST_PICTURES]]
-        self._outputs[name] = [one for one in small if one is not None]
+        self._outputs[name] = shown(value, files)
         source = self._plan.outputs[name]
-        parts = source.items if isinstance(source, Gather) else (source,)
-        for part, item in zip(parts, items if isinstance(source, Gather) else (value,), strict=False):
+        items = zip(source.items, value, strict=False) if isinstance(source, Gather) else [(source, value)]
+        for part, item in items:
             if isinstance(part, OutputOf):
                 self.picture(self._plan.steps[part.node].path, {name: item})
 
@@ -234,7 +238,7 @@ class Recorder:
         path = self.folder / name
         try:
             content = encode()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError, MemoryError) as error:
             # A format has limits of its own: a WebP has no more than 16383 pixels a row, for one.
             raise FileProblem(f"{path} cannot be written: {error}") from error
         write_atomically(path, content)
@@ -278,23 +282,23 @@ class Recorder:
     def _report(self) -> str:
         from graphflow.draw.drawing import of_checked
         from graphflow.draw.svg import svg
-        from graphflow.record.report import report
+        from graphflow.record.report import report, statuses
 
-        drawing = svg(of_checked(self._plan.checked))
+        drawing = svg(of_checked(self._plan.checked), status=statuses(self.record, self._pictures))
         return report(self.record, drawing, self._inputs(), self._outputs, self._pictures)
 
     def _inputs(self) -> dict[str, Thumbnail]:
         """Small pictures of the inputs that have a look."""
         from graphflow.record.thumbnails import thumbnail
 
-        shown = {}
+        shown: dict[str, Thumbnail] = {}
         for name, value in self._plan.checked.inputs.items():
             first = value[0] if isinstance(value, tuple) and value else value
             # The file may have gone, or become another one, since the run read it.
             with suppress(FileProblem):
                 read = Image.of(read_picture(first.file.path)) if isinstance(first, Picture) else first
                 small = thumbnail(read, STEP_EDGE)
-                if small is not None and len(shown) < MOST_PICTURES:
+                if small is not None and len(shown) < MOST_STEPS:
                     shown[name] = small
         return shown
 

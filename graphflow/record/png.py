@@ -83,8 +83,11 @@ def _parts(handle: BinaryIO) -> dict[int, bytes]:
 
 def _text(rest: bytes, room: int) -> bytes:
     """An iTXt chunk's text, behind its keyword: flag, method, language, translated keyword, text."""
-    flag, method, tail = rest[0], rest[1], rest[2:]
-    body = tail.split(b"\0", 2)[2] if tail.count(b"\0") >= 2 else b""
+    head, fields = rest[:2], rest[2:].split(b"\0", 2)
+    if len(head) < 2 or len(fields) < 3:
+        raise ValueError("the chunk is too short")
+    flag, method = head
+    body = fields[2]
     if flag:
         if method != 0:
             raise ValueError("the chunk's compression is not known")

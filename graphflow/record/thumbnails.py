@@ -31,6 +31,11 @@ class Thumbnail:
     shows: str
 
 
+def has_look(value: Any) -> bool:
+    """Whether a value is a picture or an animation."""
+    return isinstance(value, (Raster, Animation))
+
+
 def thumbnail(value: Any, edge: int) -> Thumbnail | None:
     """A picture of `value` that is at most `edge` pixels wide and high; None where it has no look.
 
