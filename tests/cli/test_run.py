@@ -6,12 +6,17 @@ import pytest
 from PIL import Image
 
 
+def size_of(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
 def test_outputs_are_written_and_named_in_the_last_line(graphflow, write, folder):
     write("g.yaml", "small: {type: resize, image: $photo, width: 30}", outputs="{picture: $small}")
     done = graphflow("run", "g.yaml", "--out", "here")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "wrote here: picture.png, events.jsonl, run.json, report.html"
-    assert Image.open(folder / "here" / "picture.png").size == (30, 20)
+    assert size_of(folder / "here" / "picture.png") == (30, 20)
 
 
 def test_without_out_a_new_folder_below_runs_is_made(graphflow, write, folder):
@@ -83,7 +88,7 @@ SETTINGS = [
 def test_set_reads_by_the_declared_type(graphflow, write, folder, setting, size):
     write("g.yaml", "small: {type: resize, image: $photo, width: $width}", inputs="width: {type: int, default: 30}")
     assert graphflow("run", "g.yaml", "--out", "here", "--set", setting).returncode == 0
-    assert Image.open(folder / "here" / "small.png").size == size
+    assert size_of(folder / "here" / "small.png") == size
 
 
 def test_set_takes_strings_verbatim_and_files_from_the_current_folder(graphflow, write, folder):
