@@ -282,9 +282,11 @@ class Recorder:
     def _report(self) -> str:
         from graphflow.draw.drawing import of_checked
         from graphflow.draw.svg import svg
-        from graphflow.record.report import report, statuses
+        from graphflow.record.report import MOST_DRAWN, report, statuses
 
-        drawing = svg(of_checked(self._plan.checked), status=statuses(self.record, self._pictures))
+        drawing = ""
+        if len(self.record.nodes) <= MOST_DRAWN:
+            drawing = svg(of_checked(self._plan.checked), status=statuses(self.record, self._pictures))
         return report(self.record, drawing, self._inputs(), self._outputs, self._pictures)
 
     def _inputs(self) -> dict[str, Thumbnail]:

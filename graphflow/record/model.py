@@ -177,11 +177,11 @@ class RunRecord(_Part):
 
     def to_json(self) -> str:
         """The record as run.json has it."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+        return self.model_dump_json(indent=1) + "\n"
 
     def recipe(self) -> str:
         """What is needed to run it again, as JSON in one line: the record that a picture carries."""
-        return json.dumps(self.model_dump(mode="json", include=set(_RECIPE)), ensure_ascii=False)
+        return self.model_dump_json(include=set(_RECIPE))
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:

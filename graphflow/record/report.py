@@ -21,6 +21,15 @@ EDGE = 480
 MOST_ITEMS = 60
 """Pictures of one output on the page."""
 
+MOST_DRAWN = 400
+"""Nodes of a graph that is drawn; nobody can read a picture of more."""
+
+MOST_ROWS = 1000
+"""Steps that the page lists."""
+
+MOST_NAMED = 50
+"""Steps that a sentence names."""
+
 MOST_TEXT = 4000
 """Characters of one output on the page."""
 
@@ -91,7 +100,7 @@ def report(
 
     Args:
         record: of the run.
-        drawing: the graph as SVG.
+        drawing: the graph as SVG; empty where it is too large.
         inputs: input name → small picture.
         outputs: output name → its values.
         steps: path → small picture of what the step gave.
@@ -116,6 +125,8 @@ def report(
         pictures=steps,
         nodes={node.path: node for node in record.nodes},
         longest=max(seconds, default=0.0),
+        rows=MOST_ROWS,
+        named=MOST_NAMED,
         tally=tally(record.steps),
         failed=[step for step in record.steps if step.problem is not None],
         stopped=[step for step in record.steps if step.state == "not_run"],

@@ -91,6 +91,13 @@ def test_values_keep_their_types(recorded: Callable[..., Any], photo: Path) -> N
     assert nodes["sheet"].place == "graph.yaml:8:3"
 
 
+def test_a_seed_of_64_bits_is_kept(recorded: Callable[..., Any]) -> None:
+    text = GOOD.replace(
+        'caption: {type: string, default: "1.50"}', "caption: {type: int, default: 18446744073709551615}"
+    )
+    assert RunRecord.load(recorded(text).folder).inputs["caption"] == 2**64 - 1
+
+
 def test_inputs_that_are_files_are_known_by_path_and_content(recorded: Callable[..., Any], photo: Path) -> None:
     import hashlib
 

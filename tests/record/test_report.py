@@ -172,3 +172,16 @@ def test_values_and_sources_read_well() -> None:
     assert source({"kind": "absent", "why": "no"}) == "absent: no"
     assert value([1.0, True, "x"]) == "[1.0, true, x]"
     assert value({"kind": "file", "path": "~/a.png", "sha256": ""}) == "~/a.png"
+
+
+def test_a_graph_that_is_too_large_to_draw_is_counted(
+    recorded: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MOST_DRAWN", "MOST_ROWS", "MOST_NAMED"):
+        monkeypatch.setattr(module, name, 1)
+    run = recorded(GRAPH)
+    text = (run.folder / "report.html").read_text("utf-8")
+    Page(text)
+    assert "<svg" not in text
+    assert "too many for a picture" in text
+    assert f"{len(run.recorder.record.steps) - 1} more steps are in run.json" in text
