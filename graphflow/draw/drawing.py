@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from graphflow.check.checked import Absent, Checked, ExpandedNode, ItemOf, OutputOf, Source, outputs_in
+from graphflow.check.checked import Absent, Checked, ExpandedNode, Format, Gather, ItemOf, OutputOf, Source
 from graphflow.check.expressions import Expr, FromInput, FromNode, references
-from graphflow.check.resolve import Resolved, ResolvedNode
-from graphflow.types import Type, item_of
+from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.types import STRING, ListOf, Type, Variable, item_of, list_of
 
 BoxKind = Literal["input", "picture", "node", "template", "output"]
 State = Literal["waiting", "running", "done", "cached", "failed", "skipped"]
@@ -139,6 +139,7 @@ class _Sketch:
         self._lines.setdefault((source, output.name, target, port.name))
 
     def finished(self, name: str) -> Drawing:
+        self._outputs = [_items_last(pins) for pins in self._outputs]
         out_of = [{pin: number for number, pin in enumerate(pins)} for pins in self._outputs]
         into = [{pin: number for number, pin in enumerate(pins)} for pins in self._inputs]
         boxes = tuple(
@@ -147,6 +148,12 @@ class _Sketch:
         )
         lines = tuple(Line(a, out_of[a][output], b, into[b][port]) for a, output, b, port in self._lines)
         return Drawing(name, boxes, lines, tuple(self.frames))
+
+
+def _items_last(pins: dict[str, Pin]) -> dict[str, Pin]:
+    """The pins of a box, those of single items below the whole list that they are from."""
+    bases = list(dict.fromkeys(name.partition("[")[0] for name in pins))
+    return dict(sorted(pins.items(), key=lambda one: (bases.index(one[0].partition("[")[0]), len(one[0]), one[0])))
 
 
 # The graph as it is written
@@ -236,7 +243,7 @@ def _outputs(resolved: Resolved) -> dict[str, Expr]:
 
 def of_checked(checked: Checked) -> Drawing:
     """The graph that a run works off: templates opened, each in a frame, and every item of a `for_each`."""
-    sketch = _Sketch()
+    sketch, types = _Sketch(), _types(checked)
     frames: dict[str, int] = {}
     for node in checked.nodes:
         sketch.add(_expanded_box(sketch, frames, node))
@@ -246,13 +253,38 @@ def of_checked(checked: Checked) -> Drawing:
     for node in checked.nodes:
         for port, source in node.sources.items():
             pin = Pin(port, _word(node.type.ports[port].type))
-            _connect_source(sketch, checked, source, node.index, pin)
+            _connect_source(sketch, types, source, node.index, pin)
     for name, source in checked.outputs.items():
         note = f"output {name}" + (f" is absent: {source.reason}" if isinstance(source, Absent) else "")
-        type_ = _source_type(checked, source)
+        type_ = _word(_source_type(types, source))
         box = Box(f"output {name}", "output", name, type_, dashed=isinstance(source, Absent), note=note)
-        _connect_source(sketch, checked, source, sketch.add(box), Pin("", type_))
+        _connect_source(sketch, types, source, sketch.add(box), Pin("", type_))
     return sketch.finished(checked.document.name)
+
+
+_Types = list[dict[str, Type]]
+"""By node, the type of each output."""
+
+
+def _types(checked: Checked) -> _Types:
+    """The types of outputs, where they follow what a port takes as that has been decided."""
+    types: _Types = []
+    for node in checked.nodes:
+        bound: dict[str, Type] = {}
+        for port, source in node.sources.items():
+            variable, given = item_of(node.type.ports[port].type), _source_type(types, source)
+            if isinstance(variable, Variable) and given is not None:
+                bound.setdefault(variable.name, item_of(given))
+        types.append({name: _decided(output.type, bound) for name, output in node.type.outputs.items()})
+    return types
+
+
+def _decided(type_: Type, bound: Mapping[str, Type]) -> Type:
+    variable = item_of(type_)
+    chosen = bound.get(variable.name) if isinstance(variable, Variable) else None
+    if chosen is None:
+        return type_
+    return (list_of(chosen) or chosen) if isinstance(type_, ListOf) else chosen
 
 
 def _expanded_box(sketch: _Sketch, frames: dict[str, int], node: ExpandedNode) -> Box:
@@ -277,32 +309,39 @@ def _frame(sketch: _Sketch, frames: dict[str, int], path: str) -> tuple[int | No
     return parent, last
 
 
-def _connect_source(sketch: _Sketch, checked: Checked, source: Source, target: int, port: Pin) -> None:
+def _connect_source(sketch: _Sketch, types: _Types, source: Source, target: int, port: Pin) -> None:
     for one, item in _places_in(source):
-        type_ = checked.nodes[one.node].type.outputs[one.output].type
-        pin = Pin(one.output, _word(type_))
-        if item is not None:
+        type_ = types[one.node][one.output]
+        if sketch.boxes[one.node].kind == "picture":
+            pin = Pin("", _word(type_))
+        elif item is not None:
             pin = Pin(f"{one.output}[{item}]", _word(item_of(type_)))
+        else:
+            pin = Pin(one.output, _word(type_))
         sketch.connect(one.node, pin, target, port)
 
 
-def _places_in(source: Source) -> Iterable[tuple[OutputOf, int | None]]:
+def _places_in(source: Source) -> list[tuple[OutputOf, int | None]]:
     """Every output that a source reads, with the item that it takes."""
     if isinstance(source, ItemOf):
         return [(source.source, source.item)]
-    parts = getattr(source, "items" if hasattr(source, "items") else "parts", None)
-    if not isinstance(source, OutputOf) and isinstance(parts, tuple):
+    parts = source.items if isinstance(source, Gather) else source.parts if isinstance(source, Format) else ()
+    if parts:
         return [found for part in parts if not isinstance(part, str) for found in _places_in(part)]
-    return [(one, None) for one in outputs_in(source)]
+    return [(source, None)] if isinstance(source, OutputOf) else []
 
 
-def _source_type(checked: Checked, source: Source) -> str:
-    found = [_word(checked.nodes[one.node].type.outputs[one.output].type) for one, _ in _places_in(source)]
-    if isinstance(source, ItemOf):
-        return found[0].removeprefix("list of ")
-    if len(found) > 1 and len(set(found)) == 1 and not isinstance(source, OutputOf):
-        return f"list of {found[0]}"
-    return found[0] if found else ""
+def _source_type(types: _Types, source: Source) -> Type | None:
+    """What arrives from a source; None where that is not known, or of several types."""
+    if isinstance(source, Format):
+        return STRING
+    found = {item_of(types[one.node][one.output]) for one, _ in _places_in(source)}
+    if len(found) != 1:
+        return None
+    (item,) = found
+    if isinstance(source, OutputOf):
+        return types[source.node][source.output]
+    return list_of(item) if isinstance(source, Gather) else item
 
 
 def _word(type_: Type | None) -> str:

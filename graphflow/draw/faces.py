@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from math import ceil
 
-from graphflow.draw.drawing import Box, Pin
+from graphflow.draw.drawing import Box, Status
 from graphflow.draw.layered import Size
 
 TITLE_SIZE, TEXT_SIZE = 13.0, 11.0
@@ -20,6 +20,16 @@ SHEET = 4.0
 
 _NARROW = set("ijlI.,:;|!'`()[]/ ft-")
 _WIDE = set("mwMW@%…→✓✗↻")
+
+
+_STATES = {
+    "waiting": "· waiting",
+    "running": "› running",
+    "done": "✓ done",
+    "cached": "↻ cached",
+    "failed": "✗ failed",
+    "skipped": "– not run",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,8 @@ def face_of(box: Box) -> Face:
     for row in range(rows):
         names = [names[row] for names in (ins, outs) if row < len(names)]
         widest.append(sum(text_width(name, TEXT_SIZE) for name in names) + (SIDE if len(names) == 2 else 0.0))
+    if box.status is not None:
+        widest.append(sum(text_width(words, TEXT_SIZE) for words in status_words(box.status)) + SIDE)
     # Few widths rather than many: columns look even.
     width = min(max(ceil((max(widest) + 2 * SIDE) / 20) * 20.0, NARROWEST), WIDEST)
     room = width - 2 * SIDE
@@ -83,6 +95,20 @@ def face_of(box: Box) -> Face:
         tuple(right for _, right in pairs)[: len(outs)],
         body,
     )
+
+
+def status_words(status: Status) -> tuple[str, str]:
+    """What is written below a box: what became of it, and how long it took."""
+    return _STATES[status.state], "" if status.seconds is None else _time(status.seconds)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
 
 
 def _names(ins: list[str], outs: list[str], row: int, room: float) -> tuple[str, str]:
@@ -137,8 +163,3 @@ def fitted(text: str, room: float, size: float, *, bold: bool = False) -> str:
             break
         kept.append(letter)
     return "".join(kept).rstrip() + "…" if kept else ""
-
-
-def pin_place(pins: tuple[Pin, ...], rows: tuple[float, ...], number: int, sheets: float) -> float:
-    """How far below the top of the whole stack a pin is."""
-    return rows[min(number, len(pins) - 1)] + sheets

@@ -23,7 +23,7 @@ from typing import NamedTuple
 BOX_GAP = 26.0
 BEND_GAP = 12.0
 LANE_GAP = 9.0
-COLUMN_GAP = 58.0
+COLUMN_GAP = 46.0
 STRAIGHTER = 8.0
 """How much more a link weighs between two bends than between two boxes: long lines become straight."""
 
@@ -88,6 +88,8 @@ class _Columns:
     """Of each link, the bends it runs through."""
     lanes: dict[tuple[int, float], list[int]] = field(default_factory=dict)
     """Links too long for bends, by source and port: they run above everything."""
+    trunks: list[list[int]] = field(default_factory=list)
+    """Bends in columns next to each other that should be at one height."""
     boxes: int = 0
     up: list[list[Edge]] = field(default_factory=list)
     down: list[list[Edge]] = field(default_factory=list)
@@ -186,6 +188,7 @@ def _with_bends(sizes: Sequence[Size], links: Sequence[Link], column: list[int])
                 if edge not in drawn:
                     drawn.add(edge)
                     graph.edges[graph.column[tail]].append(edge)
+        graph.trunks += [trunk] if trunk else []
     graph.up, graph.down = [[] for _ in graph.heights], [[] for _ in graph.heights]
     for edges in graph.edges:
         for edge in edges:
@@ -338,7 +341,7 @@ def _heights(graph: _Columns) -> list[float]:
     for members, packed in zip(graph.members, offsets, strict=True):
         for vertex, offset in zip(members, packed, strict=True):
             tops[vertex] = offset
-    large = len(graph.heights) > 3000
+    large = len(graph.heights) > 1500
     numbers = range(len(graph.members))
     for _ in range(4 if large else 12):
         for number in numbers:
@@ -348,11 +351,61 @@ def _heights(graph: _Columns) -> list[float]:
     for _ in range(2):
         for number in (*numbers, *reversed(numbers)):
             _settle(graph, number, tops, offsets[number], up=True, down=True)
-    for _ in range(0 if large else 6):
-        for number in (*numbers, *reversed(numbers)):
-            _straighten(graph, number, tops, offsets[number])
+    for _ in range(1 if large else 4):
+        if not large:
+            for number in (*numbers, *reversed(numbers)):
+                _straighten(graph, number, tops, offsets[number])
+        _level_trunks(graph, tops)
     least = min(tops, default=0.0)
     return [top - least for top in tops]
+
+
+def _level_trunks(graph: _Columns, tops: list[float]) -> None:
+    """Put the bends of each line at one height as far as its neighbours allow, whole stretches at a time."""
+    place = {vertex: (members, number) for members in graph.members for number, vertex in enumerate(members)}
+    for trunk in graph.trunks:
+        stretch: list[int] = []
+        low, high = float("-inf"), float("inf")
+        for bend in trunk:
+            least, most = _freedom(graph, *place[bend], tops)
+            if max(low, least) > min(high, most):
+                _level(graph, stretch, tops, low, high)
+                stretch, low, high = [], float("-inf"), float("inf")
+            stretch.append(bend)
+            low, high = max(low, least), min(high, most)
+        _level(graph, stretch, tops, low, high)
+
+
+def _freedom(graph: _Columns, members: list[int], number: int, tops: list[float]) -> tuple[float, float]:
+    """How far up and down a vertex can go between its neighbours."""
+    vertex, low, high = members[number], float("-inf"), float("inf")
+    if number:
+        above = members[number - 1]
+        low = tops[above] + graph.heights[above] + _between_boxes(graph, above, vertex)
+    if number + 1 < len(members):
+        below = members[number + 1]
+        high = tops[below] - graph.heights[vertex] - _between_boxes(graph, vertex, below)
+    # Sums of floating-point numbers differ in the last digits; where a vertex is, it may stay.
+    return min(low, tops[vertex]), max(high, tops[vertex])
+
+
+def _level(graph: _Columns, stretch: list[int], tops: list[float], low: float, high: float) -> None:
+    inside = set(stretch)
+    wishes = [
+        (tops[edge.tail] + edge.out_y, 1.0) for bend in stretch for edge in graph.up[bend] if edge.tail not in inside
+    ]
+    wishes += [
+        (tops[edge.head] + edge.in_y, 1.0) for bend in stretch for edge in graph.down[bend] if edge.head not in inside
+    ]
+    wishes.sort()
+    y = min(max(_median(wishes, fmean(tops[bend] for bend in stretch)), low), high)
+    for bend in stretch:
+        tops[bend] = y
+
+
+def _between_boxes(graph: _Columns, upper: int, lower: int) -> float:
+    """The least room between two neighbours in a column."""
+    return (BOX_GAP, (BOX_GAP + BEND_GAP) / 2, BEND_GAP)[graph.is_bend(upper) + graph.is_bend(lower)]
 
 
 def _packed(graph: _Columns, members: list[int]) -> list[float]:
@@ -361,18 +414,14 @@ def _packed(graph: _Columns, members: list[int]) -> list[float]:
     for place, vertex in enumerate(members):
         tops.append(y)
         if place + 1 < len(members):
-            bends = graph.is_bend(vertex) + graph.is_bend(members[place + 1])
-            y += graph.heights[vertex] + (BOX_GAP, (BOX_GAP + BEND_GAP) / 2, BEND_GAP)[bends]
+            y += graph.heights[vertex] + _between_boxes(graph, vertex, members[place + 1])
     return tops
 
 
 def _wishes(graph: _Columns, vertex: int, tops: list[float], *, up: bool, down: bool) -> list[tuple[float, float]]:
     """The tops at which each line of a vertex would be straight, with their weights."""
-    wishes = []
-    for edge in graph.up[vertex] if up else ():
-        wishes.append((tops[edge.tail] + edge.out_y - edge.in_y, _weight(graph, edge)))
-    for edge in graph.down[vertex] if down else ():
-        wishes.append((tops[edge.head] + edge.in_y - edge.out_y, _weight(graph, edge)))
+    wishes = [(tops[edge.tail] + edge.out_y - edge.in_y, _weight(graph, edge)) for edge in graph.up[vertex] if up]
+    wishes += [(tops[edge.head] + edge.in_y - edge.out_y, _weight(graph, edge)) for edge in graph.down[vertex] if down]
     return wishes
 
 
@@ -465,7 +514,7 @@ def _gap(edges: list[Edge], tops: list[float], widths: list[float], number: int)
     else:
         base = COLUMN_GAP
     travel = max((abs(tops[edge.tail] + edge.out_y - tops[edge.head] - edge.in_y) for edge in edges), default=0.0)
-    return base + min(2.0 * len(edges), 60.0) + min(travel * 0.12, 140.0)
+    return base + min(1.5 * len(edges), 40.0) + min(travel * 0.09, 130.0)
 
 
 def _lanes(graph: _Columns, links: Sequence[Link]) -> tuple[dict[int, int], int]:

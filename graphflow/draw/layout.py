@@ -49,7 +49,8 @@ class Layout:
     size: Size
 
 
-class _Gate(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Gate:
     """Where the lines of one output port cross a side of a frame."""
 
     inwards: bool
@@ -57,11 +58,14 @@ class _Gate(NamedTuple):
     out_y: float
 
 
-class _BoxAt(NamedTuple):
+# Not tuples: box 3 and frame 3 would be equal.
+@dataclass(frozen=True, slots=True)
+class _BoxAt:
     box: int
 
 
-class _FrameAt(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _FrameAt:
     frame: int
 
 
@@ -78,7 +82,7 @@ class _Level:
     tops: list[Point] = field(default_factory=list)
     routes: list[list[Point]] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
-    size: Size = Size(0.0, 0.0)
+    size: Size = field(default_factory=lambda: Size(0.0, 0.0))
 
     def add(self, member: _Member) -> None:
         self.members.setdefault(member, len(self.members))

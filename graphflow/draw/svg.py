@@ -20,6 +20,7 @@ from graphflow.draw.faces import (
     face_of,
     fitted,
     shown,
+    status_words,
     text_width,
 )
 from graphflow.draw.layered import Link, Point
@@ -60,15 +61,6 @@ _CSS = """
 .R .failed-box .front { stroke: #b42318; stroke-width: 2.2; }
 """.replace(".R ", f".{_ROOT} ").replace("FONT", _FONT)
 
-_STATES = {
-    "waiting": "· waiting",
-    "running": "› running",
-    "done": "✓ done",
-    "cached": "↻ from cache",
-    "failed": "✗ failed",
-    "skipped": "– not run",
-}
-
 
 def svg(drawing: Drawing, *, status: Mapping[str, Status] | None = None) -> str:
     """The drawing as SVG.
@@ -90,11 +82,12 @@ def svg(drawing: Drawing, *, status: Mapping[str, Status] | None = None) -> str:
     top = MARGIN + heading
     legend_top = top + layout.size.height + (MARGIN if drawing.boxes else 0.0)
     height = legend_top + legend.height + MARGIN
+    extent = f'width="{_n(width)}" height="{_n(height)}"'
+    about = f'class="{_ROOT}" role="img" aria-label="{_attribute(_label(drawing))}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="{_ROOT}" role="img" aria-label="{_attribute(_label(drawing))}"'
-        f' width="{_n(width)}" height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {about} {extent} viewBox="0 0 {_n(width)} {_n(height)}">',
         f"<style>{_CSS}</style>",
-        f'<rect width="{_n(width)}" height="{_n(height)}" rx="8" fill="{_BACKGROUND}"/>',
+        f'<rect {extent} rx="8" fill="{_BACKGROUND}"/>',
     ]
     if drawing.name:
         room = width - 2 * MARGIN
@@ -102,8 +95,9 @@ def svg(drawing: Drawing, *, status: Mapping[str, Status] | None = None) -> str:
     parts.append(f'<g transform="translate({_n(MARGIN)} {_n(top)})">')
     parts += _frames(drawing, layout)
     parts += _lines(drawing, layout)
-    for box, face, place in zip(drawing.boxes, faces, layout.boxes, strict=True):
-        parts += _box(box, face, place)
+    arriving = _arriving(drawing)
+    for number, (box, face, place) in enumerate(zip(drawing.boxes, faces, layout.boxes, strict=True)):
+        parts += _box(box, face, place, arriving[number])
     parts += ["</g>", f'<g transform="translate({_n(MARGIN)} {_n(legend_top)})">', *legend.parts, "</g>", "</svg>"]
     return "\n".join(parts) + "\n"
 
@@ -167,6 +161,17 @@ def _lines(drawing: Drawing, layout: Layout) -> Iterator[str]:
             yield f'<g class="line">{_strands(style_of(type_), path)}{_title(says)}</g>'
 
 
+def _arriving(drawing: Drawing) -> list[list[str]]:
+    """The type that arrives at each input pin, as one port can take several; its own where types are mixed."""
+    types: list[list[set[str]]] = [[set() for _ in box.inputs] for box in drawing.boxes]
+    for line in drawing.lines:
+        types[line.target][line.input].add(drawing.type_of(line))
+    return [
+        [found.copy().pop() if len(found) == 1 else pin.type for pin, found in zip(box.inputs, one, strict=True)]
+        for box, one in zip(drawing.boxes, types, strict=True)
+    ]
+
+
 def _end(box: Box, pin: Pin) -> str:
     return f"{box.key}.{pin.name}" if pin.name else box.key
 
@@ -213,7 +218,7 @@ def _mark(style: Style, x: float, y: float) -> str:
 # Boxes
 
 
-def _box(box: Box, face: Face, place: Rect) -> Iterator[str]:
+def _box(box: Box, face: Face, place: Rect, arriving: list[str]) -> Iterator[str]:
     x, y = place.x, place.y + face.sheets
     names = [box.kind, *(["dashed"] if box.dashed else []), *([f"{box.status.state}-box"] if box.status else [])]
     link = box.status.link if box.status is not None else ""
@@ -224,8 +229,10 @@ def _box(box: Box, face: Face, place: Rect) -> Iterator[str]:
     yield _text(face.subtitle, x + SIDE, y + 30, "muted", TEXT_SIZE)
     if face.body > PILL and (box.inputs or box.outputs):
         yield f'<path class="rule" d="M{_n(x + 1)} {_n(y + HEADER - 4)}H{_n(x + face.width - 1)}"/>'
-    yield from _pins(box.inputs, face.in_rows, face.in_names, x, x + SIDE, y, "")
-    yield from _pins(box.outputs, face.out_rows, face.out_names, place.x + place.width, x + face.width - SIDE, y, "end")
+    right, left = place.x + place.width, [style_of(type_) for type_ in arriving]
+    yield from _pins(box.inputs, left, face.in_rows, face.in_names, x, x + SIDE, y, "")
+    out = [style_of(pin.type) for pin in box.outputs]
+    yield from _pins(box.outputs, out, face.out_rows, face.out_names, right, x + face.width - SIDE, y, "end")
     if box.status is not None:
         yield from _status(box.status, face, x, y)
     yield "</g>"
@@ -246,6 +253,7 @@ def _fronts(box: Box, face: Face, x: float, y: float) -> Iterator[str]:
 
 def _pins(
     pins: tuple[Pin, ...],
+    styles: list[Style],
     rows: tuple[float, ...],
     names: tuple[str, ...],
     mark_x: float,
@@ -255,7 +263,7 @@ def _pins(
 ) -> Iterator[str]:
     for number, (pin, row) in enumerate(zip(pins, rows, strict=True)):
         says = f"{pin.name}: {pin.type}" if pin.name else pin.type
-        mark = _mark(style_of(pin.type), mark_x, y + row)
+        mark = _mark(styles[number], mark_x, y + row)
         name = _text(names[number], text_x, y + row + 4, anchor, TEXT_SIZE) if number < len(names) else ""
         yield f"<g>{mark}{name}{_title(says)}</g>"
 
@@ -263,23 +271,12 @@ def _pins(
 def _status(status: Status, face: Face, x: float, y: float) -> Iterator[str]:
     bottom = y + face.height
     if status.picture:
-        yield (
-            f'<image x="{_n(x + SIDE)}" y="{_n(y + face.body)}" width="{_n(face.width - 2 * SIDE)}" height="{_n(PICTURE)}"'
-            f' href="{_attribute(status.picture)}"/>'
-        )
+        place = Rect(x + SIDE, y + face.body, face.width - 2 * SIDE, PICTURE)
+        yield f'<image {_rect(place)} href="{_attribute(status.picture)}"/>'
     yield f'<path class="rule" d="M{_n(x + 1)} {_n(bottom - FOOTER)}H{_n(x + face.width - 1)}"/>'
-    yield _text(_STATES[status.state], x + SIDE, bottom - 6, status.state, TEXT_SIZE)
-    if status.seconds is not None:
-        yield _text(_time(status.seconds), x + face.width - SIDE, bottom - 6, "muted end", TEXT_SIZE)
-
-
-def _time(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
+    state, time = status_words(status)
+    yield _text(state, x + SIDE, bottom - 6, status.state, TEXT_SIZE)
+    yield _text(time, x + face.width - SIDE, bottom - 6, "muted end", TEXT_SIZE)
 
 
 # Legend
@@ -293,7 +290,8 @@ class _Legend(NamedTuple):
 
 def _legend(drawing: Drawing, room: float) -> _Legend:
     """What lines and boxes mean, only those that are there, in as many rows as needed."""
-    types = {pin.type for box in drawing.boxes for pin in (*box.inputs, *box.outputs)}
+    types = {drawing.type_of(line) for line in drawing.lines}
+    types |= {type_ for box in _arriving(drawing) for type_ in box}
     entries = [(_line_sample(style), style.word) for style in in_legend_order({one or SEVERAL for one in types})]
     kinds = {box.kind for box in drawing.boxes}
     if "template" in kinds:
@@ -340,7 +338,7 @@ def _text(text: str, x: float, y: float, classes: str, size: float) -> str:
         if text.isascii()
         else f' textLength="{_n(text_width(text, size, bold=bold))}" lengthAdjust="spacingAndGlyphs"'
     )
-    if all(letter.isascii() or letter in "…→✓✗↻–·›" for letter in text):
+    if all(letter.isascii() or letter in "…→✓✗↻–·›×" for letter in text):
         held = ""
     name = f' class="{classes}"' if classes else ""
     return f'<text x="{_n(x)}" y="{_n(y)}"{name}{held}>{escape(text, quote=False)}</text>'
