@@ -6,8 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from math import ceil
 
+from graphflow.draw.columns import Size
 from graphflow.draw.drawing import Box, Status
-from graphflow.draw.layered import Size
 
 TITLE_SIZE, TEXT_SIZE = 13.0, 11.0
 HEADER, ROW, FOOTER, PILL = 40.0, 18.0, 19.0, 38.0

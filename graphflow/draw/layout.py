@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from graphflow.draw.layered import BOX_GAP, Arranged, Link, Point, Size, arrange
+from graphflow.draw.columns import Link, Point, Size
+from graphflow.draw.heights import BOX_GAP
+from graphflow.draw.layered import Arranged, arrange
 
 PADDING = 16.0
 TITLE = 24.0

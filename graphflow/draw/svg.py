@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import NamedTuple
 
+from graphflow.draw.columns import Link, Point
 from graphflow.draw.drawing import Box, Drawing, Frame, Pin, Status
 from graphflow.draw.faces import (
     FOOTER,
@@ -23,7 +24,6 @@ from graphflow.draw.faces import (
     status_words,
     text_width,
 )
-from graphflow.draw.layered import Link, Point
 from graphflow.draw.layout import PADDING, Layout, Rect, Shape, lay_out
 from graphflow.draw.styles import SEVERAL, Style, in_legend_order, style_of
 

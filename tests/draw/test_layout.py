@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphflow.draw.columns import Link, Point, Size
 from graphflow.draw.drawing import Drawing
 from graphflow.draw.faces import face_of
-from graphflow.draw.layered import Link, Point, Size, arrange
+from graphflow.draw.layered import arrange
 from graphflow.draw.layout import Layout, Rect, Shape, lay_out
 from tests.draw.conftest import drawings, random_drawing
 
