@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from graphflow.catalog import Catalog
 from graphflow.document.model import Document
@@ -22,6 +22,13 @@ from graphflow.plan.plan import Plan
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
+
+
+class Closable(Protocol):
+    """What is told of the end of a run, whatever the end."""
+
+    def close(self, result: Result) -> object:
+        """Take the result."""
 
 
 class Engine:
@@ -83,9 +90,11 @@ class Engine:
         result = self.execute(plan, _both(on_event, recorder), recorder)
         if result.failed:
             raise RunFailed(result)
+        if recorder is not None:
+            recorder.require()
         return result
 
-    def execute(self, plan: Plan, listener: Listener | None = None, recorder: Any = None) -> Result:
+    def execute(self, plan: Plan, listener: Listener | None = None, recorder: Closable | None = None) -> Result:
         """Run a plan; failures are in the result, and a recorder is closed in any case.
 
         Raises:

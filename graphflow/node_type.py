@@ -9,6 +9,7 @@ import inspect
 import sys
 import types
 import typing
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -438,6 +439,9 @@ def _named(extras: tuple[Any, ...], kind: type[SameSize | SizeOf | SpaceOf]) -> 
 
 def _identity(function: Callable[..., Any], version: int, shipped_version: str | None) -> str:
     source = f"graphflow {shipped_version}" if shipped_version else _source_digest(function)
+    if function.__closure__:
+        # What it holds of the function around it has no digest, so its results are known to itself alone.
+        source += f" {uuid.uuid4()}"
     return f"{function.__module__}.{function.__qualname__} version {version} of {source}"
 
 

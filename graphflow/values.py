@@ -41,13 +41,23 @@ class Raster:
     mode: ClassVar[str]
     channels: ClassVar[int]
     word: ClassVar[str]
+    pixels: bytes
+    width: int
+    height: int
 
     __slots__ = ("__dict__", "height", "pixels", "width")
 
     def __init__(self, pixels: bytes, width: int, height: int) -> None:
         if width < 1 or height < 1 or len(pixels) != width * height * self.channels:
             raise InvalidValue(f"{len(pixels)} bytes are not a {width} × {height} {self.word} of {self.mode} pixels")
-        self.pixels, self.width, self.height = bytes(pixels), width, height
+        for name, value in (("pixels", bytes(pixels)), ("width", width), ("height", height)):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name} of a {type(self).__name__} is read-only")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes, int, int]]:
+        return type(self), (self.pixels, self.width, self.height)
 
     @classmethod
     def of(cls, value: Raster | PIL.Image.Image | np.ndarray) -> Self:
@@ -338,7 +348,7 @@ def _coerce_atom(value: Any, word: str) -> Any:
             return value
     elif isinstance(value, accepted) and (word == "bool" or not isinstance(value, bool)):
         if word == "float":
-            value = float(value)
+            value = float(value)  # type: ignore[arg-type]
             if not math.isfinite(value):
                 raise InvalidValue("NaN and infinity are no numbers here")
         return value

@@ -28,7 +28,7 @@ from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode
 from graphflow.check.inputs import input_value, outside_limits
 from graphflow.check.literals import Literals, Picture
 from graphflow.check.picture_nodes import picture_type
-from graphflow.check.refusal import Refusal
+from graphflow.check.refusal import Refusal, outside_list
 from graphflow.check.resolved import Resolved, ResolvedNode
 from graphflow.document.scalars import write_scalar
 from graphflow.document.tree import Scalar
@@ -109,10 +109,13 @@ class Expander:
             if skip is not None:
                 self._skip(frame, node, skip)
                 continue
-            if not node.for_each:
+            if node.decl.for_each is None:
                 yield from self._one(frame, node, {}, None, position)
                 continue
             items = self._items(frame, node)
+            if items is None:
+                frame.outputs[id_] = {}
+                continue
             listed: list[Outputs] = []
             for index, (item, label) in enumerate(items):
                 yield from self._one(frame, node, item, index, (*position, float(index)))
@@ -167,11 +170,13 @@ class Expander:
             if isinstance(source, Absent):
                 if port.optional:
                     continue
-                self.skipped[path] = f"{name} is absent: {source.reason}"
-                reason = f"{path} does not run"
-                return dict.fromkeys(type_.outputs, Absent(reason))
+                return self._absent(path, type_, name, source)
             broken = broken or _is_broken(source)
             ports[name] = self._delivered(source, position)
+        for name in [name for name, source in params.items() if isinstance(source, Absent)]:
+            reason = params.pop(name)
+            if type_.params[name].required:
+                return self._absent(path, type_, name, reason)
         values = {}
         for name, param in type_.params.items():
             value = self._param(param, params.get(name), bare, frame, node)
@@ -187,6 +192,11 @@ class Expander:
         number = len(self.nodes)
         self.nodes.append(ExpandedNode(number, path, type_, position, values, ports, cache, node, frame.used))
         return {output: OutputOf(number, output) for output in type_.outputs}
+
+    def _absent(self, path: str, type_: NodeType, name: str, source: Source) -> Outputs:
+        """The outputs of a node that does not run, since `name` is absent and it cannot do without."""
+        self.skipped[path] = f"{name} is absent" + (f": {source.reason}" if isinstance(source, Absent) else "")
+        return dict.fromkeys(type_.outputs, Absent(f"{path} does not run"))
 
     def _param(self, param: Param, source: Source | None, bare: str, frame: Frame, node: ResolvedNode) -> Any:
         if source is None:
@@ -216,9 +226,9 @@ class Expander:
 
     # for_each, when, templates
 
-    def _items(self, frame: Frame, node: ResolvedNode) -> list[tuple[dict[str, Source], str]]:
-        """What each item sets, and its label, last factor fastest."""
-        factors = []
+    def _items(self, frame: Frame, node: ResolvedNode) -> list[tuple[dict[str, Source], str]] | None:
+        """What each item sets, and its label, last factor fastest; None where a problem hides how many there are."""
+        factors, broken = [], not node.for_each
         for factor in node.for_each:
             columns = {name: self._column(expr, name, frame, node) for name, expr in factor.items()}
             lengths = {len(column) for column in columns.values() if column is not None}
@@ -235,11 +245,14 @@ class Expander:
                     place,
                     frame.used,
                 )
-            count = min(lengths, default=0)
             known = {name: column for name, column in columns.items() if column is not None}
+            if len(lengths) != 1 or len(known) < len(columns):
+                broken = True
+                continue
+            (count,) = lengths
             factors.append([{name: column[number] for name, column in known.items()} for number in range(count)])
-        if not all(factor for factor in node.for_each):
-            return []
+        if broken:
+            return None
         items = []
         for combination in itertools.product(*factors):
             merged: dict[str, Source] = {}
@@ -363,9 +376,7 @@ class Expander:
         if isinstance(source, (Absent, Unknown)):
             return source
         if index >= len(items):
-            why = f"the list has {len(items)} items" if len(items) != 1 else "the list has one item"
-            fix = f"use an index from 0 to {len(items) - 1}" if items else ""
-            self._refuse(Refusal("bad-index", f"{shown}[{index}] is outside the list", why, fix), place, frame.used)
+            self._refuse(outside_list(shown, index, len(items)), place, frame.used)
             return UNKNOWN_SOURCE
         return items[index]
 
@@ -471,7 +482,8 @@ def _plain(source: Source) -> Any:
     if isinstance(source, Value):
         return source.value
     if isinstance(source, Gather):
-        values = [_plain(item) for item in source.items]
+        # What is absent is dropped from a list, as it is where a list port takes it.
+        values = [_plain(item) for item in source.items if not isinstance(item, Absent)]
         return _BROKEN if any(value is _BROKEN for value in values) else tuple(values)
     return _BROKEN
 

@@ -57,7 +57,7 @@ def _number(limit: Scalar | None) -> int | float | None:
     """A limit as a number; None where there is none, or it is none (a problem says so)."""
     for word in ("int", "float"):
         try:
-            return None if limit is None else read_scalar(limit, word)  # type: ignore[no-any-return]
+            return None if limit is None else read_scalar(limit, word)
         except InvalidValue:
             continue
     return None

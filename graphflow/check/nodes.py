@@ -8,7 +8,7 @@ from graphflow.catalog import Catalog
 from graphflow.check.bindings import Bindings
 from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, Items
 from graphflow.check.literals import Literals
-from graphflow.check.read import ValueReader, reference_of
+from graphflow.check.read import PARAMS_ARE_KNOWN, ValueReader, reference_of
 from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved, ResolvedNode
 from graphflow.document.model import Document, InputDecl, NodeDecl
@@ -23,6 +23,8 @@ from graphflow.types import BOOL, PICTURES, STRING, ListOf, Type, Variable, item
 
 TemplateFinder = Callable[[Scalar, Document], Resolved]
 """Gives the resolved template that a scalar names; raises `Refusal` where there is none."""
+
+_EMPTY = (Mapping({}), Sequence(()))
 
 
 class NodeReader(ValueReader):
@@ -53,8 +55,8 @@ class NodeReader(ValueReader):
             self._typed_keys(node, node.type)
         else:
             self._template_keys(node, node.template)  # type: ignore[arg-type]
-        node.when = self._static(decl.when, BOOL, f"{decl.id}.when")
-        node.cache = self._static(decl.cache, BOOL, f"{decl.id}.cache")
+        node.when = self._flag(decl.when, f"{decl.id}.when")
+        node.cache = self._flag(decl.cache, f"{decl.id}.cache")
         return node
 
     def _insert(self, node: ResolvedNode) -> None:
@@ -105,7 +107,7 @@ class NodeReader(ValueReader):
         required += [p.name for p in type_.params.values() if p.required]
         self._missing(decl, [name for name in required if name not in given], f"the node type {type_.name}")
         outputs = {name: bound.substituted(output.type) for name, output in type_.outputs.items()}
-        node.outputs = self._listed(node, outputs, bool(each))
+        node.outputs = self._listed(node, outputs)
 
     def _template_keys(self, node: ResolvedNode, template: Resolved) -> None:
         decl, inputs = node.decl, template.document.inputs
@@ -130,22 +132,20 @@ class NodeReader(ValueReader):
             fix = "add outputs to the template"
             self.say("template-outputs", f"{decl.ref.text} has no outputs", decl.ref.place, fix=fix)
         outputs = {name: expr.type for name, expr in (template.outputs or {}).items()}
-        node.outputs = self._listed(node, outputs, bool(each)) if template.outputs is not None else None
+        node.outputs = self._listed(node, outputs) if template.outputs is not None else None
 
     def _template_input(self, tree: Tree, decl: InputDecl, node: NodeDecl, template: Resolved) -> Expr:
         what = f"{node.id}.{decl.name}"
         if decl.type is None:
             self.names_only(tree)
             return Broken(tree.place)
-        expr = self.read(tree, decl.type, what, None)
         if decl.name in template.static_inputs:
-            return self.known(
-                expr, what, why=f"{node.ref.text} gives it to a param, and params are known before the run"
-            )
-        return expr
+            why = f"{node.ref.text} gives it to a param, and params are known before the run"
+            return self._static(tree, decl.type, what, why=why)
+        return self.read(tree, decl.type, what, None)
 
-    def _listed(self, node: ResolvedNode, outputs: dict[str, Type | None], each: bool) -> dict[str, Type | None]:
-        if not each:
+    def _listed(self, node: ResolvedNode, outputs: dict[str, Type | None]) -> dict[str, Type | None]:
+        if node.decl.for_each is None:
             return outputs
         listed: dict[str, Type | None] = {}
         for name, type_ in outputs.items():
@@ -168,7 +168,8 @@ class NodeReader(ValueReader):
         self.names_only(decl.values[key].value)
 
     def _missing(self, decl: NodeDecl, names: list[str], owner: str) -> None:
-        if names:
+        # Where nothing of a for_each can be read, it may have been meant to give them.
+        if names and (decl.for_each is None or self.resolved.nodes[decl.id].for_each):
             listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
             self.say(
                 "missing-value",
@@ -182,13 +183,13 @@ class NodeReader(ValueReader):
         tree, decl = node.decl.for_each, node.decl
         if tree is None:
             return []
-        maps = list(tree.items) if isinstance(tree, Sequence) else [tree]
+        maps = list(tree.items) if isinstance(tree, Sequence) and tree.items else [tree]
         fix = "write for_each: {NAME: [VALUE, VALUE]}, or a list of such maps for their product"
         factors: list[dict[str, Tree]] = []
         taken: set[str] = set()
         for one in maps:
             if not isinstance(one, Mapping) or not one.entries:
-                what = "an empty map" if isinstance(one, Mapping) else word_of(one)
+                what = word_of(one).replace("a ", "an empty " if one in _EMPTY else "a ")
                 self.say(
                     "for-each-shape",
                     f"for_each of {decl.id} holds {what}, and a map of lists is needed",
@@ -263,14 +264,7 @@ class NodeReader(ValueReader):
         return self.known(expr, what) if static else expr
 
     def _param(self, tree: Tree, param: Param, owner: str) -> Expr:
-        what = f"{owner}.{param.name}"
-        if is_reference(tree):
-            # That a param cannot take it is said first, whatever its type.
-            (reference,) = read_text(tree.text)  # type: ignore[union-attr]
-            named = self.named(reference, tree.place)  # type: ignore[arg-type]
-            if isinstance(named, Broken) or (isinstance(named, FromNode) and named.port != LABELS):
-                return self.known(named, what)
-        return self._accepted(self.known(self.read(tree, param.type, what, None), what), param, owner)
+        return self._accepted(self._static(tree, param.type, f"{owner}.{param.name}"), param, owner)
 
     def _accepted(self, expr: Expr, param: Param, owner: str, *, each: bool = False) -> Expr:
         """The expression, its constants checked against the param's choices and limits.
@@ -298,8 +292,17 @@ class NodeReader(ValueReader):
     def _port(self, tree: Tree, port: Port, owner: str, bound: Bindings) -> Expr:
         return self.read(tree, port.type, f"{owner}.{port.name}", bound)
 
-    def _static(self, tree: Tree | None, type_: Type, what: str) -> Expr | None:
-        return None if tree is None else self.known(self.read(tree, type_, what, None), what)
+    def _flag(self, tree: Tree | None, what: str) -> Expr | None:
+        return None if tree is None else self._static(tree, BOOL, what)
+
+    def _static(self, tree: Tree, type_: Type, what: str, *, why: str = PARAMS_ARE_KNOWN) -> Expr:
+        """Read a value that must be known before the run; a node's output is refused first, whatever its type."""
+        if is_reference(tree):
+            (reference,) = read_text(tree.text)  # type: ignore[union-attr]
+            named = self.known(self.named(reference, tree.place), what, why=why)  # type: ignore[arg-type]
+            if isinstance(named, Broken):
+                return named
+        return self.known(self.read(tree, type_, what, None), what, why=why)
 
 
 def _constants(expr: Expr, *, whole: bool) -> Iterator[tuple[object, Place]]:

@@ -21,11 +21,13 @@ from graphflow.check.checked import (
     outputs_in,
 )
 from graphflow.check.checkpoints import Checkpoint
+from graphflow.errors import DefinitionError, GraphflowError
 from graphflow.facts import UNKNOWN, Facts, facts_of
 from graphflow.marker import Fault, Planned
 from graphflow.node_type import NodeType
 from graphflow.problems import CODES, Place, Problem
 from graphflow.types import ListOf
+from graphflow.values import describe
 
 _NO_FACTS: Mapping[str, Facts] = {}
 
@@ -101,11 +103,24 @@ def source_facts(source: Source, nodes: Sequence[ExpandedNode]) -> Facts:
 
 
 def planned(node: ExpandedNode, facts: Mapping[str, Facts], wanted: set[str] | frozenset[str]) -> Planned | None:
-    """The plan function's answer; None where the type has none."""
+    """The plan function's answer; None where the type has none.
+
+    Raises:
+        DefinitionError: it fails, or answers something else.
+    """
     if node.type.plan is None:
         return None
     checkpoints = {name: value for name, value in node.params.items() if isinstance(value, Checkpoint)}
-    return node.type.plan(facts, node.params, checkpoints, frozenset(wanted))
+    try:
+        answer = node.type.plan(facts, node.params, checkpoints, frozenset(wanted))
+    except GraphflowError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DefinitionError(f"the plan function of {node.type.name} failed for {node.path}: {reason}") from error
+    if not isinstance(answer, Planned):
+        raise DefinitionError(f"the plan function of {node.type.name} returned {describe(answer)}, and not Planned(…)")
+    return answer
 
 
 def output_facts(type_: NodeType, facts: Mapping[str, Facts], planned: Planned | None) -> Mapping[str, Facts]:
@@ -149,6 +164,6 @@ def _unsure(facts: Facts) -> bool:
 def problem_of(fault: Fault, node: ExpandedNode) -> Problem:
     """A fault with the place of what it is about."""
     if fault.code not in CODES:
-        raise KeyError(f"{node.type.name} uses the problem code {fault.code}, which is not in the table")
+        raise DefinitionError(f"{node.type.name} uses the problem code {fault.code}, which is not in the table")
     place = node.places.place_of(fault.about) if node.places is not None else Place()
     return Problem(fault.code, f"{node.path}: {fault.message}", fault.why, fault.fix, place, node.used)

@@ -20,6 +20,8 @@ from graphflow.types import PICTURES, STRING, Atom, ListOf, Type, Union, Variabl
 _TEXT_TARGETS = ("string", "file", "checkpoint", *PICTURES)
 _IN_TEXT = ("string", "int", "float")
 
+PARAMS_ARE_KNOWN = "params are known before the run"
+
 
 class ValueReader:
     """Reads values of one document, and collects problems.
@@ -228,11 +230,11 @@ class ValueReader:
         for reference, place in tree_references(tree):
             self.named(reference, place)
 
-    def known(self, expr: Expr, what: str, *, why: str = "params are known before the run") -> Expr:
+    def known(self, expr: Expr, what: str, *, why: str = PARAMS_ARE_KNOWN) -> Expr:
         """The expression, or a problem where it needs a node's output."""
         if isinstance(expr, (Const, FromInput)):
             return expr
-        dynamic = next((r for r in references(expr) if isinstance(r, FromNode) and r.port != LABELS), None)
+        dynamic = next((r for r in references(expr) if isinstance(r, FromNode) and not self._is_label(r)), None)
         if dynamic is None:
             return expr
         self.say(
@@ -243,6 +245,10 @@ class ValueReader:
             fix="write a value, or reference an input",
         )
         return Broken(expr.place)
+
+    def _is_label(self, expr: FromNode) -> bool:
+        """Whether it reads the labels of a `for_each` (and no output of a template that happens to be named so)."""
+        return expr.port == LABELS and self.resolved.nodes[expr.node].decl.for_each is not None
 
     def say(self, code: str, message: str, place: Place, *, why: str = "", fix: str = "") -> None:
         self.problems.append(Problem(code, message, why, fix, place))

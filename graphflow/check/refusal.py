@@ -16,3 +16,10 @@ class Refusal(Exception):
         """The problem at `place`; `about` names the key before the message."""
         message = f"{about}: {self.message}" if about else self.message
         return Problem(self.code, message, self.why, self.fix, place)
+
+
+def outside_list(shown: str, index: int, count: int) -> Refusal:
+    """An item is asked for that the list has not; said by check, or by a run where only that shows the list."""
+    why = f"the list has {count} items" if count != 1 else "the list has one item"
+    fix = f"use an index from 0 to {count - 1}" if count else ""
+    return Refusal("bad-index", f"{shown}[{index}] is outside the list", why, fix)

@@ -9,8 +9,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphflow.cli.screens import show
 from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
@@ -18,8 +19,11 @@ from graphflow.engine import Engine, parse_bytes
 from graphflow.errors import Cancelled
 from graphflow.execute.events import Event, Listener, to_json
 from graphflow.execute.result import Result
-from graphflow.plan.plan import plan
-from graphflow.problems import Level
+from graphflow.plan.plan import Plan, plan
+from graphflow.problems import Level, Problem
+
+if TYPE_CHECKING:
+    from graphflow.record.folder import Recorder
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -48,39 +52,43 @@ def execute(arguments: argparse.Namespace) -> int:
     made = plan(loaded.checked, only=arguments.only)
     name = made.checked.document.name or loaded.path.stem
     folder = arguments.out if arguments.out is not None else new_folder(name)
-    recorder = Recorder(folder, made, metadata=not arguments.no_metadata, command=["graphflow", *sys.argv[1:]])
-    with Engine(catalog=None, memory_budget=budget) as engine:
+    command = ["graphflow", *sys.argv[1:]]
+    recorder = Recorder(folder, made, metadata=not arguments.no_metadata, command=command)
+    written: list[Path] = []
+    with Engine(memory_budget=budget) as engine:
         engine.store = None
-        with _display(arguments, made_steps=len(made.steps)) as display, _interrupts(engine):
-            result = _run(engine, made, recorder, display)
-    return _tell_end(arguments, result, recorder.written, folder)
+        with _display(arguments, len(made.steps)) as display, _interrupts(engine):
+            result = _run(engine, made, recorder, display, written)
+    for problem in recorder.problems:
+        print(f"graphflow: {problem}", file=sys.stderr)
+    code = _tell_end(arguments, result, written, folder)
+    return max(code, FAILED) if recorder.problems else code
 
 
-def _run(engine: Engine, made: object, recorder: object, display: Listener) -> Result:
+def _run(engine: Engine, made: Plan, recorder: Recorder, display: Listener, written: list[Path]) -> Result:
+    """Run the plan; a cancelled run's result, which is not returned, is what the recorder is closed with."""
     last: list[Result] = []
 
     def both(event: Event) -> None:
-        recorder(event)  # type: ignore[operator]
+        recorder(event)
         display(event)
 
     class Closing:
-        """Keeps the result of a cancelled run, which is raised and not returned."""
-
         def close(self, result: Result) -> None:
             last.append(result)
-            recorder.close(result)  # type: ignore[attr-defined]
+            written.extend(recorder.close(result))
 
     with contextlib.suppress(Cancelled):
-        engine.execute(made, both, Closing())  # type: ignore[arg-type]
+        engine.execute(made, both, Closing())
     return last[0]
 
 
-def _tell_problems(arguments: argparse.Namespace, problems: object) -> None:
+def _tell_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -> None:
     if arguments.json:
-        for problem in problems:  # type: ignore[attr-defined]
+        for problem in problems:
             print(json.dumps({"event": "problem", **problem.to_json()}, ensure_ascii=False))
     else:
-        show(problems, least=Level.PROBLEM)  # type: ignore[arg-type]
+        show(problems, least=Level.PROBLEM)
 
 
 def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path], folder: Path) -> int:
@@ -103,13 +111,13 @@ def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path]
 
 
 @contextlib.contextmanager
-def _display(arguments: argparse.Namespace, *, made_steps: int) -> Iterator[Listener]:
+def _display(arguments: argparse.Namespace, count: int) -> Iterator[Listener]:
     if arguments.json:
         yield lambda event: print(json.dumps(to_json(event), ensure_ascii=False), flush=True)
         return
     from graphflow.cli.progress import live, plain
 
-    with live(made_steps) if sys.stderr.isatty() else plain(made_steps) as listener:
+    with live(count) if sys.stderr.isatty() else plain(count) as listener:
         yield listener
 
 

@@ -20,7 +20,7 @@ from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree, read
 from graphflow.errors import FileProblem
 from graphflow.node_type import RESERVED
 from graphflow.problems import NOWHERE, Place, Problem, did_you_mean
-from graphflow.types import ATOMS, FLOAT, INT, Type, member_for, parse_type
+from graphflow.types import ATOMS, FLOAT, INT, Type, item_of, member_for, parse_type
 
 D = TypeVar("D", InputDecl, CheckpointDecl, NodeDecl, OutputDecl)
 
@@ -252,7 +252,7 @@ class _Parser:
         if entry is None:
             return None
         scalar = self._scalar(entry.value, key)
-        if scalar is not None and type_ is not None and member_for(type_, (INT.word, FLOAT.word)) is None:
+        if scalar is not None and type_ is not None and member_for(item_of(type_), (INT.word, FLOAT.word)) is None:
             self._say(
                 "no-effect",
                 f"{key} has no meaning for the input {name}",

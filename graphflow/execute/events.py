@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -35,12 +35,16 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """A step's result is there: executed in `seconds`, or taken from a store (`cached`)."""
+    """A step's result is there: executed in `seconds`, or taken from a store (`cached`).
+
+    `values` are the outputs of an executed step, by name; they are not part of the JSON form.
+    """
 
     step: str
     seconds: float
     cached: bool
     also: tuple[str, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False, metadata={"json": False})
 
 
 @dataclass(frozen=True, slots=True)

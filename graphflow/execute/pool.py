@@ -38,10 +38,12 @@ class Pool:
         uses: Mapping[str, Component],
         still_used: Callable[[str], bool],
         tell: Callable[[Event], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
         """The loaded components of a step, role by role.
 
-        What no later step uses (`still_used` says so of an identity) goes before another is loaded.
+        What no later step uses (`still_used` says so of an identity) goes before another is loaded. After
+        each load `check` is called, which raises where the run is to stop.
         """
         needed = {component.identity for component in uses.values()}
         for component in uses.values():
@@ -57,6 +59,8 @@ class Pool:
                         component.label or component.identity, component.nbytes, time.perf_counter() - start
                     )
                 )
+            if check is not None:
+                check()
         return {role: self._held[component.identity][1] for role, component in uses.items()}
 
     def shrink(self, tell: Callable[[Event], None] | None = None) -> None:

@@ -7,12 +7,15 @@ and nothing else.
 
 from __future__ import annotations
 
+import dataclasses
 import time
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value, outputs_in
 from graphflow.check.propagate import faults, planned, problem_of
+from graphflow.check.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
 from graphflow.errors import Cancelled, GraphflowError, InvalidValue, StepError
 from graphflow.execute.context import Cancellation, StepContext
@@ -37,6 +40,17 @@ from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan, PlannedStep
 from graphflow.problems import Level, Place, Problem
 from graphflow.values import coerce, describe, digest_of
+
+_IN_PLACE = (ValueError, TypeError, AttributeError)
+"""What Python and numpy raise where something read-only is written to."""
+
+
+class _Outside(InvalidValue):
+    """An item was asked for that a list has not."""
+
+    def __init__(self, source: ItemOf, count: int) -> None:
+        self.source, self.count = source, count
+        super().__init__(f"item {source.item} was asked for, and the list has {count}")
 
 
 class Run:
@@ -97,6 +111,9 @@ class Run:
             self.result.state = "failed" if self.result.failed else "done"
         finally:
             self.result.seconds = time.perf_counter() - start
+            executed = set(self.result.executed)
+            # What was in the store's index, but had to be made again, was not taken from the store.
+            self.result.cached = [path for path in self.result.cached if path not in executed]
             self._values = []
             self._pool.shrink(self._listener)
             self._tell(RunFinished(self.result.state, self.result.seconds))
@@ -145,6 +162,7 @@ class Run:
         self._outputs_lost(number, why)
 
     def _failed(self, number: int, step: PlannedStep, error: StepError) -> None:
+        _let_values_go(error)
         self._bad[number] = f"{error.step} failed"
         self.result.failed[error.step] = error
         if error.step != step.path:
@@ -166,20 +184,22 @@ class Run:
     def _make(self, number: int) -> None:
         """Execute a step, and before it every producer whose value is neither held nor stored any more."""
         pending = [number]
-        remade: list[int] = []
+        touched: set[int] = set()
         while pending:
             current = pending[-1]
             if current != number and self._has_all(current):
                 pending.pop()
                 continue
-            lost = [p for p, outputs in self._reads(current).items() if not self._fetch(p, outputs)]
+            reads = self._reads(current)
+            touched |= reads.keys()
+            lost = [p for p, outputs in reads.items() if not self._fetch(p, outputs)]
             if lost:
                 pending += lost
-                remade += lost
                 continue
+            self._cancellation.check()
             self._execute(current, self.plan.steps[current])
             pending.pop()
-        for one in remade:
+        for one in touched:
             if self._readers[one] <= 0:
                 self._values[one] = None
 
@@ -222,7 +242,7 @@ class Run:
         if isinstance(source, ItemOf):
             whole = self._value(source.source)
             if source.item >= len(whole):
-                raise InvalidValue(f"item {source.item} was asked for, and the list has {len(whole)}")
+                raise _Outside(source, len(whole))
             return whole[source.item]
         if isinstance(source, Format):
             return "".join(
@@ -233,22 +253,31 @@ class Run:
     def _show(self, name: str) -> None:
         """Collect a graph output whose producers are done."""
         source = self.plan.outputs[name]
+        producers = {one.node for one in outputs_in(source)}
         try:
             for one in outputs_in(source):
                 if not self._fetch(one.node, {one.output}):
                     self._make(one.node)
             value = self._value(source)
-        except StepError as error:
-            self.result.failed[error.step] = error
-            self.result.absent[name] = f"{error.step} failed"
-            return
-        except InvalidValue as error:
-            self.result.absent[name] = str(error)
-            return
-        self.result.outputs[name] = value
-        self._tell(OutputReady(name, value))
-        for producer in {one.node for one in outputs_in(source)}:
+        except _Outside as error:
+            decl = (self.plan.checked.document.outputs or {}).get(name)
+            path = self.plan.steps[error.source.source.node].path
+            problem = self._outside(error).at(decl.value.place if decl is not None else Place())
+            self.result.failed[path] = StepError(path, problem)
+            self.result.absent[name] = problem.message
+        except StepError as failure:
+            self.result.failed[failure.step] = failure
+            self.result.absent[name] = f"{failure.step} failed"
+        else:
+            self.result.outputs[name] = value
+            self._tell(OutputReady(name, value))
+        for producer in producers:
             self._release(producer)
+
+    def _outside(self, error: _Outside) -> Refusal:
+        source = error.source
+        path = self.plan.steps[source.source.node].node.path
+        return outside_list(f"${path}.{source.source.output}", source.item, error.count)
 
     # Execution
 
@@ -271,7 +300,7 @@ class Run:
             self._digests[number] = digests
         self.result.executed.append(step.path)
         if self._listener is not None:
-            self._tell(StepFinished(step.path, time.perf_counter() - start, False, step.also))
+            self._tell(StepFinished(step.path, time.perf_counter() - start, False, step.also, outputs))
 
     def _call(self, number: int, step: PlannedStep) -> dict[str, Any]:
         function = step.function
@@ -291,6 +320,10 @@ class Run:
             return self._outputs(step, returned)
         except (StepError, Cancelled, KeyboardInterrupt):
             raise
+        except _Outside as error:
+            place, used = _place(step)
+            problem = self._outside(error).at(place)
+            raise StepError(step.path, dataclasses.replace(problem, used=used)) from error
         except Exception as error:
             raise _step_error(step, error) from error
 
@@ -298,7 +331,10 @@ class Run:
         components: Mapping[str, Any] = {}
         if step.uses:
             components = self._pool.borrow(
-                step.uses, lambda identity: self._last_use.get(identity, -1) >= number, self._listener
+                step.uses,
+                lambda identity: self._last_use.get(identity, -1) >= number,
+                self._listener,
+                self._cancellation.check,
             )
         report = None
         if self._listener is not None:
@@ -327,7 +363,9 @@ class Run:
         facts = {}
         for name in node.sources:
             source = step.ports.get(name)
-            known = source is not None and all(self._values[one.node] is not None for one in outputs_in(source))
+            known = source is not None and all(
+                one.output in (self._values[one.node] or ()) for one in outputs_in(source)
+            )
             facts[name] = (
                 facts_of(coerce(self._value(source), node.type.ports[name].type))
                 if source is not None and known
@@ -337,6 +375,14 @@ class Run:
             problem = problem_of(fault, node)
             if problem.level is Level.PROBLEM:
                 raise StepError(step.path, problem)
+
+
+def _let_values_go(error: BaseException) -> None:
+    """Empty the frames of a failure that is kept, which hold the failed step's inputs (and tensors on a GPU)."""
+    one: BaseException | None = error
+    while one is not None:
+        traceback.clear_frames(one.__traceback__)
+        one = one.__cause__ or one.__context__
 
 
 def _stamp(value: Any) -> Any:
@@ -369,7 +415,7 @@ def _wrong_output(step: PlannedStep, why: str) -> StepError:
 def _step_error(step: PlannedStep, error: Exception) -> StepError:
     """What a failure of a step's function is told as."""
     reason = f"{type(error).__name__}: {error}" if not isinstance(error, GraphflowError) else str(error)
-    if isinstance(error, ValueError) and ("read-only" in str(error) or "WRITEABLE" in str(error)):
+    if isinstance(error, _IN_PLACE) and ("read-only" in str(error) or "WRITEABLE" in str(error)):
         fix = f"in {step.node.type.name}, work on a copy: image.array.copy()"
         why = f"values on edges are read by other nodes, too, and never change ({reason})"
         return StepError(

@@ -104,6 +104,10 @@ def _live(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> list[
 def _needed_steps(node: ExpandedNode, live: _Live) -> list[str]:
     """Choose the node's steps that are needed; returns the ports that they read."""
     names = {step.name for step in live.planned.steps}
+    given_by_all = {output for step in live.planned.steps for output in step.outputs}
+    if len(names) < len(live.planned.steps) or not live.outputs <= given_by_all:
+        lost = ", ".join(sorted(live.outputs - given_by_all))
+        raise DefinitionError(f"{node.type.name}: " + (f"no step gives {lost}" if lost else "two steps have one name"))
     read: dict[str, set[str]] = {name: set() for name in names}
     ports: list[str] = []
     for step in reversed(live.planned.steps):
@@ -163,8 +167,11 @@ class _Lowering:
 
     def _many(self, node: ExpandedNode, live: _Live) -> None:
         made: dict[str, int] = {}
+        functions: dict[str, StepFunction] = {}
         for number, (step, needed) in enumerate(live.steps):
             function = step_function(step.run, node.type.shipped_version)
+            _fitting(node, step, function, functions)
+            functions[step.name] = function
             inputs: dict[str, Source] = {}
             for argument, origin in step.inputs.items():
                 name, dot, output = origin.partition(".")
@@ -240,22 +247,38 @@ class _Lowering:
             self.steps[one.node].wanted.add(one.output)
 
 
-def _fitting(node: ExpandedNode, step: Step, function: StepFunction) -> None:
-    """Refuse a step whose declaration and function disagree, when the plan is made and not in the middle of a run."""
-    given = {*step.inputs, *step.params}
-    unknown = given - set(function.arguments)
-    missing = [name for name in function.arguments if name not in given and name not in function.optional]
-    if unknown or missing:
-        wrong = (
-            f"gives {', '.join(sorted(unknown))}, which it does not take"
-            if unknown
-            else f"does not give {', '.join(missing)}"
-        )
+def _fitting(node: ExpandedNode, step: Step, function: StepFunction, earlier: Mapping[str, StepFunction]) -> None:
+    """Refuse a step whose declaration and function disagree, when the plan is made and not in the middle of a run.
+
+    Raises:
+        DefinitionError: it does; says in what.
+    """
+    wrong = _misfit(node, step, function, earlier)
+    if wrong:
         raise DefinitionError(f"{node.type.name}: the step {step.name} {wrong}")
+
+
+def _misfit(node: ExpandedNode, step: Step, function: StepFunction, earlier: Mapping[str, StepFunction]) -> str:
+    given = set(step.params)
+    for argument, origin in step.inputs.items():
+        name, dot, output = origin.partition(".")
+        if dot and name not in earlier:
+            return f"reads {origin}, and {name} is no step before it"
+        if dot and output not in earlier[name].outputs:
+            return f"reads {origin}, and the outputs of {name} are {', '.join(earlier[name].outputs)}"
+        if not dot and name not in node.type.ports:
+            return f"reads {origin}, which is no port"
+        if dot or name in node.sources:
+            given.add(argument)
+    unknown = sorted({*step.inputs, *step.params} - set(function.arguments))
+    if unknown:
+        return f"gives {', '.join(unknown)}, which its function does not take"
+    missing = [name for name in function.arguments if name not in given and name not in function.optional]
+    if missing:
+        return f"does not give {', '.join(missing)}"
     named = step.outputs.values() if isinstance(step.outputs, Mapping) else step.outputs
-    for output in named:
-        if output not in function.outputs:
-            raise DefinitionError(f"{node.type.name}: the step {step.name} has no output {output}")
+    strange = [output for output in named if output not in function.outputs]
+    return f"has no output {', '.join(strange)}" if strange else ""
 
 
 def _param_text(value: Any) -> str:

@@ -184,6 +184,8 @@ class Recorder:
                 step = self._steps[event.step]
                 step.state = "cached" if event.cached else "done"
                 step.seconds += event.seconds
+                if event.values:
+                    self.picture(event.step, event.values)
             case StepFailed():
                 step = self._steps[event.step]
                 step.state, step.problem = "failed", event.problem.to_json()
