@@ -172,7 +172,7 @@ class Drawn(NamedTuple):
 
 
 def _stage(facts: Any, params: Mapping[str, Any], checkpoints: Any, wanted: frozenset[str]) -> gf.Planned:
-    inputs = {"words": "encode.str"} | ({"start": "raw"} if "raw" in facts else {})
+    inputs = {"words": "encode.string"} | ({"start": "raw"} if "raw" in facts else {})
     steps = (
         gf.Step("encode", encode, {"text": "prompt"}, {}, (), {"encoder": ENCODER}),
         gf.Step(

@@ -1,0 +1,157 @@
+"""What a run tells while it goes on."""
+
+import json
+
+import pytest
+
+import graphflow as gf
+from graphflow.execute.events import (
+    ComponentDropped,
+    ComponentLoaded,
+    OutputReady,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepFinished,
+    StepNotRun,
+    StepProgress,
+    StepStarted,
+    to_json,
+)
+from tests.plan.toys import graph, load
+
+
+def told(text: str, engine: gf.Engine | None = None) -> list[str]:
+    """The events of a run, each in a word or two."""
+    lines = []
+
+    def line(event):
+        match event:
+            case RunStarted():
+                lines.append("run " + " ".join(event.steps))
+            case StepProgress():
+                lines.append(f"progress {event.step} {event.done}/{event.total}")
+            case StepFinished():
+                lines.append(" ".join(["cached" if event.cached else "finished", event.step, *event.also]))
+            case StepFailed():
+                lines.append(f"failed {event.step} {event.problem.code}")
+            case StepNotRun():
+                lines.append(f"not run {event.step}: {event.why}")
+            case ComponentLoaded():
+                lines.append(f"load {event.component} {event.nbytes}")
+            case ComponentDropped():
+                lines.append(f"drop {event.component}")
+            case OutputReady():
+                lines.append(f"output {event.name}")
+            case RunFinished():
+                lines.append(f"end {event.state}")
+            case StepStarted():
+                lines.append(f"start {event.step}")
+
+    with engine or gf.Engine(loader=load) as used:
+        try:
+            used.run(graph(text), on_event=line)
+        except gf.RunFailed:
+            lines.append("RunFailed")
+    return lines
+
+
+def test_events_of_a_run_in_order():
+    assert told("""
+        nodes:
+          first: {type: sketch, prompt: a star}
+          second: {type: polish, raw: $first.raw, prompt: a star}
+        outputs: {raw: $first.raw, image: $second}
+    """) == [
+        "run first/encode first/work second/work second/show",
+        "start first/encode",
+        "load text encoder 5",
+        "finished first/encode second/encode",
+        "start first/work",
+        "drop text encoder",
+        "load unet of a 10",
+        "progress first/work 1/2",
+        "progress first/work 2/2",
+        "finished first/work",
+        "output raw",
+        "start second/work",
+        "drop unet of a",
+        "load unet of b 20",
+        "progress second/work 1/2",
+        "progress second/work 2/2",
+        "finished second/work",
+        "start second/show",
+        "finished second/show",
+        "output image",
+        "end done",
+    ]
+
+
+def test_events_of_a_failure():
+    assert told("""
+        nodes:
+          bad: {type: broken}
+          after: {type: add, a: $bad}
+          fine: {type: number}
+        outputs: {after: $after, fine: $fine}
+    """) == [
+        "run bad after fine",
+        "start bad",
+        "failed bad step-failed",
+        "not run after: bad failed",
+        "start fine",
+        "finished fine",
+        "output fine",
+        "end failed",
+        "RunFailed",
+    ]
+
+
+def test_events_of_a_second_run_say_what_is_cached():
+    text = "nodes: {a: {type: number}, b: {type: tick}}"
+    engine = gf.Engine()
+    engine.run(graph(text))
+    assert told(text, engine) == [
+        "run a b", "cached a", "output a", "start b", "finished b", "output b", "end done",
+    ]  # fmt: skip
+
+
+def test_an_output_that_no_step_makes_is_told_first():
+    text = """
+        inputs: {x: {type: int, default: 4}}
+        nodes: {a: {type: add, a: $x}, s: {type: switch, condition: true, if_true: $x}}
+    """
+    assert told(text)[:2] == ["run a", "output s"]
+
+
+def test_a_cancelled_run_ends_with_its_event():
+    events = []
+    engine = gf.Engine()
+
+    def listen(event):
+        events.append(event)
+        engine.cancel()
+
+    with pytest.raises(gf.Cancelled):
+        engine.run(graph("nodes: {a: {type: number}}"), on_event=listen)
+    assert events[-1] == RunFinished("cancelled", events[-1].seconds)
+
+
+def test_events_are_plain_json():
+    events = []
+    with pytest.raises(gf.RunFailed):
+        gf.run(graph("nodes: {a: {type: broken}, b: {type: paint}}"), on_event=events.append)
+    lines = [json.loads(json.dumps(to_json(event))) for event in events]
+    assert [line["event"] for line in lines] == [
+        "run_started", "step_started", "step_failed", "step_started", "step_finished", "output_ready", "run_finished",
+    ]  # fmt: skip
+    assert lines[2]["problem"]["code"] == "step-failed"
+    assert "value" not in lines[5]
+
+
+def test_events_come_in_the_thread_that_called_run():
+    import threading
+
+    seen = set()
+    gf.run(graph("nodes: {a: {type: number}}"), on_event=lambda event: seen.add(threading.get_ident()))
+    assert seen == {threading.get_ident()}

@@ -1,0 +1,171 @@
+"""Components: loaded once, gone when another must come and nothing later uses them, kept within the budget."""
+
+import pytest
+
+import graphflow as gf
+from graphflow.execute.events import ComponentDropped, ComponentLoaded
+from tests.plan.toys import BYTES, graph
+
+
+class Loads:
+    """An engine's loader that writes down what it loads, and what is there at that time."""
+
+    def __init__(self, **options):
+        self.loaded: list[str] = []
+        self.most = 0
+        self.engine = gf.Engine(loader=self.load, **options)
+
+    def load(self, component: gf.Component) -> str:
+        self.loaded.append(component.identity.removeprefix("unet "))
+        self.most = max(self.most, self.engine.pool.nbytes + component.nbytes)
+        return component.label
+
+    def run(self, text: str, **options) -> gf.Result:
+        return self.engine.run(graph(text), **options)
+
+    @property
+    def held(self) -> list[str]:
+        return [identity.removeprefix("unet ") for identity in self.engine.pool.identities]
+
+
+def chain(models: str) -> str:
+    """A chain of nodes that borrow these models, one after the other."""
+    lines = [
+        f"n{i}: {{type: use, model: {model}, tag: {i}, values: [{f'$n{i - 1}' if i else ''}], cache: false}}"
+        for i, model in enumerate(models)
+    ]
+    return "nodes: {" + ", ".join(lines) + "}"
+
+
+def test_each_component_is_loaded_once_in_a_run():
+    loads = Loads()
+    loads.run(chain("abacba"))
+    assert loads.loaded == ["a", "b", "c"]
+
+
+def test_what_two_nodes_share_is_loaded_once():
+    loads = Loads()
+    loads.run("""
+        nodes:
+          one: {type: sketch, prompt: x}
+          two: {type: sketch, prompt: y}
+    """)
+    assert loads.loaded == ["text encoder", "a"]
+
+
+def test_a_component_that_nothing_later_uses_goes_before_another_is_loaded():
+    loads = Loads()
+    loads.run(chain("abc"))
+    assert loads.most == max(BYTES.values())
+
+
+def test_a_component_that_is_used_later_stays():
+    loads = Loads()
+    loads.run(chain("aba"))
+    assert loads.most == BYTES["a"] + BYTES["b"]
+
+
+@pytest.mark.parametrize("models", ["a", "ab", "aba", "abcab", "abcba", "aabbcc"])
+def test_the_plans_peak_is_what_a_run_takes(models):
+    loads = Loads()
+    plan = graph(chain(models)).plan()
+    loads.engine.run(plan)
+    assert loads.most == plan.lifetimes.peak
+
+
+def test_the_next_run_finds_what_is_loaded():
+    loads = Loads()
+    for _ in range(2):
+        loads.run(chain("aba"))
+    assert loads.loaded == ["a", "b"]
+
+
+def test_a_component_that_the_next_run_does_not_use_goes_when_another_is_loaded():
+    loads = Loads()
+    loads.run(chain("a"))
+    assert loads.held == ["a"]
+    loads.run(chain("b"))
+    assert loads.held == ["b"]
+    assert loads.most == BYTES["b"]
+
+
+def test_a_run_that_loads_nothing_lets_nothing_go():
+    loads = Loads()
+    loads.run(chain("a"))
+    loads.run("nodes: {n: {type: number}}")
+    assert loads.held == ["a"]
+
+
+@pytest.mark.parametrize(("budget", "held"), [(None, "ab"), ("30 B", "ab"), (29, "b"), (20, "b"), (19, ""), (0, "")])
+def test_after_a_run_components_fit_the_budget(budget, held):
+    loads = Loads(memory_budget=budget)
+    loads.run(chain("aba"))
+    assert "".join(sorted(loads.held)) == held
+
+
+def test_the_budget_does_not_stop_a_run_that_needs_more():
+    loads = Loads(memory_budget=0)
+    assert loads.run(chain("abcab")).state == "done"
+
+
+def test_loads_and_drops_are_events():
+    events = []
+    Loads(memory_budget=0).run(chain("ab"), on_event=events.append)
+    told = [event for event in events if isinstance(event, (ComponentLoaded, ComponentDropped))]
+    assert [(type(event).__name__, event.component) for event in told] == [
+        ("ComponentLoaded", "unet of a"),
+        ("ComponentDropped", "unet of a"),
+        ("ComponentLoaded", "unet of b"),
+        ("ComponentDropped", "unet of b"),
+    ]
+    assert [event.nbytes for event in told if isinstance(event, ComponentLoaded)] == [10, 20]
+    assert type(events[-1]).__name__ == "RunFinished"
+
+
+def test_a_failed_load_fails_the_step_and_is_tried_again():
+    broken = [True]
+
+    def loader(component):
+        if broken:
+            broken.clear()
+            raise OSError("no file")
+        return component
+
+    engine = gf.Engine(loader=loader)
+    with pytest.raises(gf.RunFailed) as caught:
+        engine.run(graph(chain("a")))
+    assert isinstance(caught.value.result.failed["n0"].__cause__, OSError)
+    assert engine.run(graph(chain("a"))).executed == ["n0"]
+
+
+def test_a_step_borrows_only_what_it_declares():
+    @gf.node()
+    def greedy(context: gf.Context) -> int:
+        return context.borrow("vae")
+
+    from tests.plan.toys import CATALOG
+
+    with pytest.raises(gf.RunFailed, match="n borrows vae, and declares none"):
+        gf.run(graph("nodes: {n: {type: greedy}}", catalog=CATALOG.extended(greedy)))
+
+
+def test_closing_an_engine_lets_components_go():
+    loads = Loads()
+    with loads.engine:
+        loads.run(chain("a"))
+    assert loads.held == []
+
+
+@pytest.mark.parametrize(
+    ("size", "nbytes"), [(7, 7), ("7", 7), ("8GiB", 2**33), ("1.5 MB", 1_500_000), ("2kib", 2048), ("0B", 0)]
+)
+def test_sizes_are_read(size, nbytes):
+    from graphflow.engine import parse_bytes
+
+    assert parse_bytes(size) == nbytes
+
+
+@pytest.mark.parametrize("size", ["much", "8 elephants", "-3", "", "GiB"])
+def test_what_is_no_size_is_refused(size):
+    with pytest.raises(gf.GraphflowError, match="is no size"):
+        gf.Engine(memory_budget=size)
