@@ -25,7 +25,6 @@ NOT_IMPORTED_YET = {
     "opencv-python-headless": "controlnet_condition with preprocess: canny",
     "peft": "LoRAs of a checkpoint",
     "safetensors": "components and cached tensors",
-    "torch": "the stages",
     "transformers": "text and image encoders",
     "xformers": "--attention xformers",
 }
