@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from graphflow.execute.events import (
@@ -23,8 +24,26 @@ LINES = 12
 """Steps that the live tree shows at most; older ones scroll away."""
 
 
+@dataclass(frozen=True)
+class Display:
+    """Where progress is shown.
+
+    Attributes:
+        tell: takes events, in the thread of the run.
+        note: shows a sentence; may be called from another thread.
+    """
+
+    tell: Listener
+    note: Callable[[str], None]
+
+
+def say(sentence: str) -> None:
+    """A line on standard error, whatever the main thread is doing."""
+    os.write(2, f"{sentence}\n".encode())
+
+
 @contextlib.contextmanager
-def plain(count: int) -> Iterator[Listener]:
+def plain(count: int) -> Iterator[Display]:
     """One line a step on standard error."""
     done = 0
 
@@ -37,7 +56,7 @@ def plain(count: int) -> Iterator[Listener]:
         if line:
             print(line, file=sys.stderr, flush=True)
 
-    yield tell
+    yield Display(tell, say)
 
 
 def _line(event: Event) -> str:
@@ -67,6 +86,10 @@ class _State:
     running: str = ""
     started: float = 0.0
     parts: tuple[int, int] = (0, 0)
+    sentence: str = ""
+
+    def note(self, sentence: str) -> None:
+        self.sentence = sentence
 
     def take(self, event: Event) -> None:
         if isinstance(event, StepStarted):
@@ -84,7 +107,7 @@ class _State:
 
 
 @contextlib.contextmanager
-def live(count: int) -> Iterator[Listener]:
+def live(count: int) -> Iterator[Display]:
     """A tree on the terminal: finished steps, the running one with a bar, how many are to come."""
     from rich.console import Console, Group, RenderableType
     from rich.live import Live
@@ -109,10 +132,12 @@ def live(count: int) -> Iterator[Listener]:
             shown = f"{state.parts[0]}/{total} " if total else ""
             row.add_row(Text(state.running, style="cyan"), bar, f"{shown}{_seconds(time.monotonic() - state.started)}")
             tree.add(row)
+        if state.sentence:
+            tree.add(Text(state.sentence, style="yellow"))
         return Group(tree)
 
     console = Console(stderr=True)
     with Live(console=console, get_renderable=render, refresh_per_second=12, transient=False) as display:
-        yield state.take
+        yield Display(state.take, state.note)
         state.running = ""
         display.refresh()

@@ -23,6 +23,7 @@ from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level, Problem
 
 if TYPE_CHECKING:
+    from graphflow.cli.progress import Display
     from graphflow.record.folder import Recorder
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -57,8 +58,8 @@ def execute(arguments: argparse.Namespace) -> int:
     written: list[Path] = []
     with Engine(memory_budget=budget) as engine:
         engine.store = None
-        with _display(arguments, len(made.steps)) as display, _interrupts(engine):
-            result = _run(engine, made, recorder, display, written)
+        with _display(arguments, len(made.steps)) as display, _interrupts(engine, display):
+            result = _run(engine, made, recorder, display.tell, written)
     for problem in recorder.problems:
         print(f"graphflow: {problem}", file=sys.stderr)
     code = _tell_end(arguments, result, written, folder)
@@ -111,18 +112,19 @@ def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path]
 
 
 @contextlib.contextmanager
-def _display(arguments: argparse.Namespace, count: int) -> Iterator[Listener]:
-    if arguments.json:
-        yield lambda event: print(json.dumps(to_json(event), ensure_ascii=False), flush=True)
-        return
-    from graphflow.cli.progress import live, plain
+def _display(arguments: argparse.Namespace, count: int) -> Iterator[Display]:
+    from graphflow.cli.progress import Display, live, plain, say
 
-    with live(count) if sys.stderr.isatty() else plain(count) as listener:
-        yield listener
+    if arguments.json:
+        yield Display(lambda event: print(json.dumps(to_json(event), ensure_ascii=False), flush=True), say)
+        return
+
+    with live(count) if sys.stderr.isatty() else plain(count) as display:
+        yield display
 
 
 @contextlib.contextmanager
-def _interrupts(engine: Engine) -> Iterator[None]:
+def _interrupts(engine: Engine, display: Display) -> Iterator[None]:
     """The first Ctrl-C cancels at the next chance, the second one ends the process wherever it is.
 
     Python's own handlers wait for the running C call to return, so a thread listens to the signals as the
@@ -135,7 +137,7 @@ def _interrupts(engine: Engine) -> Iterator[None]:
     os.set_blocking(writer, False)
     before = signal.signal(signal.SIGINT, lambda *_: None)
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    watcher = threading.Thread(target=_watch, args=(reader, engine.cancel), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(reader, engine.cancel, display), daemon=True)
     watcher.start()
     try:
         yield
@@ -147,7 +149,7 @@ def _interrupts(engine: Engine) -> Iterator[None]:
         os.close(reader)
 
 
-def _watch(reader: int, cancel: Callable[[], None]) -> None:
+def _watch(reader: int, cancel: Callable[[], None], display: Display) -> None:
     seen = 0
     while byte := os.read(reader, 1):
         if byte[0] != signal.SIGINT:
@@ -158,5 +160,5 @@ def _watch(reader: int, cancel: Callable[[], None]) -> None:
             if sys.stderr.isatty():
                 os.write(2, b"\x1b[?25h\n")
             os._exit(INTERRUPTED)
-        os.write(2, b"cancelling; Ctrl-C again ends at once\n")
+        display.note("cancelling; Ctrl-C again ends at once")
         cancel()
