@@ -153,7 +153,7 @@ def _of_distribution(name: str, *, shipped_version: str | None = None) -> Catalo
         raise DefinitionError(f"no package {name} is installed; for a file of nodes write its path with .py") from error
     entries: dict[str, str | Callable[..., Any]] = {}
     for point in points:
-        for entry in point.load():
+        for entry in _listed(name, point):
             key = entry.rpartition(":")[2] if isinstance(entry, str) else _node_name(entry)
             if key in entries:
                 raise DefinitionError(f"{name} lists two node types named {key}")
@@ -161,6 +161,17 @@ def _of_distribution(name: str, *, shipped_version: str | None = None) -> Catalo
     if not entries:
         raise DefinitionError(f"the package {name} lists no node types (entry point {ENTRY_POINTS})")
     return Catalog(entries, shipped_version=shipped_version)
+
+
+def _listed(name: str, point: metadata.EntryPoint) -> list[str | Callable[..., Any]]:
+    """What an entry point of the package `name` lists."""
+    try:
+        return list(point.load())
+    except GraphflowError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DefinitionError(f"the nodes of the package {name} ({point.value}) cannot be read: {reason}") from error
 
 
 def loose_catalog(path: Path) -> Catalog:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -19,6 +20,7 @@ from graphflow.execute.scheduler import Run
 from graphflow.execute.store import MemoryStore, Store
 from graphflow.graph import Graph, load
 from graphflow.plan.plan import Plan
+from graphflow.values import describe
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
@@ -81,13 +83,14 @@ class Engine:
             Cancelled: `cancel` was called meanwhile.
             FileProblem: the graph or the folder cannot be read or written.
         """
-        plan = self._plan(graph, inputs, seed, only)
         recorder = None
-        if record is not None:
-            from graphflow.record.folder import Recorder
+        with self._running() as cancellation:
+            plan = self._plan(graph, inputs, seed, only)
+            if record is not None:
+                from graphflow.record.folder import Recorder
 
-            recorder = Recorder(Path(record), plan)
-        result = self.execute(plan, _both(on_event, recorder), recorder)
+                recorder = Recorder(Path(record), plan)
+            result = self._execute(plan, _both(on_event, recorder), recorder, cancellation)
         if result.failed:
             raise RunFailed(result)
         if recorder is not None:
@@ -100,16 +103,29 @@ class Engine:
         Raises:
             Cancelled: `cancel` was called meanwhile.
         """
-        if self._cancellation is not None:
-            raise GraphflowError("this engine is running a graph already; use a second engine, or wait")
-        self._cancellation = cancellation = Cancellation()
+        with self._running() as cancellation:
+            return self._execute(plan, listener, recorder, cancellation)
+
+    def _execute(
+        self, plan: Plan, listener: Listener | None, recorder: Closable | None, cancellation: Cancellation
+    ) -> Result:
         run = Run(plan, store=self.store, pool=self.pool, listener=listener, cancellation=cancellation)
         try:
             return run.execute()
         finally:
-            self._cancellation = None
             if recorder is not None:
                 recorder.close(run.result)
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[Cancellation]:
+        """The time in which `cancel` has something to cancel, planning included."""
+        if self._cancellation is not None:
+            raise GraphflowError("this engine is running a graph already; use a second engine, or wait")
+        self._cancellation = cancellation = Cancellation()
+        try:
+            yield cancellation
+        finally:
+            self._cancellation = None
 
     def cancel(self) -> None:
         """Stop the run that is going on, from another thread; does nothing where none is."""
@@ -143,6 +159,8 @@ class Engine:
             graph = load(graph, catalog=self.catalog)
         elif isinstance(graph, Document):
             graph = Graph.of(graph, catalog=self.catalog)
+        elif not isinstance(graph, Graph):
+            raise GraphflowError(f"{describe(graph)} is no graph; give a Graph, or a path or name of one")
         return graph.plan(inputs, seed=seed, only=only)
 
 

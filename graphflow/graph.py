@@ -19,7 +19,7 @@ from graphflow.check.templates import Templates
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import read_file
 from graphflow.document.scalars import write_scalar
-from graphflow.document.text import NAME, Reference, escape, written
+from graphflow.document.text import NAME, Reference, escape, write_text, written
 from graphflow.document.tree import Entry, Scalar, Tree
 from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.tree import Sequence as ListTree
@@ -47,7 +47,7 @@ class Handle:
 
     def __getitem__(self, item: Any) -> Handle:
         """One item of a list, counted from 0."""
-        if not isinstance(item, int) or item < 0:
+        if type(item) is not int or item < 0:
             raise GraphflowError(f"{self!r}[{item!r}]: an item is counted from 0")
         return Handle(self._graph, self._reference._replace(item=item))
 
@@ -97,7 +97,13 @@ def text(template: str, *values: Handle | str | int | float, **named: Handle | s
     """
     pieces: list[str | Handle] = []
     used: set[str | int] = set()
-    for plain, name, spec, conversion in string.Formatter().parse(template):
+    if not isinstance(template, str):
+        raise GraphflowError(f"text() makes text of a template such as 'a photo of {{}}', not of {describe(template)}")
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise GraphflowError(f"text() cannot read {template!r}: {error}; write {{{{ for a brace") from error
+    for plain, name, spec, conversion in parsed:
         pieces.append(plain)
         if name is None:
             continue
@@ -110,6 +116,8 @@ def text(template: str, *values: Handle | str | int | float, **named: Handle | s
             raise GraphflowError(f"text() has no value for {{{name}}}")
         used.add(key)
         value = values[key] if isinstance(key, int) else named[key]
+        if not isinstance(value, (Handle, str, int, float)):
+            raise GraphflowError(f"text() cannot hold {describe(value)}: give a handle, a string or a number")
         pieces.append(value if isinstance(value, Handle) else write_scalar(value))
     unused = [*range(len(values)), *named]
     if left := [key for key in unused if key not in used]:
@@ -162,17 +170,17 @@ class Graph:
             min, max: inclusive limits of a number.
 
         Raises:
-            InvalidGraph: the name is taken or the type is not one; the graph is unchanged.
+            InvalidGraph: the name is taken, the type is not one, or the default is not of it; the graph is unchanged.
         """
         self._free_name(name, "an input")
         try:
-            type_ = parse_type(type)
+            type_ = parse_type(str(type))
         except ValueError as error:
             raise _refused(
                 "unknown-value-type", f"{error} is no type", did_you_mean(str(error), ATOMS, else_="the types are")
             ) from error
         limits = [None if limit is None else self._tree(limit) for limit in (min, max)]
-        self.document.inputs[name] = InputDecl(
+        decl = InputDecl(
             name=name,
             type=type_,
             default=None if default is None else self._default(default),
@@ -180,6 +188,11 @@ class Graph:
             maximum=limits[1],  # type: ignore[arg-type]
             description=description,
         )
+        alone = dataclasses.replace(self.document, inputs={name: decl}, nodes={}, outputs={})
+        checked = check(alone, self.catalog, complete=False, library=library.templates)
+        if not checked.ok:
+            raise InvalidGraph([problem for problem in checked.problems if problem.level is Level.PROBLEM])
+        self.document.inputs[name] = decl
         return Handle(self, Reference(name))
 
     def checkpoint(self, name: str, source: str, **details: Any) -> str:
@@ -215,7 +228,9 @@ class Graph:
         if (type is None) == (template is None):
             raise _refused("type-and-template", "add() takes exactly one of type and template", "give one of the two")
         ref = type if type is not None else template
-        assert ref is not None
+        if not isinstance(ref, (str, Path)):
+            raise _refused("wrong-shape", f"add() takes a name, not {describe(ref)}", "give the name of a node type")
+        ref = str(ref)
         id_ = id if id is not None else self._new_id(Path(ref).stem if template is not None else ref)
         self._free_name(id_, "a node")
         decl = NodeDecl(
@@ -246,7 +261,10 @@ class Graph:
         """
         made = {}
         for name, handle in outputs.items():
-            if not isinstance(handle, Handle) or not NAME.match(name):
+            if not NAME.match(name):
+                fix = "use small letters, digits and _, starting with a letter"
+                raise _refused("bad-name", f"{name!r} cannot name an output", fix)
+            if not isinstance(handle, Handle):
                 raise _refused(
                     "wrong-shape", f"the output {name} is {describe(handle)}", "give a handle, such as node.image"
                 )
@@ -320,8 +338,8 @@ class Graph:
             number += 1
         return f"{base}_{number}"
 
-    def _free_name(self, name: str, what: str) -> None:
-        if not NAME.match(name) or name in RESERVED:
+    def _free_name(self, name: object, what: str) -> None:
+        if not isinstance(name, str) or not NAME.match(name) or name in RESERVED:
             raise _refused(
                 "bad-name", f"{name!r} cannot name {what}", "use small letters, digits and _, starting with a letter"
             )
@@ -335,6 +353,9 @@ class Graph:
 
     def _default(self, value: Any) -> Tree:
         """The default of an input, in which a dollar is a plain one."""
+        if isinstance(value, (Handle, Text)):
+            fix = "write a plain value; nothing exists yet that a default could be made of"
+            raise _refused("wrong-shape", f"a default cannot be {describe(value)}", fix)
         if isinstance(value, (list, tuple)):
             return ListTree(tuple(self._default(item) for item in value))
         return self._plain(value) if isinstance(value, (str, Path)) else self._tree(value)
@@ -360,16 +381,10 @@ class Graph:
         raise _refused("wrong-shape", f"{describe(value)} cannot be written into a graph", fix)
 
     def _text(self, value: Text) -> str:
-        result = ""
-        for number, piece in enumerate(value.pieces):
-            if isinstance(piece, str):
-                result += escape(piece)
-            else:
-                after = "".join(p for p in value.pieces[number + 1 : number + 2] if isinstance(p, str))
-                scalar = self._tree(piece)
-                assert isinstance(scalar, Scalar)
-                result += written(piece._reference, after=after)
-        return result
+        for piece in value.pieces:
+            if isinstance(piece, Handle):
+                self._tree(piece)
+        return write_text(piece if isinstance(piece, str) else piece._reference for piece in value.pieces)
 
 
 def load(graph: str | Path, *, catalog: Catalog | None = None) -> Graph:

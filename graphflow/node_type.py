@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import inspect
+import re
 import sys
 import types
 import typing
@@ -116,7 +117,10 @@ class Param:
             self.adapter.validate_python(list(value) if isinstance(value, tuple) else value)
         except ValidationError as error:
             reasons = "; ".join(str(detail["msg"]) for detail in error.errors(include_url=False))
-            reasons = reasons.replace("Input should be", "it must be").replace("Value error, ", "")
+            reasons = reasons.replace("Input should", "it must").replace("Value error, ", "")
+            reasons = re.sub(
+                r"(?:List|String) should (have .*?)(?: after validation)?(, not|$)", r"it must \1\2", reasons
+            )
             raise InvalidValue(reasons) from error
 
     @cached_property
@@ -140,7 +144,13 @@ class Param:
             for attribute, sign in signs.items()
             if getattr(limit, attribute, None) is not None and not self.derived_seed
         ]
-        return " ".join([str(self.type), ", ".join(limits)]).strip()
+        lengths = [
+            f"{word} {count} item{'s' if count > 1 else ''}"
+            for limit in self.constraints
+            for attribute, word in (("min_length", "at least"), ("max_length", "at most"))
+            if (count := getattr(limit, attribute, None))
+        ]
+        return ", ".join([" ".join([str(self.type), ", ".join(limits)]).strip(), *lengths])
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ CODES: dict[str, Code] = {
         empty_value="A key has no value.",
         unknown_key="A key that nothing reads.",
         repeated_key="A key is written twice in one map.",
-        bad_name="A name is not of the form [a-z][a-z0-9_]*, or is reserved.",
+        bad_name="A name is not of the form `[a-z][a-z0-9_]*`, or is reserved.",
         name_taken="Two inputs or nodes share a name.",
         missing_key="A key that must be there is not.",
         type_and_template="A node has both `type` and `template`, or neither.",
@@ -184,6 +185,14 @@ def ordered(problems: Iterable[Problem]) -> list[Problem]:
 def worst(problems: Iterable[Problem]) -> Level | None:
     """The most serious level among `problems`; None where there are none."""
     return max((problem.level for problem in problems), default=None)
+
+
+def shown_path(path: Path) -> str:
+    """A path as messages show it: from the current folder where it is below it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:

@@ -15,7 +15,7 @@ from graphflow.catalog import Catalog
 from graphflow.check.templates import Library
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl
 from graphflow.document.parse import read_file
-from graphflow.document.text import Reference, escape, read_text, written
+from graphflow.document.text import Reference, read_text, write_text
 from graphflow.document.tree import Entry, Scalar, Sequence, Tree
 from graphflow.document.tree import Mapping as MapTree
 from graphflow.types import CHECKPOINT, PICTURES, Type, item_of, member_for
@@ -161,11 +161,8 @@ class _Mover:
             moved = os.path.relpath(self._base(scalar), self.folder) + "/"
         else:
             moved = str(self._moved(scalar, Path(head[:cut])).text) + ("/" if tail else "")
-        text = moved + head[cut:]
-        text = text if plain else escape(text)
-        for number, part in enumerate(tail):
-            following = next((p for p in tail[number + 1 :] if isinstance(p, str)), "")
-            text += escape(part) if isinstance(part, str) else written(part, after=following)
+        head = moved + head[cut:]
+        text = head if plain else write_text((head, *tail))
         return dataclasses.replace(scalar, text=text, folder=None)
 
     def _base(self, scalar: Scalar) -> Path:

@@ -11,12 +11,14 @@ import hashlib
 import io
 import math
 import os
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from graphflow.errors import FileProblem, InvalidValue
+from graphflow.problems import shown_path
 from graphflow.types import Atom, ListOf, Type, Union, Variable
 
 if TYPE_CHECKING:
@@ -219,7 +221,7 @@ class File:
             with self.path.open("rb") as handle:
                 return hashlib.file_digest(handle, "sha256").hexdigest()
         except OSError as error:
-            raise FileProblem(f"{self.path} cannot be read: {error.strerror}") from error
+            raise FileProblem(f"{shown_path(self.path)} cannot be read: {error.strerror}") from error
 
     @cached_property
     def picture_size(self) -> tuple[int, int]:
@@ -258,7 +260,7 @@ def read_picture(path: Path) -> PIL.Image.Image:
             picture.load()
             return PIL.ImageOps.exif_transpose(_eight_bit(picture, path))
         except (OSError, SyntaxError, ValueError) as error:
-            raise FileProblem(f"{path} is a damaged picture: {error}") from error
+            raise FileProblem(f"{shown_path(path)} is a damaged picture: {error}") from error
 
 
 def _eight_bit(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
@@ -269,7 +271,9 @@ def _eight_bit(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
     if picture.mode.startswith("I;16"):
         return PIL.Image.fromarray((np.asarray(picture).astype(np.float32) / 257).round().astype(np.uint8))
     if picture.mode in ("I", "F"):
-        raise FileProblem(f"{path} has 32 bits a pixel, whose range is not known; save it with 8 or 16 bits")
+        raise FileProblem(
+            f"{shown_path(path)} has 32 bits a pixel, whose range is not known; save it with 8 or 16 bits"
+        )
     return picture
 
 
@@ -277,17 +281,20 @@ def _opened(path: Path) -> PIL.Image.Image:
     import PIL.Image
 
     try:
-        picture = PIL.Image.open(path)
+        with warnings.catch_warnings():
+            # Pillow's own limit is lower, and its warning names neither the file nor what to do.
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            picture = PIL.Image.open(path)
     except PIL.Image.DecompressionBombError as error:
-        raise FileProblem(f"{path} has more than {MAX_PIXELS:,} pixels", "picture-too-large") from error
+        raise FileProblem(f"{shown_path(path)} has more than {MAX_PIXELS:,} pixels", "picture-too-large") from error
     except FileNotFoundError as error:
-        raise FileProblem(f"{path} does not exist", "file-missing") from error
+        raise FileProblem(f"{shown_path(path)} does not exist", "file-missing") from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise FileProblem(f"{path} is not a picture that can be read") from error
+        raise FileProblem(f"{shown_path(path)} is not a picture that can be read") from error
     if picture.width * picture.height > MAX_PIXELS:
         picture.close()
         shown = f"{picture.width} × {picture.height} pixels, more than {MAX_PIXELS:,}"
-        raise FileProblem(f"{path} has {shown}", "picture-too-large")
+        raise FileProblem(f"{shown_path(path)} has {shown}", "picture-too-large")
     return picture
 
 
@@ -348,7 +355,10 @@ def _coerce_atom(value: Any, word: str) -> Any:
             return value
     elif isinstance(value, accepted) and (word == "bool" or not isinstance(value, bool)):
         if word == "float":
-            value = float(value)  # type: ignore[arg-type]
+            try:
+                value = float(value)  # type: ignore[arg-type]
+            except OverflowError as error:
+                raise InvalidValue(f"an int of {len(str(value))} digits is larger than any float") from error
             if not math.isfinite(value):
                 raise InvalidValue("NaN and infinity are no numbers here")
         return value

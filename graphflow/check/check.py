@@ -51,13 +51,17 @@ def check(
         library: templates known by name.
         problems: what parsing found; becomes part of the result.
         complete: whether an input without default and value is a problem, as it is for a run.
+
+    Raises:
+        InvalidValue: `seed` is no whole number from 0, or `inputs` no map.
     """
+    _require_call(seed, inputs)
     literals = Literals()
     templates = Templates(catalog, literals, library)
     templates.prepare(document)
     resolved = resolve(document, catalog, templates.find, literals)
     expander = Expander(seed, literals)
-    found = [*(problems or ()), *resolved.problems, *templates.found_problems()]
+    found = [*(problems or ()), *templates.found_problems(resolved)]
     sources = _inputs(resolved, dict(inputs or {}), expander, found, complete)
     frame = expander.run(resolved, sources)
     if resolved.outputs is None:
@@ -77,6 +81,13 @@ def check(
         seed=seed,
         problems=tuple(ordered(found)),
     )
+
+
+def _require_call(seed: object, inputs: object) -> None:
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise InvalidValue(f"{describe(seed)} is no seed; give a whole number from 0")
+    if inputs is not None and not isinstance(inputs, Mapping):
+        raise InvalidValue(f"{describe(inputs)} gives no inputs; give a map of names to values")
 
 
 def _unread_outputs(resolved: Resolved, outputs: dict[str, dict[str, Source]]) -> dict[str, Source]:
@@ -111,7 +122,7 @@ def _inputs(
                     Problem(
                         "input-missing",
                         f"the input {name} has no value",
-                        f"it is {decl.type} and has no default",
+                        f"its type is {decl.type}, and it has no default",
                         fix,
                         decl.place,
                     )

@@ -14,7 +14,7 @@ from typing import Any
 from graphflow.check.refusal import Refusal
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.tree import Mapping, Scalar
-from graphflow.problems import did_you_mean, nearest
+from graphflow.problems import nearest
 
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 """Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""
@@ -163,7 +163,11 @@ class CheckpointReader:
     def _look(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
         if text.startswith("embedded/"):
             return self._embedded(text)
-        path = folder / Path(text).expanduser()
+        try:
+            path = folder / Path(text).expanduser()
+        except RuntimeError as error:
+            fix = "write the folder's whole path"
+            raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", str(error), fix) from error
         if path.exists():
             return read_checkpoint(text, path)
         for place in filter(None, os.environ.get(MODELS_VARIABLE, "").split(os.pathsep)):
@@ -172,13 +176,15 @@ class CheckpointReader:
         written_as_path = text.startswith((".", "/", "~")) or text.endswith((".safetensors", *_UNSAFE))
         if _HUB.match(text) and not written_as_path:
             return Checkpoint(text, "hub")
-        close = nearest(text, names)
-        fix = (
-            f"did you mean {close}?"
-            if close
-            else "write a name under checkpoints, embedded/NAME, ./folder, ./file.safetensors or owner/name"
+        there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
+        close = nearest(text, names) or (
+            (found := nearest(path.name, there)) and (Path(text).parent / found).as_posix()
         )
-        raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", fix=fix)
+        listed = "write a name under checkpoints, embedded/NAME, ./folder, ./file.safetensors or owner/name"
+        is_file = text.endswith(".safetensors")
+        why = f"it is neither where it is written nor in a folder of {MODELS_VARIABLE}" if is_file else ""
+        fix = f"did you mean {close}?" if close else listed
+        raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", why, fix)
 
     def _embedded(self, text: str) -> Checkpoint:
         from importlib import resources
@@ -191,10 +197,15 @@ class CheckpointReader:
         )
         name = text.removeprefix("embedded/")
         if name not in known:
+            close, listed = nearest(name, known), " or ".join(f"embedded/{one}" for one in known)
             raise Refusal(
                 "checkpoint-missing",
                 f"there is no checkpoint {text}",
-                fix=did_you_mean(name, known, else_="the embedded checkpoints are"),
+                fix=f"did you mean embedded/{close}?"
+                if close
+                else f"write {listed}"
+                if known
+                else "use a folder or file",
             )
         path = Path(str(folder.joinpath("checkpoints", f"{name}.json")))
         facts = _read_json(path)
@@ -283,10 +294,12 @@ def _safe_weights(name: str, folder: Path) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    shown = f"{path.parent.name}/{path.name}"
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Refusal("checkpoint-broken", f"{path.name} cannot be read", str(error), "get the file again") from error
+        why = error.strerror if isinstance(error, OSError) else f"it is no JSON: {error}"
+        raise Refusal("checkpoint-broken", f"{shown} cannot be read", str(why), "get the file again") from error
     if not isinstance(value, dict):
-        raise Refusal("checkpoint-broken", f"{path.name} is no JSON object", "", "get the file again")
+        raise Refusal("checkpoint-broken", f"{shown} cannot be read", "it holds no JSON object", "get the file again")
     return value

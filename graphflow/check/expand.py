@@ -139,7 +139,7 @@ class Expander:
         sources = {name: self._evaluate(expr, frame) for name, expr in node.ports.items()} | item
         if node.template is not None:
             used = ((node.decl.ref.place, path), *frame.used)
-            inputs = self._template_inputs(node.template, sources, used)
+            inputs = self._template_inputs(node, node.template, sources, used)
             inner = self._push(node.template, inputs, path + "/", bare + "/", position, used, cache)
             yield
             frame.outputs[id_] = self._outputs(inner)
@@ -312,7 +312,7 @@ class Expander:
         return expr is None or _plain(self._evaluate(expr, frame)) is not False
 
     def _template_inputs(
-        self, template: Resolved, sources: dict[str, Source], used: tuple[tuple[Place, str], ...]
+        self, node: ResolvedNode, template: Resolved, sources: dict[str, Source], used: tuple[tuple[Place, str], ...]
     ) -> dict[str, Source]:
         inputs: dict[str, Source] = {}
         for name, decl in template.document.inputs.items():
@@ -320,10 +320,10 @@ class Expander:
             if source is None or (isinstance(source, Absent) and decl.default is not None):
                 # As with an optional port, what is absent counts as not given.
                 source = self.default_of(template, name, used)
-            elif isinstance(source, Value):
-                refusal = outside_limits(decl, source.value)
+            else:
+                refusal = outside_limits(decl, _plain(source))
                 if refusal is not None:
-                    self._refuse(refusal, used[0][0], used[1:])
+                    self._refuse(refusal, node.place_of(name), used[1:])
                     source = UNKNOWN_SOURCE
             inputs[name] = source
         return inputs

@@ -27,9 +27,8 @@ def _written(
     tree: Tree, type_: Type, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]
 ) -> object:
     if not isinstance(tree, Scalar):
-        problems.append(
-            Problem("wrong-shape", f"the input {decl.name} is {word_of(tree)}, and {type_} is needed", place=tree.place)
-        )
+        message = f"the input {decl.name} is {word_of(tree)}, and {type_} is needed"
+        problems.append(Problem("wrong-shape", message, "", "write one value", tree.place))
         return None
     try:
         # Nothing exists yet that a value of an input could reference, so a dollar is a plain one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 from graphflow.check.checkpoints import Checkpoint, CheckpointReader
 from graphflow.check.refusal import Refusal
 from graphflow.document.model import Document
-from graphflow.document.scalars import read_scalar
+from graphflow.document.scalars import hint, read_scalar
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem, InvalidValue
+from graphflow.problems import nearest, shown_path
 from graphflow.types import PICTURES, SCALARS, Atom, ListOf, Type, Union, Variable
-from graphflow.values import File
+from graphflow.values import File, describe
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """What a folder given for a list of pictures is searched for."""
@@ -42,11 +44,16 @@ class Literals:
         Raises:
             Refusal: it cannot be one.
         """
-        if isinstance(type_, ListOf):
-            return self._list(scalar, text, type_, document)
-        if isinstance(type_, (Union, Variable)):
-            return self._first(scalar, text, type_, document)
-        return self._atom(scalar, text, type_.word, document)
+        try:
+            if isinstance(type_, ListOf):
+                return self._list(scalar, text, type_, document)
+            if isinstance(type_, (Union, Variable)):
+                return self._first(scalar, text, type_, document)
+            return self._atom(scalar, text, type_.word, document)
+        except OSError as error:
+            # A name that is too long, a folder that nobody may look into.
+            fix = "write the path of a file that is there and may be read"
+            raise Refusal("file-missing", f"{describe(text)} cannot be found", str(error.strerror), fix) from error
 
     def _first(self, scalar: Scalar, text: str, type_: Union | Variable, document: Document) -> Any:
         members = type_.members if isinstance(type_, Union) else type_.options
@@ -66,7 +73,7 @@ class Literals:
             try:
                 return read_scalar(Scalar(text, kind=scalar.kind), word)
             except InvalidValue as error:
-                raise Refusal("bad-value", str(error)) from error
+                raise Refusal("bad-value", str(error), "", hint(text, word)) from error
         if word == "checkpoint":
             return self.checkpoint(scalar, text, document)
         if word == "file":
@@ -102,18 +109,22 @@ class Literals:
         if not paths:
             raise Refusal(
                 "file-missing",
-                f"{text} holds no {word}",
+                f"{text} matches no file" if glob.has_magic(text) else f"the folder {text} holds no {word}",
                 fix="name a folder with files, or a pattern such as photos/*.png",
             )
         return tuple(self._atom(scalar, str(path), word, document) for path in paths)
 
     def _path(self, scalar: Scalar, text: str, document: Document) -> Path:
         if "\0" in text:
-            raise Refusal("file-missing", f"{text!r} is no file name")
+            raise Refusal(
+                "file-missing", f"{text!r} is no file name", "it holds a zero character", "write the file's name"
+            )
         try:
             return (scalar.folder or document.folder) / Path(text).expanduser()
         except RuntimeError as error:
-            raise Refusal("file-missing", f"{text} does not exist", str(error)) from error
+            raise Refusal(
+                "file-missing", f"{text} does not exist", str(error), "write the folder's whole path"
+            ) from error
 
     def _file(self, path: Path, text: str) -> File:
         known = self._files.get(path)
@@ -140,19 +151,30 @@ class Literals:
         return known
 
 
-def missing_file(path: Path, text: str) -> Refusal:
-    """A refusal that names the nearest file of the folder."""
-    from graphflow.problems import nearest
+_CAPITAL_REFERENCE = re.compile(r"\$\{?[A-Za-z_]")
 
+
+def missing_file(path: Path, text: str) -> Refusal:
+    """A refusal that names the nearest file, or the nearest folder where that is what is not there."""
     if path.is_dir():
-        return Refusal("file-missing", f"{text} is a folder, and a file is needed")
-    folder = path.parent
-    if not folder.is_dir():
-        return Refusal("file-missing", f"{text} does not exist", f"there is no folder {folder.name or folder}")
-    close = nearest(path.name, sorted(p.name for p in folder.iterdir()))
-    return Refusal(
-        "file-missing",
-        f"{text} does not exist",
-        "paths start where they are written" if not Path(text).is_absolute() else "",
-        f"did you mean {Path(text).parent / close}?" if close else "",
+        fix = f"name a file in it: {text.rstrip('/')}/NAME"
+        return Refusal("file-missing", f"{text} is a folder, and a file is needed", "", fix)
+    message = f"{text} does not exist"
+    if _CAPITAL_REFERENCE.match(text):
+        fix = "a reference is $NAME or $NODE.PORT, in small letters, digits and _"
+        return Refusal("file-missing", message, "it is taken for a file's name, because it is no reference", fix)
+    missing = path
+    while not missing.parent.is_dir() and missing.parent != missing:
+        missing = missing.parent
+    relative = "" if Path(text).is_absolute() else "paths start where they are written"
+    why = relative if missing == path else f"there is no folder {shown_path(missing)}"
+    close = nearest(
+        missing.name, sorted(one.name for one in missing.parent.iterdir() if missing == path or one.is_dir())
     )
+    if close is None:
+        return Refusal("file-missing", message, why, "write the path of a file that is there")
+    # The parts of what was written end as those of the path do.
+    after = len(path.parts) - len(missing.parts)
+    parts = list(Path(text).parts)
+    parts[len(parts) - 1 - after] = close
+    return Refusal("file-missing", message, why, f"did you mean {Path(*parts).as_posix()}?")

@@ -42,6 +42,8 @@ class NodeReader(ValueReader):
         self.catalog = catalog
         self.templates = templates
         self._types: dict[str, NodeType | None] = {}
+        self._meant: set[tuple[str, str | None]] = set()
+        """Node and key that an unknown key is probably a slip of: it is not missing, too."""
 
     def node(self, decl: NodeDecl) -> ResolvedNode:
         """Read one node whose producers are read; its problems are added to `problems`."""
@@ -74,8 +76,9 @@ class NodeReader(ValueReader):
     def _type(self, ref: Scalar) -> NodeType | None:
         if ref.text not in self._types:
             if ref.text not in self.catalog:
-                fix = did_you_mean(ref.text, list(self.catalog), else_="`graphflow nodes` lists them")
-                self.say("unknown-type", f"there is no node type {ref.text}", ref.place, fix=fix)
+                close = nearest(ref.text, list(self.catalog))
+                fix = f"did you mean {close}?" if close else "choose one that `graphflow nodes` lists"
+                self.say("unknown-type", f"there is no node type {ref.text or '(nothing)'}", ref.place, fix=fix)
                 return None
             try:
                 self._types[ref.text] = self.catalog[ref.text]
@@ -106,6 +109,16 @@ class NodeReader(ValueReader):
         required = [p.name for p in type_.ports.values() if not p.optional]
         required += [p.name for p in type_.params.values() if p.required]
         self._missing(decl, [name for name in required if name not in given], f"the node type {type_.name}")
+        if type_.select is not None and not type_.ports.keys() & given:
+            sides = " or ".join(type_.ports)
+            why = f"the node type {type_.name} has nothing to pass on"
+            self.say(
+                "missing-value",
+                f"{decl.id} needs {sides}",
+                decl.place,
+                why=why,
+                fix=f"add {next(iter(type_.ports))}: …",
+            )
         outputs = {name: bound.substituted(output.type) for name, output in type_.outputs.items()}
         node.outputs = self._listed(node, outputs)
 
@@ -163,19 +176,21 @@ class NodeReader(ValueReader):
         return {**listed, LABELS: ListOf(STRING)}
 
     def _unknown_key(self, decl: NodeDecl, key: str, known: list[str], owner: str) -> None:
+        self._meant.add((decl.id, nearest(key, known)))
         fix = did_you_mean(key, known, else_="its keys are")
         self.say("unknown-key", f"{owner} has no {key}", decl.values[key].place, fix=fix)
         self.names_only(decl.values[key].value)
 
     def _missing(self, decl: NodeDecl, names: list[str], owner: str) -> None:
         # Where nothing of a for_each can be read, it may have been meant to give them.
+        names = [name for name in names if (decl.id, name) not in self._meant]
         if names and (decl.for_each is None or self.resolved.nodes[decl.id].for_each):
             listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
             self.say(
                 "missing-value",
                 f"{decl.id} needs {listed}",
                 decl.place,
-                why=f"{owner} cannot do without",
+                why=f"{owner} cannot do without {'it' if len(names) == 1 else 'them'}",
                 fix=f"add {names[0]}: …",
             )
 
@@ -200,6 +215,7 @@ class NodeReader(ValueReader):
             factor = {}
             for key, entry in one.entries.items():
                 if key not in known:
+                    self._meant.add((decl.id, nearest(key, known)))
                     hint = did_you_mean(key, known, else_="it can set")
                     self.say(
                         "unknown-key",
@@ -213,7 +229,7 @@ class NodeReader(ValueReader):
                         "for-each-shape",
                         f"{decl.id}.{key} is given twice",
                         entry.place,
-                        why="for_each sets it, too",
+                        why="for_each sets it, too" if key in decl.values else "two maps of for_each set it",
                         fix="remove one of the two",
                     )
                 else:
@@ -256,12 +272,17 @@ class NodeReader(ValueReader):
             fix = f"write [{tree.text}]"
             self.say("for-each-shape", f"for_each of {what} is text, and a list is needed", tree.place, fix=fix)
             return Broken(tree.place)
-        expr = self.read(tree, listed, what, bound)
+        if isinstance(tree, Mapping):
+            fix = "write [VALUE, VALUE]"
+            self.say("for-each-shape", f"for_each of {what} is a map, and a list is needed", tree.place, fix=fix)
+            self.names_only(tree)
+            return Broken(tree.place)
+        expr = self._static(tree, listed, what) if static else self.read(tree, listed, what, bound)
         if isinstance(expr, (FromInput, FromNode)) and expr.type is not None and not isinstance(expr.type, ListOf):
             fix = f"write [{written(reference_of(expr))}]"
             self.say("for-each-shape", f"for_each of {what} is {expr.type}, and a list is needed", tree.place, fix=fix)
             return Broken(tree.place)
-        return self.known(expr, what) if static else expr
+        return expr
 
     def _param(self, tree: Tree, param: Param, owner: str) -> Expr:
         return self._accepted(self._static(tree, param.type, f"{owner}.{param.name}"), param, owner)
@@ -286,7 +307,7 @@ class NodeReader(ValueReader):
     def _choice_fix(self, value: object, param: Param) -> str:
         if param.choices:
             close = nearest(str(value), list(map(str, param.choices)))
-            return f"did you mean {close}?" if close else ""
+            return f"did you mean {close}?" if close else f"write {' or '.join(map(str, param.choices))}"
         return f"it takes {param.allowed()}"
 
     def _port(self, tree: Tree, port: Port, owner: str, bound: Bindings) -> Expr:
@@ -297,12 +318,21 @@ class NodeReader(ValueReader):
 
     def _static(self, tree: Tree, type_: Type, what: str, *, why: str = PARAMS_ARE_KNOWN) -> Expr:
         """Read a value that must be known before the run; a node's output is refused first, whatever its type."""
-        if is_reference(tree):
-            (reference,) = read_text(tree.text)  # type: ignore[union-attr]
-            named = self.known(self.named(reference, tree.place), what, why=why)  # type: ignore[arg-type]
-            if isinstance(named, Broken):
-                return named
+        if isinstance(tree, Sequence):
+            broken = [item for item in tree.items if self._is_refused(item, what, why)]
+            rest = Sequence(tuple(item for item in tree.items if item not in broken), tree.place)
+            read = self.known(self.read(rest, type_, what, None), what, why=why)
+            return Broken(tree.place) if broken else read
+        if self._is_refused(tree, what, why):
+            return Broken(tree.place)
         return self.known(self.read(tree, type_, what, None), what, why=why)
+
+    def _is_refused(self, tree: Tree, what: str, why: str) -> bool:
+        """Whether a reference names nothing, or a node's output; a problem says so."""
+        if not is_reference(tree):
+            return False
+        (reference,) = read_text(tree.text)  # type: ignore[union-attr]
+        return isinstance(self.known(self.named(reference, tree.place), what, why=why), Broken)  # type: ignore[arg-type]
 
 
 def _constants(expr: Expr, *, whole: bool) -> Iterator[tuple[object, Place]]:

@@ -38,6 +38,8 @@ class ValueReader:
         self.document = document
         self.literals = literals
         self.resolved = Resolved(document)
+        self.meant: set[str] = set()
+        """Inputs and nodes that unknown references are probably slips of."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -139,11 +141,14 @@ class ValueReader:
             return expr
         if bound.fit(expr.type, target):
             return expr
-        self._misfit(expr, reference, target, what, place)
+        self._misfit(expr, reference, target, what, place, bound)
         return Broken(place)
 
-    def _misfit(self, expr: Expr, reference: Reference, target: Type, what: str, place: Place) -> None:
+    def _misfit(self, expr: Expr, reference: Reference, target: Type, what: str, place: Place, bound: Bindings) -> None:
         shown = written(reference)
+        variable = item_of(target)
+        if isinstance(variable, Variable) and variable.name in bound.types:
+            target = bound.substituted(target) or target
         source: Type = expr.type  # type: ignore[assignment]
         why = f"{shown} is {source}; {what} takes {target}"
         if isinstance(source, ListOf) and fits(source.item, target) and not isinstance(target, ListOf):
@@ -155,12 +160,13 @@ class ValueReader:
         pictures = any(member_for(item_of(one), PICTURES) for one in (source, target))
         fix = self._other_output(expr, reference, target)
         code = "latents-to-picture" if latents and pictures else "type-mismatch"
-        if code == "latents-to-picture" and not fix:
+        if code == "latents-to-picture" and (not fix or isinstance(expr, FromInput)):
             fix = (
                 "put a vae_decode between them"
                 if str(item_of(source)) == "latents"
                 else "put a vae_encode between them"
             )
+        fix = fix or f"reference a value of type {target}"
         self.say(code, f"{what} cannot take {shown}", place, why=why, fix=fix)
 
     def _other_output(self, expr: Expr, reference: Reference, target: Type) -> str:
@@ -178,7 +184,7 @@ class ValueReader:
         decl = self.document.inputs.get(reference.name)
         if decl is not None:
             if reference.port is not None:
-                fix = f"write ${{{reference.name}}} where a full stop and text follow"
+                fix = f"write ${reference.name}, or ${{{reference.name}}}.{reference.port} where text follows"
                 self.say("unknown-output", f"the input {reference.name} has no outputs", place, fix=fix)
                 return Broken(place)
             type_ = self._indexed(decl.type, reference, place) if decl.type is not None else None
@@ -221,7 +227,10 @@ class ValueReader:
         if reference.name in self.document.nodes:
             return Broken(place)
         close = nearest(reference.name, known)
-        fix = f"did you mean ${close}?" if close else f"write $${reference.name} for a plain dollar" if known else ""
+        if close:
+            self.meant.add(close)
+        plain = f"declare it under inputs, or write $${reference.name} for a plain dollar"
+        fix = f"did you mean ${close}?" if close else plain
         self.say("unknown-name", f"${reference.name} names no input and no node", place, fix=fix)
         return Broken(place)
 

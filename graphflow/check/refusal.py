@@ -21,5 +21,5 @@ class Refusal(Exception):
 def outside_list(shown: str, index: int, count: int) -> Refusal:
     """An item is asked for that the list has not; said by check, or by a run where only that shows the list."""
     why = f"the list has {count} items" if count != 1 else "the list has one item"
-    fix = f"use an index from 0 to {count - 1}" if count else ""
+    fix = f"use an index from 0 to {count - 1}" if count > 1 else "use index 0" if count else "leave the index out"
     return Refusal("bad-index", f"{shown}[{index}] is outside the list", why, fix)

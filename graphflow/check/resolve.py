@@ -31,7 +31,7 @@ def resolve(document: Document, catalog: Catalog, templates: TemplateFinder, lit
     for decl in document.inputs.values():
         _check_input(decl, reader)
     if not circles:
-        resolved.problems += unused(document)
+        resolved.problems += unused(document, reader.meant)
     return resolved
 
 

@@ -15,7 +15,8 @@ from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem
-from graphflow.problems import Level, Place, Problem, did_you_mean
+from graphflow.problems import Level, Place, Problem, did_you_mean, shown_path
+from graphflow.values import describe
 
 Library = Callable[[], dict[str, Path]]
 """Gives the templates that can be named without a path."""
@@ -34,9 +35,13 @@ class Templates:
     catalog: Catalog
     literals: Literals
     library: Library
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[tuple[Path, Problem]] = field(default_factory=list)
     _resolved: dict[Path, Resolved | None] = field(default_factory=dict)
     _uses: dict[Path, list[tuple[Place, str]]] = field(default_factory=dict)
+    _within: dict[Path, Path | None] = field(default_factory=dict)
+    """The template that holds the first use of a template; None for the graph itself."""
+    _unreadable: set[Place] = field(default_factory=set)
+    """Where templates are used that cannot be read."""
 
     def prepare(self, document: Document) -> None:
         """Resolve every template below `document`, the innermost first, without recursion."""
@@ -50,7 +55,7 @@ class Templates:
                 if path in self._uses:
                     self._uses[path].append((ref.place, id_))
                     continue
-                self._uses[path] = [(ref.place, id_)]
+                self._uses[path], self._within[path] = [(ref.place, id_)], current[0]
                 inner = self._parse(path)
                 if inner is not None:
                     parents.append((current[0], current[1], walk))  # type: ignore[arg-type]
@@ -80,6 +85,7 @@ class Templates:
                 "take one of the uses out",
             )
         if resolved is None:
+            self._unreadable.add(ref.place)
             raise Refusal(
                 "template-missing", f"{ref.text} cannot be read", "its own problems are told", "mend the template"
             )
@@ -101,8 +107,13 @@ class Templates:
         """
         text = ref.text
         if text.endswith((".yaml", ".yml")) or "/" in text:
-            path = ((ref.folder or document.folder) / Path(text)).resolve()
-            if not path.is_file():
+            try:
+                path = ((ref.folder or document.folder) / Path(text)).resolve()
+                there = path.is_file()
+            except (OSError, ValueError) as error:
+                fix = "write the path of a template"
+                raise Refusal("template-missing", f"{describe(text)} cannot be found", str(error), fix) from error
+            if not there:
                 refusal = missing_file(path, text)
                 raise Refusal("template-missing", refusal.message, refusal.why, refusal.fix)
             return path
@@ -112,18 +123,34 @@ class Templates:
             raise Refusal("template-missing", f"there is no template {text}", fix=fix)
         return library[text].resolve()
 
-    def found_problems(self) -> list[Problem]:
-        """Problems inside templates, each with the places where the template is used."""
-        found = list(self.problems)
+    def found_problems(self, graph: Resolved) -> list[Problem]:
+        """Problems of the graph and inside its templates, each of these with where the template is used."""
+        found = [*self._own(graph), *(self._used(problem, path) for path, problem in self.problems)]
         for path, resolved in self._resolved.items():
             if resolved is not None:
-                found += [self._used(problem, path) for problem in resolved.problems]
+                found += [self._used(problem, path) for problem in self._own(resolved)]
         return found
 
+    def _own(self, resolved: Resolved) -> list[Problem]:
+        """Its problems, but for uses of templates whose own problems say why they cannot be read."""
+        return [p for p in resolved.problems if p.code != "template-missing" or p.place not in self._unreadable]
+
     def _used(self, problem: Problem, path: Path) -> Problem:
-        uses = self._uses[path]
-        shown = uses[:3]
+        uses = self._chain(path) if self._within.get(path) is not None else list(dict.fromkeys(self._uses[path]))[:3]
+        shown = [use for use in uses if use[0] != problem.place]
         return Problem(problem.code, problem.message, problem.why, problem.fix, problem.place, (*problem.used, *shown))
+
+    def _chain(self, path: Path) -> list[tuple[Place, str]]:
+        """The first use of a template that others hold, and theirs up to the graph, each with its whole path."""
+        chain: list[tuple[Place, str]] = []
+        seen: set[Path] = set()
+        at: Path | None = path
+        while at is not None and at not in seen:
+            seen.add(at)
+            place, id_ = self._uses[at][0]
+            chain = [(one, f"{id_}/{inner}") for one, inner in chain] + [(place, id_)]
+            at = self._within.get(at)
+        return chain
 
     def _named(self, document: Document) -> Iterator[tuple[Path, str, Scalar]]:
         for decl in document.nodes.values():
@@ -136,10 +163,10 @@ class Templates:
     def _parse(self, path: Path) -> Document | None:
         self._resolved.pop(path, None)
         try:
-            document, problems = read_file(path, shown=_shown(path))
+            document, problems = read_file(path, shown=shown_path(path))
         except FileProblem as error:
-            document, problems = None, [Problem("file-unreadable", str(error), place=Place(str(path)))]
-        self.problems += [self._used(problem, path) for problem in problems]
+            document, problems = None, [Problem("file-unreadable", str(error), place=Place(shown_path(path)))]
+        self.problems += [(path, problem) for problem in problems]
         if document is None or any(p.level is Level.PROBLEM and p.code == "yaml-syntax" for p in problems):
             self._resolved[path] = None
             return None
@@ -147,11 +174,3 @@ class Templates:
 
 
 _ABSENT = object()
-
-
-def _shown(path: Path) -> str:
-    """A path as messages show it: from the current folder where it is below it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from graphflow.document.model import Document
 from graphflow.document.references import node_references, tree_references
@@ -10,12 +10,17 @@ from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.problems import Problem
 
 
-def unused(document: Document) -> Iterator[Problem]:
-    """Inputs that nothing reads, checkpoints that nothing names, nodes that no output needs."""
+def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]:
+    """Inputs that nothing reads, checkpoints that nothing names, nodes that no output needs.
+
+    Args:
+        document: what was parsed.
+        meant: names that unknown references are probably slips of; they count as read.
+    """
     shown = [ref.name for decl in (document.outputs or {}).values() for ref, _ in tree_references(decl.value)]
     read = {reference.name for decl in document.nodes.values() for reference, _ in node_references(decl)}
-    for name, one in document.inputs.items():
-        if name not in read and name not in shown:
+    for name, one in document.inputs.items() if document.nodes else ():
+        if name not in read and name not in shown and name not in meant:
             fix = f"reference it as ${name}, or remove it"
             yield Problem("unused-input", f"nothing reads the input {name}", "", fix, one.place)
     named = _texts(document) if document.checkpoints else set()
@@ -26,7 +31,7 @@ def unused(document: Document) -> Iterator[Problem]:
             )
     if document.outputs is None:
         return
-    needed = _needed(document, shown)
+    needed = _needed(document, [*shown, *meant])
     for id_, node in document.nodes.items():
         if id_ not in needed:
             fix = f"add an output that shows ${id_}, or remove the node"

@@ -19,7 +19,7 @@ from graphflow.document.text import NAME, read_text
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree, read_tree, word_of
 from graphflow.errors import FileProblem
 from graphflow.node_type import RESERVED
-from graphflow.problems import NOWHERE, Place, Problem, did_you_mean
+from graphflow.problems import NOWHERE, Place, Problem, did_you_mean, nearest
 from graphflow.types import ATOMS, FLOAT, INT, Type, item_of, member_for, parse_type
 
 D = TypeVar("D", InputDecl, CheckpointDecl, NodeDecl, OutputDecl)
@@ -45,7 +45,9 @@ def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None,
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        place = Place(shown or str(path), line, 1)
+        start = content.rfind(b"\n", 0, error.start) + 1
+        column = len(content[start : error.start].decode("utf-8", "replace")) + 1
+        place = Place(shown or str(path), line, column)
         return None, [Problem("yaml-syntax", "this is not UTF-8 text", "", "save the file as UTF-8 text", place)]
     return parse(text, shown or str(path), path.absolute().parent)
 
@@ -98,8 +100,8 @@ class _Parser:
             self._say("missing-key", "the document has no nodes", tree.place, fix=fix)
         outputs = self._declared("outputs", get("outputs"), self._output) if "outputs" in tree.entries else None
         return Document(
-            name=self._words(get("name")),
-            description=self._words(get("description")),
+            name=self._words(get("name"), "name"),
+            description=self._words(get("description"), "description"),
             inputs=inputs,
             checkpoints=checkpoints,
             nodes=nodes,
@@ -149,14 +151,15 @@ class _Parser:
                 pending += [(entry.value, inner) for inner, entry in reversed(tree.entries.items())]
         return filled
 
-    def _words(self, entry: Entry | None) -> str:
+    def _words(self, entry: Entry | None, key: str) -> str:
         """Text of a key that describes, or the empty string."""
-        scalar = self._scalar(entry.value, "this key") if entry is not None else None
+        scalar = self._scalar(entry.value, key) if entry is not None else None
         return scalar.text if scalar is not None else ""
 
     def _scalar(self, value: Tree, key: str) -> Scalar | None:
         if not isinstance(value, Scalar):
-            self._say("wrong-shape", f"{key} is {word_of(value)}, and text is needed", value.place)
+            fix = "write text; put it in quotes where it begins with [ or {"
+            self._say("wrong-shape", f"{key} is {word_of(value)}, and text is needed", value.place, fix=fix)
             return None
         return value if self._filled(value, key) else None
 
@@ -193,7 +196,7 @@ class _Parser:
         first = self.taken.setdefault(name, place)
         if first is not place:
             why = f"inputs and nodes share one namespace; the other one is in line {first.line}"
-            self._say("name-taken", f"{what} {name} has the name of another", place, why=why, fix="rename one of them")
+            self._say("name-taken", f"{what} {name} has a name that is taken", place, why=why, fix="rename one of them")
             return False
         return True
 
@@ -219,17 +222,17 @@ class _Parser:
         return InputDecl(
             name=name,
             type=type_,
-            default=self._default(tree.entries.get("default")),
+            default=self._default(name, tree.entries.get("default")),
             minimum=limits[0],
             maximum=limits[1],
-            description=self._words(tree.entries.get("description")),
+            description=self._words(tree.entries.get("description"), f"the description of {name}"),
             place=entry.place,
         )
 
-    def _default(self, entry: Entry | None) -> Tree | None:
+    def _default(self, name: str, entry: Entry | None) -> Tree | None:
         if entry is None:
             return None
-        return entry.value if self._all_filled(entry.value, "default") else BROKEN
+        return entry.value if self._all_filled(entry.value, f"the default of {name}") else BROKEN
 
     def _type(self, name: str, tree: Mapping) -> Type | None:
         entry = tree.entries.get("type")
@@ -238,20 +241,21 @@ class _Parser:
                 "missing-key", f"the input {name} has no type", tree.place, fix=f"add type: one of {', '.join(ATOMS)}"
             )
             return None
-        scalar = self._scalar(entry.value, "type")
+        scalar = self._scalar(entry.value, f"the type of {name}")
         if scalar is None:
             return None
         try:
             return parse_type(scalar.text)
         except ValueError as error:
-            fix = did_you_mean(str(error), ATOMS, else_="the types are")
+            close = nearest(str(error), ATOMS)
+            fix = f"did you mean {close}?" if close else f"write {', '.join(ATOMS)}, list of T or A | B"
             self._say("unknown-value-type", f"{str(error) or '(nothing)'} is no type", scalar.place, fix=fix)
             return None
 
     def _limit(self, name: str, key: str, entry: Entry | None, type_: Type | None) -> Scalar | None:
         if entry is None:
             return None
-        scalar = self._scalar(entry.value, key)
+        scalar = self._scalar(entry.value, f"{key} of {name}")
         if scalar is not None and type_ is not None and member_for(item_of(type_), (INT.word, FLOAT.word)) is None:
             self._say(
                 "no-effect",
@@ -277,7 +281,7 @@ class _Parser:
             fix = "add source: embedded/NAME, ./folder, ./file.safetensors or owner/name"
             self._say("missing-key", f"the checkpoint {name} has no source", tree.place, fix=fix)
             return None
-        scalar = self._scalar(source.value, "source")
+        scalar = self._scalar(source.value, f"the source of {name}")
         return CheckpointDecl(name, scalar, tree, entry.place) if scalar is not None else None
 
     def _node(self, name: str, entry: Entry) -> NodeDecl | None:
@@ -292,7 +296,7 @@ class _Parser:
             has = "both type and template" if kinds else "neither type nor template"
             place = entries["template"].place if kinds else entry.place
             self._say("type-and-template", f"the node {name} has {has}", place, fix="write exactly one of the two")
-        ref = self._scalar(entries[kinds[0]].value, kinds[0]) if len(kinds) == 1 else None
+        ref = self._scalar(entries[kinds[0]].value, f"{name}.{kinds[0]}") if len(kinds) == 1 else None
         filled = {key: self._all_filled(e.value, f"{name}.{key}") for key, e in entries.items() if key not in kinds}
         values = {
             key: e if filled[key] else Entry(BROKEN, e.place) for key, e in entries.items() if key not in RESERVED

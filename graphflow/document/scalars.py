@@ -59,8 +59,16 @@ def _read_float(text: str) -> float:
 def _read_bool(text: str) -> bool:
     if text in _BOOLS:
         return _BOOLS[text]
-    meant = _OLD_BOOLS.get(text.lower())
-    raise InvalidValue(f"{text!r} is no bool: write {meant or 'true or false'}")
+    raise InvalidValue(f"{text!r} is no bool")
+
+
+def hint(text: str, word: str) -> str:
+    """What to write instead of `text`, which is no `word`."""
+    if word == "bool":
+        return f"write {_OLD_BOOLS.get(text.lower(), 'true or false')}"
+    if word == "int":
+        return "write a whole number such as 12"
+    return "write a number such as 0.5 or 1e-3" if word == "float" else "write text"
 
 
 def write_scalar(value: str | int | float | bool) -> str:

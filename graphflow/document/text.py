@@ -7,6 +7,7 @@ text "$name", `$$$name` is a dollar and the value of `name`. Every other dollar 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -64,6 +65,22 @@ def _reference(path: str) -> Reference:
     match = _PARTS.match(path)
     assert match is not None
     return Reference(match[1], match[2], int(match[3]) if match[3] is not None else None)
+
+
+def write_text(parts: Iterable[Part]) -> str:
+    """The text that `read_text` cuts into these parts."""
+    merged = _joined(list(parts))
+    text = ""
+    for number, part in enumerate(merged):
+        if isinstance(part, Reference):
+            following = merged[number + 1] if number + 1 < len(merged) else ""
+            text += written(part, after=following if isinstance(following, str) else "")
+        else:
+            text += escape(part)
+            if number + 1 < len(merged):
+                # Dollars directly before a reference are read in pairs.
+                text += "$" * (len(part) - len(part.rstrip("$")))
+    return text
 
 
 def escape(text: str) -> str:

@@ -6,6 +6,7 @@ scalar stays the text that was written, because only the key that holds it knows
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +89,10 @@ def read_tree(text: str, file: str) -> tuple[Tree | None, list[Problem]]:
         for event in yaml.parse(text, Loader=_Loader):
             builder.take(event)
     except (yaml.YAMLError, UnicodeError) as error:
-        return None, [*builder.problems, _syntax_problem(error, text, file)]
+        found = _syntax_problem(error, text, file)
+        # After an alias that is none, the rest of its line is no second fault.
+        told = any(one.code == found.code and one.place.line == found.place.line for one in builder.problems)
+        return None, builder.problems if told else [*builder.problems, found]
     except _TooDeep as error:
         return None, [*builder.problems, *error.args]
     return builder.root, builder.problems
@@ -119,7 +123,10 @@ class _Builder:
             self._reject_tag(event)
             if len(self._open) >= MAX_DEPTH:
                 place = self._place(event)
-                raise _TooDeep(Problem("wrong-shape", f"more than {MAX_DEPTH} levels of maps and lists", place=place))
+                fix = "close brackets that are open; no document needs so many"
+                raise _TooDeep(
+                    Problem("wrong-shape", f"more than {MAX_DEPTH} levels of maps and lists", "", fix, place)
+                )
             self._open.append(_Collection(isinstance(event, yaml.MappingStartEvent), self._place(event), event))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             collection = self._open.pop()
@@ -147,7 +154,7 @@ class _Builder:
                 "yaml-syntax",
                 f"*{event.anchor} names no anchor",
                 why="unquoted text that starts with * is an alias in YAML",
-                fix=f'put the text in quotes: "*{event.anchor}"',
+                fix=f'put the whole text in quotes: "*{event.anchor}"',
             )
             known = Scalar("*" + event.anchor, self._place(event))
         self._put(known, _NO_ANCHOR)
@@ -214,28 +221,45 @@ class _Collection:
 
 def _syntax_problem(error: Exception, text: str, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).partition("\n")[0])
+    context, begun = getattr(error, "context", None) or "", getattr(error, "context_mark", None)
+    why = ""
+    if begun is not None and ("quoted scalar" in context or "simple key" in context):
+        # What is wrong shows only where the text ends; where it begins is where to look.
+        mark = begun
+    elif begun is not None and mark is not None and begun.line != mark.line and "flow" in context:
+        why = f"the {'[' if 'sequence' in context else '{'} of line {begun.line + 1} is still open"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).partition("\n")[0]
     lines = text.splitlines()
     written = lines[line - 1] if line <= len(lines) else ""
-    return Problem(
-        "yaml-syntax", f"this is not YAML: {reason}", "", _usual_cause(str(reason), written), Place(file, line, column)
-    )
+    fix = _usual_cause(f"{reason} {context}", written, column)
+    return Problem("yaml-syntax", f"this is not YAML: {reason}", why, fix, Place(file, line, column))
 
 
-def _usual_cause(reason: str, written: str) -> str:
+_INDEX_IN_FLOW = re.compile(r"\$(\{|[a-z_0-9.]+\[)")
+
+
+def _usual_cause(reason: str, written: str, column: int) -> str:
     if "\t" in written and ("tab" in reason.lower() or "cannot start any token" in reason):
         return "indent with spaces, not tabs"
     if "mapping values are not allowed" in reason:
         return "put text that holds a colon in quotes, and check the indentation of this line"
     if "cannot start any token" in reason:
         return "put text that starts with one of @ ` % in quotes"
+    if "expected alphabetic or numeric character" in reason:
+        return "put text that starts with * or & in quotes"
+    if "unknown escape" in reason or "expected escape sequence" in reason:
+        return 'in "…" a backslash begins an escape; write the text in single quotes'
     if "quoted scalar" in reason or "unexpected end of stream" in reason:
         return "a quote is opened and not closed"
-    if "did not find expected ',' or" in reason or "expected ',' or" in reason:
-        return "a [ or { is opened and not closed, or a comma is missing"
+    if "simple key" in reason:
+        return "write KEY: VALUE in this line"
+    if "expected ',' or" in reason:
+        if _INDEX_IN_FLOW.search(written[:column]):
+            return 'inside [ ] and { } put a reference that has brackets of its own in quotes: "$node[0]"'
+        return "a [ or { is not closed, a comma is missing, or text that holds a colon needs quotes"
     if "did not find expected key" in reason or "expected <block end>" in reason:
         return "check the indentation of this line and the one above, and close quotes and brackets"
     if "special characters" in reason or "control characters" in reason or "codec" in reason:
-        return "save the file as UTF-8 text"
+        return "save the file as UTF-8 text, and write control characters as escapes in quotes"
     return "check the line above, too: quotes, brackets and indentation"

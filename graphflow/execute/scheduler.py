@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import traceback
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -176,36 +177,40 @@ class Run:
 
     def _release(self, producer: int) -> None:
         self._readers[producer] -= 1
-        if self._readers[producer] <= 0:
-            self._values[producer] = None
+        self._let_go(producer, 0)
 
     # Values
 
     def _make(self, number: int) -> None:
         """Execute a step, and before it every producer whose value is neither held nor stored any more."""
-        pending = [number]
-        touched: set[int] = set()
-        while pending:
-            current = pending[-1]
-            if current != number and self._has_all(current):
-                pending.pop()
-                continue
-            reads = self._reads(current)
-            touched |= reads.keys()
-            lost = [p for p, outputs in reads.items() if not self._fetch(p, outputs)]
-            if lost:
-                pending += lost
-                continue
-            self._cancellation.check()
-            self._execute(current, self.plan.steps[current])
-            pending.pop()
-        for one in touched:
-            if self._readers[one] <= 0:
-                self._values[one] = None
+        lost = self._lost(number)
+        uses = Counter(producer for reads in lost.values() for producer in reads)
+        try:
+            for one in sorted(lost):
+                self._cancellation.check()
+                self._execute(one, self.plan.steps[one])
+                for producer in lost[one]:
+                    uses[producer] -= 1
+                    self._let_go(producer, uses[producer])
+        except StepError:
+            for producer in uses:
+                self._let_go(producer, 0)
+            raise
 
-    def _has_all(self, number: int) -> bool:
-        held = self._values[number]
-        return held is not None and self.plan.steps[number].wanted <= held.keys()
+    def _let_go(self, producer: int, uses: int) -> None:
+        if uses <= 0 and self._readers[producer] <= 0:
+            self._values[producer] = None
+
+    def _lost(self, number: int) -> dict[int, dict[int, set[str]]]:
+        """The step and all below it that has to be made again for it, each with what it reads."""
+        found = {number: self._reads(number)}
+        pending = [number]
+        while pending:
+            for producer, outputs in found[pending.pop()].items():
+                if producer not in found and not self._fetch(producer, outputs):
+                    found[producer] = self._reads(producer)
+                    pending.append(producer)
+        return found
 
     def _reads(self, number: int) -> dict[int, set[str]]:
         """Producer → the outputs of it that a step reads."""
@@ -407,14 +412,14 @@ def _changed(step: PlannedStep, name: str) -> StepError:
 
 
 def _wrong_output(step: PlannedStep, why: str) -> StepError:
-    return StepError(
-        step.path, _problem(step, "wrong-output", f"{step.path} returned something else than it declares", why)
-    )
+    message = f"{step.path} returned something else than it declares"
+    fix = f"mend the node type {step.node.type.name}: its return annotation, or what it returns"
+    return StepError(step.path, _problem(step, "wrong-output", message, why, fix))
 
 
 def _step_error(step: PlannedStep, error: Exception) -> StepError:
     """What a failure of a step's function is told as."""
-    reason = f"{type(error).__name__}: {error}" if not isinstance(error, GraphflowError) else str(error)
+    reason = f"{type(error).__name__}: {error}".rstrip(": ") if not isinstance(error, GraphflowError) else str(error)
     if isinstance(error, _IN_PLACE) and ("read-only" in str(error) or "WRITEABLE" in str(error)):
         fix = f"in {step.node.type.name}, work on a copy: image.array.copy()"
         why = f"values on edges are read by other nodes, too, and never change ({reason})"

@@ -180,7 +180,6 @@ class _Lowering:
                 elif name in node.sources:
                     inputs[argument] = self._source(node.sources[name])
             path = f"{node.path}/{step.name}"
-            _fitting(node, step, function)
             index = self._add(
                 node, path, function, dict(step.params), inputs, dict(step.uses), (*node.position, float(number))
             )

@@ -97,6 +97,7 @@ def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
         InvalidGraph: the graph has problems, or `only` names an output that it does not have.
     """
     checked.require()
+    only = (only,) if isinstance(only, str) else only
     unknown = [name for name in only if name not in checked.outputs]
     if unknown:
         known = list(checked.outputs)

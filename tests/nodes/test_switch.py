@@ -1,5 +1,21 @@
-from graphflow.facts import Facts
+import pytest
+
+from graphflow.catalog import default_catalog
+from graphflow.check.check import check
+from graphflow.document.parse import parse
+from graphflow.plan.plan import plan
 from graphflow_nodes.flow.switch import switch
+
+GRAPH = """
+graphflow: 1
+inputs: {yes: {type: bool, default: true}}
+nodes:
+  left: {type: mask_shape, shape: ellipse, box: [0, 0, 1, 1], width: 8, height: 4}
+  right: {type: mask_shape, shape: rectangle, box: [0, 0, 1, 1], width: 8, height: 4}
+  chosen: {type: switch, condition: $yes, if_true: $left, if_false: $right}
+  shown: {type: mask_invert, mask: $chosen}
+outputs: {mask: $shown}
+"""
 
 
 def test_switch_passes_on_the_chosen_side():
@@ -7,19 +23,20 @@ def test_switch_passes_on_the_chosen_side():
     assert switch("yes", "no", condition=False) == "no"
 
 
-def test_plan_forwards_the_chosen_port_and_its_facts(planned):
-    sides = {"if_true": Facts(8, 4), "if_false": Facts(2, 2)}
-    answer = planned(switch, **sides, condition=True)
-    assert (answer.forward, answer.outputs) == ({"value": "if_true"}, {"value": Facts(8, 4)})
-    answer = planned(switch, **sides, condition=False)
-    assert (answer.forward, answer.outputs) == ({"value": "if_false"}, {"value": Facts(2, 2)})
+@pytest.mark.parametrize(("yes", "runs"), [(True, "left"), (False, "right")])
+def test_what_only_feeds_the_other_side_does_not_run(yes, runs):
+    document, problems = parse(GRAPH)
+    made = plan(check(document, default_catalog(), inputs={"yes": yes}, problems=problems))
+    assert [step.path for step in made.steps] == [runs, "shown"]
 
 
-def test_plan_accepts_that_the_chosen_side_is_not_given(planned):
-    answer = planned(switch, if_true=Facts(8, 4), condition=False)
-    assert not answer.problems
-    assert answer.forward == {"value": "if_false"}
+def test_a_chosen_side_that_is_not_given_makes_the_value_absent():
+    document, problems = parse(GRAPH.replace(", if_false: $right", ""))
+    made = plan(check(document, default_catalog(), inputs={"yes": False}, problems=problems))
+    assert "mask" in made.absent
 
 
-def test_plan_refuses_a_switch_without_sides(refused):
-    assert "neither if_true nor if_false" in refused(switch, condition=True)
+def test_a_switch_without_sides_is_refused():
+    document, problems = parse(GRAPH.replace(", if_true: $left, if_false: $right", ""))
+    found = check(document, default_catalog(), problems=problems).problems
+    assert ("missing-value", "chosen needs if_true or if_false") in [(p.code, p.message) for p in found]
