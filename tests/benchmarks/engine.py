@@ -73,19 +73,23 @@ def measure(text: str, *, best_of: int = 3) -> dict[str, float]:
         times[name] = min(times.get(name, float("inf")), time.perf_counter() - start)
         return answer
 
-    for number in range(best_of):
+    for _ in range(best_of):
         timed("parse", lambda: parse(text, "benchmark.yaml"))
-        checked = timed("check", lambda: check(document, CATALOG))
-        planned = timed("plan", lambda checked=checked: plan(checked))
-        with gf.Engine(catalog=CATALOG) as engine:
-            first = timed("first run", lambda: engine.run(planned))
-            again = timed("run again", lambda: engine.run(planned))
-            graph = gf.Graph.of(document, catalog=CATALOG)
-            engine.run(graph)
-            timed("again whole", lambda: engine.run(graph))
-        if first.outputs != again.outputs or again.executed or len(again.cached) != len(planned.steps):
-            raise SystemExit(f"round {number}: the second run did something else than the first")
+        _round(document, timed)
     return times
+
+
+def _round(document: Document, timed: Callable[[str, Callable[[], Any]], Any]) -> None:
+    checked = timed("check", lambda: check(document, CATALOG))
+    planned = timed("plan", lambda: plan(checked))
+    with gf.Engine(catalog=CATALOG) as engine:
+        first = timed("first run", lambda: engine.run(planned))
+        again = timed("run again", lambda: engine.run(planned))
+        graph = gf.Graph.of(document, catalog=CATALOG)
+        engine.run(graph)
+        timed("again whole", lambda: engine.run(graph))
+    if first.outputs != again.outputs or again.executed or len(again.cached) != len(planned.steps):
+        raise SystemExit("the second run did something else than the first")
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def document(photograph: Path) -> str:
     nodes = []
     for number in range(6):
         nodes += [
-            f"  shape_{number}: {{type: mask_shape, like: $photo, shape: ellipse, box: [0.1, 0.1, 0.{number + 3}, 0.9]}}",
+            f"  shape_{number}: {{type: mask_shape, like: $photo, shape: ellipse, box: [0, 0, 0.{number + 3}, 1]}}",
             f"  grown_{number}: {{type: mask_grow, mask: $shape_{number}, pixels: {number}}}",
             f"  soft_{number}: {{type: mask_blur, mask: $grown_{number}, blur_factor: {number + 2}}}",
             f"  small_{number}: {{type: resize, image: $photo, like: $soft_{number}}}",

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel
@@ -56,7 +55,7 @@ def train_controlnet(
             guess = unet(
                 noisy, steps, told, down_block_additional_residuals=down, mid_block_additional_residual=middle
             ).sample
-        return F.mse_loss(guess.float(), wanted)
+        return noiser.loss(guess, wanted, chosen)
 
     train(plan, net, loss_of)
     return net

@@ -34,6 +34,10 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.latents)
 
+    def first(self, count: int) -> Encoded:
+        """The first `count` rows."""
+        return Encoded(**{field.name: getattr(self, field.name)[:count] for field in fields(self)})
+
 
 def tokenise(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
     """Token ids of `texts`, (N, 40) int64, padded as the pipelines do."""

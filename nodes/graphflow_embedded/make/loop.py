@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from graphflow_embedded.make.optimiser import Muon
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -44,7 +46,7 @@ def train(plan: Plan, model: nn.Module, loss_of: LossOf, report: Callable[[str],
     plan.folder.mkdir(parents=True, exist_ok=True)
     device = next(model.parameters()).device
     chosen = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    optimiser = torch.optim.AdamW(chosen.values(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=0.01)
+    optimiser = Muon(chosen.items(), plan.rate)
     average = {name: p.detach().clone() for name, p in chosen.items()}
     step, spent = _resume(plan, chosen, average, optimiser)
     began, saved, running = time.monotonic() - spent, time.monotonic(), None
@@ -142,5 +144,6 @@ def _resume(
         for name, p in chosen.items():
             p.copy_(state["weights"][name])
             average[name].copy_(state["average"][name])
-    optimiser.load_state_dict(state["optimiser"])
+    if state["optimiser"]["param_groups"][0].get("matrix") is not None:
+        optimiser.load_state_dict(state["optimiser"])
     return state["step"], state["spent"]

@@ -55,9 +55,9 @@ class Workshop:
         path = self.work / f"latents-{name}.pt"
         return latents.encoded(path, pictures, vae, self.words(), self.device, holes=holes, style=style)
 
-    def noiser(self, rows: latents.Encoded, batch: int = 32) -> denoise.Noiser:
-        """Training rows with noise."""
-        return denoise.Noiser(rows, self.no_words(), self.device, batch)
+    def noiser(self, rows: latents.Encoded, pictures: data.Pictures, batch: int = 32) -> denoise.Noiser:
+        """Training rows with noise; `rows` are of the same `pictures`."""
+        return denoise.Noiser(rows, pictures.shapes, self.no_words(), self.device, batch)
 
     def no_words(self) -> Tensor:
         """The empty caption's tokens, (40,)."""
@@ -93,38 +93,49 @@ def vae_encoder(shop: Workshop) -> None:
 def vae_decoder(shop: Workshop) -> None:
     """More training for the autoencoder's decoder alone: latents, and with them all denoisers, stay valid."""
     sets = [shop.drawn(shop.pictures / 2), *(shop.drawn(shop.pictures / 40, style) for style in ("pixel", "sketch"))]
-    plan = shop.plan("vae-decoder", 3_000, 8e-4, 8)
+    plan = shop.plan("vae-decoder", 3_000, 7e-4, 8)
     _keep("vae", polish_decoder(plan, store.load("vae"), data.joined(*sets), shop.device))
 
 
 def sd(shop: Workshop) -> None:
     """Text encoder and text-to-image denoiser."""
-    rows = shop.encoded("plain", shop.drawn(shop.pictures))
+    pictures = shop.drawn(shop.pictures)
+    rows = shop.encoded("plain", pictures)
     torch.manual_seed(2)
     speech = shop.words()
     text = models.text_encoder(len(speech), speech.bos_token_id, speech.eos_token_id)
     unet = models.unet()
-    denoise.train_sd(shop.plan("sd", 5_000, 1.5e-3, 2), shop.noiser(rows), text, unet)
+    denoise.train_sd(shop.plan("sd", 5_000, 1.8e-3, 2), shop.noiser(rows, pictures), text, unet)
     _keep("text-encoder", text)
     _keep("unet-sd", unet)
     _told(shop, "sd", 32)
 
 
+def encode(shop: Workshop) -> None:
+    """Only compute the latents that the later stages want; can run beside `sd`."""
+    shop.encoded("holes", shop.drawn(shop.pictures * 0.4), holes=True)
+    for name in ("pixel", "sketch"):
+        shop.encoded(name, shop.drawn(shop.pictures * 0.15, name), style=name)
+
+
 def sd_inpaint(shop: Workshop) -> None:
     """The 9-channel denoiser, from the text-to-image one."""
-    rows = shop.encoded("holes", shop.drawn(shop.pictures * 0.4), holes=True)
+    pictures = shop.drawn(shop.pictures * 0.4)
+    rows = shop.encoded("holes", pictures, holes=True)
     unet = denoise.widened(store.load("unet-sd"))
     plan = shop.plan("sd-inpaint", 1_500, 1e-3, 3)
-    denoise.train_unet(plan, shop.noiser(rows), store.load("text-encoder"), unet)
+    denoise.train_unet(plan, shop.noiser(rows, pictures), store.load("text-encoder"), unet)
     _keep("unet-sd-inpaint", unet)
     _told(shop, "sd-inpaint", 32)
 
 
 def style(name: str, shop: Workshop) -> None:
     """A style's denoiser, from the text-to-image one."""
-    rows = shop.encoded(name, shop.drawn(shop.pictures * 0.15, name), style=name)
+    pictures = shop.drawn(shop.pictures * 0.15, name)
+    rows = shop.encoded(name, pictures, style=name)
     unet = store.load("unet-sd")
-    denoise.train_unet(shop.plan(f"sd-{name}", 600, 8e-4, 4), shop.noiser(rows), store.load("text-encoder"), unet)
+    plan = shop.plan(f"sd-{name}", 600, 8e-4, 4)
+    denoise.train_unet(plan, shop.noiser(rows, pictures), store.load("text-encoder"), unet)
     _keep(f"unet-sd-{name}", unet)
     _told(shop, f"sd-{name}", 32)
 
@@ -133,11 +144,16 @@ def controlnet(kind: control.Control, shop: Workshop) -> None:
     """One ControlNet of the text-to-image denoiser."""
     count = shop.pictures * 0.4
     pictures, holes = shop.drawn(count), kind == "inpaint"
-    rows = shop.encoded("holes" if holes else "plain-part", pictures, holes=holes)
+    rows = shop.encoded("holes", pictures, holes=True) if holes else shop.encoded("plain", shop.drawn(shop.pictures))
     controls = control.control_pixels(kind, pictures)
     plan = shop.plan(f"controlnet-{kind}", 700, 1.5e-3, 5)
     text, unet = store.load("text-encoder"), store.load("unet-sd")
-    _keep(f"controlnet-{kind}", control.train_controlnet(plan, kind, shop.noiser(rows, 16), controls, text, unet))
+    _keep(
+        f"controlnet-{kind}",
+        control.train_controlnet(
+            plan, kind, shop.noiser(rows.first(len(pictures)), pictures, 16), controls, text, unet
+        ),
+    )
     _told(shop, f"controlnet-{kind}", 16)
 
 
@@ -182,6 +198,7 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "vae-encoder": vae_encoder,
     "vae-decoder": vae_decoder,
     "sd": sd,
+    "encode": encode,
     "sd-inpaint": sd_inpaint,
     "sd-pixel": partial(style, "pixel"),
     "sd-sketch": partial(style, "sketch"),

@@ -22,7 +22,8 @@ def _plan(
     try:
         size = Facts(*params["path"].picture_size)
     except FileProblem as error:
-        return Planned(problems=(Fault(str(error), about="path", code="file-unreadable"),))
+        fix = "make it smaller" if error.code == "picture-too-large" else "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"
+        return Planned(problems=(Fault(str(error), fix=fix, about="path", code=error.code),))
     return Planned(outputs={"image": size, "alpha": size})
 
 
