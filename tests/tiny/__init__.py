@@ -1,0 +1,144 @@
+"""Random checkpoints of the Stable Diffusion family: about 1 MB each, made in well under a second, always the same.
+
+`make(name, folder)` writes `folder/name` and gives its path; where it already stands, it stands. Every folder loads by
+`from_pretrained` and paints 64×64 pixels by default. Latents have 4 channels, one cell for 8×8 pixels.
+
+| name | what differs from `sd` |
+|---|---|
+| `sd` | SD 1.5's structure and PNDM, saved by the installed libraries |
+| `sd_inpaint` | a UNet of 9 channels; the same VAE and text encoder |
+| `sd_sibling` | the UNet's weights |
+| `sd_other_vae` | the VAE's weights; the same facts |
+| `sd_scaled` | the VAE's scaling factor; the same weights |
+| `sd_v` | SD 2's kind: v-prediction by DDIM, a wider text encoder with gelu, linear projections; the same VAE |
+| `sd_old` | tensor names, configs and tokenizer files as the published SD 1.5 has them: same components |
+| `sd_single`, `sd_inpaint_single` | one `.safetensors` of the original layout; diffusers needs `config=` the folder |
+| `sd_fp16`, `sd_inpaint_fp16` | half precision, in files named for `variant="fp16"` only |
+| `sd_pickled` | `.bin` files only |
+| `sd_wrong_class` | model_index.json names a class for `vae` that its weights are not of |
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline
+from safetensors.torch import load_file, save_file
+
+from tests.tiny import layouts, parts
+
+_VAE_SEED = 21
+_SD: dict[str, Callable[[], Any]] = {
+    "unet": partial(parts.unet, 11),
+    "vae": partial(parts.vae, _VAE_SEED),
+    "text_encoder": partial(parts.text_encoder, 31),
+    "tokenizer": parts.tokenizer,
+    "scheduler": parts.scheduler,
+}
+_NINE = partial(parts.unet, 12, channels=9)
+_SD2 = {
+    "unet": partial(parts.unet, 14, context=24, sd2=True),
+    "text_encoder": partial(parts.text_encoder, 32, width=24, sd2=True),
+    "tokenizer": partial(parts.tokenizer, sd2=True),
+    "scheduler": partial(parts.scheduler, sd2=True),
+}
+# As the published SD 1.5 has them: keys that later versions added are not there.
+_OLD_VAE_CONFIG = (
+    *("_class_name", "act_fn", "in_channels", "out_channels", "latent_channels", "layers_per_block", "sample_size"),
+    *("block_out_channels", "down_block_types", "up_block_types", "norm_num_groups"),
+)
+
+
+def make(name: str, folder: Path) -> Path:
+    """The checkpoint `name` in `folder`, made now unless it is there; safe beside other processes.
+
+    Raises:
+        KeyError: there is no checkpoint of that name.
+    """
+    target = Path(folder) / (f"{name}.safetensors" if name.endswith("_single") else name)
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        made = Path(scratch) / target.name
+        _RECIPES[name](made)
+        try:
+            made.replace(target)
+        except OSError:
+            if not target.exists():  # or another process was faster
+                raise
+    return target
+
+
+def _save(
+    target: Path, kind: type = StableDiffusionPipeline, *, half: bool = False, **other: Callable[[], Any]
+) -> None:
+    components = {role: build() for role, build in (_SD | other).items()}
+    if half:
+        components |= {role: components[role].half() for role in ("unet", "vae", "text_encoder")}
+    pipeline = kind(**components, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+    pipeline.save_pretrained(target, variant="fp16" if half else None)
+
+
+def _save_old(target: Path) -> None:
+    _save(target)
+    weights, config = target / "vae/diffusion_pytorch_model.safetensors", target / "vae/config.json"
+    save_file(layouts.old_vae(load_file(weights)), weights, {"format": "pt"})
+    kept = json.loads(config.read_text())
+    kept = {key: kept[key] for key in _OLD_VAE_CONFIG} | {"_diffusers_version": "0.6.0"}
+    config.write_text(json.dumps(kept, indent=2))
+
+    weights, config = target / "text_encoder/model.safetensors", target / "text_encoder/config.json"
+    save_file(layouts.old_text_encoder(load_file(weights)), weights, {"format": "pt"})
+    kept = json.loads(config.read_text())
+    kept |= {"torch_dtype": kept.pop("dtype"), "transformers_version": "4.21.0"}
+    config.write_text(json.dumps(kept, indent=2))
+
+    vocabulary, merges = parts.bpe()
+    tokenizer = target / "tokenizer"
+    (tokenizer / "tokenizer.json").unlink()
+    (tokenizer / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
+    (tokenizer / "merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, merges), ""]))
+
+
+def _save_single(target: Path, **other: Callable[[], Any]) -> None:
+    unet, vae, text_encoder = ((_SD | other)[role]().state_dict() for role in ("unet", "vae", "text_encoder"))
+    save_file(layouts.single_file(unet, vae, text_encoder), target, {"format": "pt"})
+
+
+def _save_pickled(target: Path) -> None:
+    _save(target)
+    for weights in target.glob("*/*.safetensors"):
+        name = "pytorch_model.bin" if weights.stem == "model" else f"{weights.stem}.bin"
+        torch.save(load_file(weights), weights.with_name(name))
+        weights.unlink()
+
+
+def _save_wrong_class(target: Path) -> None:
+    _save(target)
+    index = target / "model_index.json"
+    index.write_text(json.dumps(json.loads(index.read_text()) | {"vae": ["diffusers", "VQModel"]}, indent=2))
+
+
+_RECIPES: dict[str, Callable[[Path], None]] = {
+    "sd": _save,
+    "sd_inpaint": partial(_save, kind=StableDiffusionInpaintPipeline, unet=_NINE),
+    "sd_sibling": partial(_save, unet=partial(parts.unet, 13)),
+    "sd_other_vae": partial(_save, vae=partial(parts.vae, 22)),
+    "sd_scaled": partial(_save, vae=partial(parts.vae, _VAE_SEED, scaling_factor=0.13025)),
+    "sd_v": partial(_save, **_SD2),
+    "sd_old": _save_old,
+    "sd_single": _save_single,
+    "sd_inpaint_single": partial(_save_single, unet=_NINE),
+    "sd_fp16": partial(_save, half=True),
+    "sd_inpaint_fp16": partial(_save, kind=StableDiffusionInpaintPipeline, half=True, unet=_NINE),
+    "sd_pickled": _save_pickled,
+    "sd_wrong_class": _save_wrong_class,
+}
+NAMES = tuple(_RECIPES)

@@ -1,0 +1,98 @@
+"""Other ways to write the same tensors: names of earlier library versions, and the original LDM single file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+Tensors = dict[str, Tensor]
+
+_RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+_UNET_ENDS = {
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+    "conv_in": "input_blocks.0.0",
+    "conv_norm_out": "out.0",
+    "conv_out": "out.2",
+}
+_VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
+_OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+
+def old_text_encoder(tensors: Mapping[str, Tensor]) -> Tensors:
+    """As transformers 4 saved a CLIPTextModel: a prefix, and the positions as a tensor."""
+    positions = torch.arange(tensors["embeddings.position_embedding.weight"].shape[0])[None]
+    named = {f"text_model.{name}": tensor for name, tensor in tensors.items()}
+    return {"text_model.embeddings.position_ids": positions, **named}
+
+
+def old_vae(tensors: Mapping[str, Tensor]) -> Tensors:
+    """As diffusers before 0.18 named the attention of an AutoencoderKL."""
+    return {_replaced(name, _OLD_ATTENTION) if ".attentions." in name else name: t for name, t in tensors.items()}
+
+
+def single_file(unet: Mapping[str, Tensor], vae: Mapping[str, Tensor], text_encoder: Mapping[str, Tensor]) -> Tensors:
+    """One file as the original code trained it, with some of what else stands in such files."""
+    ldm = {f"model.diffusion_model.{_unet_name(name, unet)}": tensor for name, tensor in unet.items()}
+    for name, tensor in vae.items():
+        squeezed = ".attentions." in name and tensor.ndim == 2  # convolutions of one pixel, there
+        ldm[f"first_stage_model.{_vae_name(name, vae)}"] = tensor[..., None, None] if squeezed else tensor
+    ldm |= {f"cond_stage_model.transformer.{name}": t for name, t in old_text_encoder(text_encoder).items()}
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
+    ldm |= {"betas": betas, "alphas_cumprod": (1 - betas).cumprod(0), "model_ema.decay": torch.tensor(0.9999)}
+    return ldm
+
+
+def _unet_name(name: str, tensors: Mapping[str, Tensor]) -> str:
+    resnets = [key for key in tensors if re.fullmatch(r"down_blocks\.0\.resnets\.\d+\.conv1\.weight", key)]
+    step = len(resnets) + 1  # layers of a block, and its downsampler; a block going up has one layer more
+    if match := re.match(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.*)", name):
+        way, block, kind, layer, rest = match[1], int(match[2]), match[3], int(match[4]), match[5]
+        first = block * step + (way == "down")
+        if kind == "downsamplers":
+            return f"input_blocks.{first + step - 1}.0.op.{rest.removeprefix('conv.')}"
+        if kind == "upsamplers":
+            attends = any(key.startswith(f"up_blocks.{block}.attentions.") for key in tensors)
+            return f"output_blocks.{first + step - 1}.{2 if attends else 1}.{rest}"
+        side = "input_blocks" if way == "down" else "output_blocks"
+        if kind == "attentions":
+            return f"{side}.{first + layer}.1.{rest}"
+        return f"{side}.{first + layer}.0.{_replaced(rest, _RESNET)}"
+    if match := re.match(r"mid_block\.(resnets|attentions)\.(\d+)\.(.*)", name):
+        if match[1] == "attentions":
+            return f"middle_block.1.{match[3]}"
+        return f"middle_block.{2 * int(match[2])}.{_replaced(match[3], _RESNET)}"
+    return _replaced(name, _UNET_ENDS)
+
+
+def _vae_name(name: str, tensors: Mapping[str, Tensor]) -> str:
+    last = max(int(match[1]) for key in tensors if (match := re.match(r"decoder\.up_blocks\.(\d+)", key)))
+    name = re.sub(r"down_blocks\.(\d+)\.", r"down.\1.", name)
+    name = re.sub(r"up_blocks\.(\d+)\.", lambda match: f"up.{last - int(match[1])}.", name)
+    name = re.sub(r"mid_block\.resnets\.(\d+)", lambda match: f"mid.block_{int(match[1]) + 1}", name)
+    name = name.replace("downsamplers.0.", "downsample.").replace("upsamplers.0.", "upsample.")
+    name = (
+        name.replace("resnets", "block").replace("conv_shortcut", "nin_shortcut").replace("conv_norm_out", "norm_out")
+    )
+    if "mid_block.attentions.0" in name:
+        return _replaced(name.replace("mid_block.attentions.0", "mid.attn_1"), _VAE_ATTENTION)
+    return name
+
+
+def _replaced(name: str, words: Mapping[str, str]) -> str:
+    """`name` with the one of `words` that it holds, as a whole part, put into its other form."""
+    for word, other in words.items():
+        name, found = re.subn(rf"(^|\.){re.escape(word)}(?=\.)", rf"\g<1>{other}", name)
+        if found:
+            break
+    return name
