@@ -8,8 +8,8 @@ from typing import Any
 
 from graphflow.catalog import Catalog
 from graphflow.check.checked import UNKNOWN_SOURCE, Checked, Source, Value
-from graphflow.check.expand import Expander, coerced
-from graphflow.check.inputs import input_value, outside_limits
+from graphflow.check.expand import Expander
+from graphflow.check.inputs import coerced, input_value, outside_limits
 from graphflow.check.literals import Literals
 from graphflow.check.propagate import propagate
 from graphflow.check.refusal import Refusal
@@ -60,14 +60,14 @@ def check(
     templates = Templates(catalog, literals, library)
     templates.prepare(document)
     resolved = resolve(document, catalog, templates.find, literals)
-    expander = Expander(seed, literals)
+    expander = Expander(literals, seed=seed)
     found = [*(problems or ()), *templates.found_problems(resolved)]
     sources = _inputs(resolved, dict(inputs or {}), expander, found, complete)
     frame = expander.run(resolved, sources)
     if resolved.outputs is None:
         outputs = _unread_outputs(resolved, frame.outputs)
     else:
-        outputs = expander._outputs(frame)
+        outputs = expander.outputs_of(frame)
     outputs = expander.deliver_outputs(outputs)
     found += expander.problems
     found += propagate(expander.nodes, outputs)

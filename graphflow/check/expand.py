@@ -7,8 +7,7 @@ and length cost no Python frames. The result lists producers before readers.
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,61 +15,38 @@ from graphflow.check.checked import (
     UNKNOWN_SOURCE,
     Absent,
     ExpandedNode,
-    Format,
     Gather,
-    ItemOf,
     OutputOf,
     Source,
     Unknown,
     Value,
 )
-from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, Items, Text
-from graphflow.check.inputs import input_value, outside_limits
-from graphflow.check.literals import Literals, Picture
+from graphflow.check.evaluate import Frame, Outputs
+from graphflow.check.expressions import Const, Expr
+from graphflow.check.inputs import coerced, input_value, outside_limits
+from graphflow.check.literals import Picture
+from graphflow.check.loops import Loops
 from graphflow.check.picture_nodes import picture_type
-from graphflow.check.refusal import Refusal, outside_list
+from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved, ResolvedNode
 from graphflow.document.scalars import write_scalar
-from graphflow.document.tree import Scalar
 from graphflow.errors import InvalidValue
 from graphflow.node_type import LABELS, NodeType, Param
 from graphflow.problems import Place, Problem
 from graphflow.types import ListOf
 from graphflow.values import coerce
 
-Outputs = dict[str, Source]
-
 
 @dataclass
-class Frame:
-    """One instance of a document while its nodes are expanded."""
-
-    resolved: Resolved
-    inputs: dict[str, Source]
-    path: str
-    bare: str
-    position: tuple[float, ...]
-    used: tuple[tuple[Place, str], ...]
-    cache: bool
-    work: Iterator[None]
-    outputs: dict[str, Outputs] = field(default_factory=dict)
-    """Node id → output → source."""
-
-
-@dataclass
-class Expander:
+class Expander(Loops):
     """Collects expanded nodes and problems.
 
     Args:
         seed: the run's seed.
-        literals: reads defaults of inputs, and texts that become files or checkpoints.
     """
 
-    seed: int
-    literals: Literals
-    nodes: list[ExpandedNode] = field(default_factory=list)
+    seed: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
     _stack: list[Frame] = field(default_factory=list)
     _pictures: dict[tuple[str, str], OutputOf] = field(default_factory=dict)
 
@@ -112,7 +88,7 @@ class Expander:
             if node.decl.for_each is None:
                 yield from self._one(frame, node, {}, None, position)
                 continue
-            items = self._items(frame, node)
+            items = self.items(frame, node)
             if items is None:
                 frame.outputs[id_] = {}
                 continue
@@ -127,8 +103,6 @@ class Expander:
                 name: Gather(tuple(one.get(name, UNKNOWN_SOURCE) for one in listed)) for name in names
             }
 
-    # One node
-
     def _one(
         self, frame: Frame, node: ResolvedNode, item: dict[str, Source], index: int | None, position: tuple[float, ...]
     ) -> Iterator[None]:
@@ -136,17 +110,17 @@ class Expander:
         step = id_ if index is None else f"{id_}[{index}]"
         path, bare = frame.path + step, frame.bare + id_
         cache = frame.cache and self._flag(frame, node.cache)
-        sources = {name: self._evaluate(expr, frame) for name, expr in node.ports.items()} | item
+        sources = {name: self.evaluate(expr, frame) for name, expr in node.ports.items()} | item
         if node.template is not None:
             used = ((node.decl.ref.place, path), *frame.used)
             inputs = self._template_inputs(node, node.template, sources, used)
             inner = self._push(node.template, inputs, path + "/", bare + "/", position, used, cache)
             yield
-            frame.outputs[id_] = self._outputs(inner)
+            frame.outputs[id_] = self.outputs_of(inner)
         elif node.type is None:
             frame.outputs[id_] = {}
         else:
-            params = {name: self._evaluate(expr, frame) for name, expr in node.params.items()}
+            params = {name: self.evaluate(expr, frame) for name, expr in node.params.items()}
             params |= {name: sources.pop(name) for name in list(sources) if name in node.type.params}
             frame.outputs[id_] = self._typed(frame, node, node.type, params, sources, path, bare, position, cache)
 
@@ -204,7 +178,7 @@ class Expander:
                 return derived_seed(self.seed, bare)
             return _BROKEN if param.required else param.default
         value = _plain(source)
-        if value is _BROKEN or (param.name not in node.params and param.name not in _each_names(node)):
+        if value is _BROKEN:
             return _BROKEN
         expr = node.params.get(param.name)
         if isinstance(expr, Const) and not isinstance(value, Picture):
@@ -212,7 +186,7 @@ class Expander:
         try:
             return param.accept(value)
         except InvalidValue as error:
-            self._refuse(
+            self.refuse(
                 Refusal(
                     "bad-value",
                     f"{node.decl.id}.{param.name} cannot be {_shown(value)}",
@@ -224,83 +198,10 @@ class Expander:
             )
             return _BROKEN
 
-    # for_each, when, templates
-
-    def _items(self, frame: Frame, node: ResolvedNode) -> list[tuple[dict[str, Source], str]] | None:
-        """What each item sets, and its label, last factor fastest; None where a problem hides how many there are."""
-        factors, broken = [], not node.for_each
-        for factor in node.for_each:
-            columns = {name: self._column(expr, name, frame, node) for name, expr in factor.items()}
-            lengths = {len(column) for column in columns.values() if column is not None}
-            if len(lengths) > 1:
-                why = ", ".join(f"{name} has {len(column)}" for name, column in columns.items() if column is not None)
-                place = next(iter(factor.values())).place
-                self._refuse(
-                    Refusal(
-                        "for-each-length",
-                        f"the lists of {node.decl.id}.for_each have different lengths",
-                        why,
-                        "give lists of one length, or a list of maps for their product",
-                    ),
-                    place,
-                    frame.used,
-                )
-            known = {name: column for name, column in columns.items() if column is not None}
-            if len(lengths) != 1 or len(known) < len(columns):
-                broken = True
-                continue
-            (count,) = lengths
-            factors.append([{name: column[number] for name, column in known.items()} for number in range(count)])
-        if broken:
-            return None
-        items = []
-        for combination in itertools.product(*factors):
-            merged: dict[str, Source] = {}
-            for part in combination:
-                merged |= part
-            items.append((merged, ", ".join(f"{name} {self._label(source)}" for name, source in merged.items())))
-        return items
-
-    def _column(self, expr: Expr, name: str, frame: Frame, node: ResolvedNode) -> tuple[Source, ...] | None:
-        source = self._evaluate(expr, frame)
-        if isinstance(source, Gather):
-            return source.items
-        if isinstance(source, Value) and isinstance(source.value, tuple):
-            return tuple(Value(value) for value in source.value)
-        if isinstance(source, Absent):
-            return ()
-        if not isinstance(source, Unknown):
-            self._refuse(
-                Refusal(
-                    "for-each-unknown",
-                    f"the length of {node.decl.id}.for_each.{name} is not known before the run",
-                    "a node decides it while it runs",
-                    "use a list that is written out, an input, or the output of a node with for_each",
-                ),
-                expr.place,
-                frame.used,
-            )
-        return None
-
-    def _label(self, source: Source) -> str:
-        if isinstance(source, OutputOf):
-            node = self.nodes[source.node]
-            return node.path
-        if isinstance(source, Value):
-            value = source.value
-            if isinstance(value, Picture):
-                return value.file.path.stem
-            if isinstance(value, (str, bool, int, float)):
-                return write_scalar(value)
-            return str(
-                getattr(value, "name", None) or getattr(getattr(value, "path", None), "stem", type(value).__name__)
-            )
-        return "…"
-
     def _skip_reason(self, frame: Frame, node: ResolvedNode) -> str | None:
         if node.when is None:
             return None
-        value = _plain(self._evaluate(node.when, frame))
+        value = _plain(self.evaluate(node.when, frame))
         return "when is false" if value is False else None
 
     def _skip(self, frame: Frame, node: ResolvedNode, reason: str) -> None:
@@ -309,7 +210,7 @@ class Expander:
         frame.outputs[node.decl.id] = {name: Absent(f"{path}: {reason}") for name in node.outputs or {}}
 
     def _flag(self, frame: Frame, expr: Expr | None) -> bool:
-        return expr is None or _plain(self._evaluate(expr, frame)) is not False
+        return expr is None or _plain(self.evaluate(expr, frame)) is not False
 
     def _template_inputs(
         self, node: ResolvedNode, template: Resolved, sources: dict[str, Source], used: tuple[tuple[Place, str], ...]
@@ -323,7 +224,7 @@ class Expander:
             else:
                 refusal = outside_limits(decl, _plain(source))
                 if refusal is not None:
-                    self._refuse(refusal, node.place_of(name), used[1:])
+                    self.refuse(refusal, node.place_of(name), used[1:])
                     source = UNKNOWN_SOURCE
             inputs[name] = source
         return inputs
@@ -336,80 +237,12 @@ class Expander:
         problems: list[Problem] = []
         value = input_value(decl.default, decl, resolved.document, self.literals, problems)
         for problem in problems:
-            self._tell(problem, used)
+            self.tell(problem, used)
         return UNKNOWN_SOURCE if value is None else Value(coerced(value, decl.type))
 
-    def _outputs(self, frame: Frame) -> Outputs:
-        return {name: self._evaluate(expr, frame) for name, expr in (frame.resolved.outputs or {}).items()}
-
-    # Expressions
-
-    def _evaluate(self, expr: Expr, frame: Frame) -> Source:
-        if isinstance(expr, Const):
-            return Value(expr.value)
-        if isinstance(expr, FromInput):
-            return self._at(frame.inputs.get(expr.name, UNKNOWN_SOURCE), expr.item, expr.place, frame, f"${expr.name}")
-        if isinstance(expr, FromNode):
-            return self._node_output(expr, frame)
-        if isinstance(expr, Items):
-            return Gather(tuple(self._spliced(expr, frame)))
-        if isinstance(expr, Text):
-            return self._text(expr, frame)
-        return UNKNOWN_SOURCE
-
-    def _node_output(self, expr: FromNode, frame: Frame) -> Source:
-        outputs = frame.outputs.get(expr.node)
-        if not outputs:
-            return UNKNOWN_SOURCE
-        port = expr.port if expr.port is not None else next(iter(outputs))
-        source = outputs.get(port, UNKNOWN_SOURCE)
-        return self._at(source, expr.item, expr.place, frame, f"${expr.node}.{port}")
-
-    def _at(self, source: Source, index: int | None, place: Place, frame: Frame, shown: str) -> Source:
-        if index is None:
-            return source
-        if isinstance(source, OutputOf):
-            return ItemOf(source, index)
-        items = source.items if isinstance(source, Gather) else ()
-        if isinstance(source, Value) and isinstance(source.value, tuple):
-            items = tuple(Value(value) for value in source.value)
-        if isinstance(source, (Absent, Unknown)):
-            return source
-        if index >= len(items):
-            self._refuse(outside_list(shown, index, len(items)), place, frame.used)
-            return UNKNOWN_SOURCE
-        return items[index]
-
-    def _spliced(self, expr: Items, frame: Frame) -> Iterator[Source]:
-        for item in expr.items:
-            source = self._evaluate(item, frame)
-            if isinstance(source, Gather):
-                yield from source.items
-            elif isinstance(source, Value) and isinstance(source.value, tuple):
-                yield from (Value(value) for value in source.value)
-            else:
-                yield source
-
-    def _text(self, expr: Text, frame: Frame) -> Source:
-        parts: list[str | Source] = []
-        for part in expr.parts:
-            if isinstance(part, str):
-                parts.append(part)
-                continue
-            source = self._evaluate(part, frame)
-            if isinstance(source, (Absent, Unknown)):
-                return source
-            parts.append(write_scalar(source.value) if isinstance(source, Value) else source)
-        if any(not isinstance(part, str) for part in parts):
-            return Format(tuple(parts))
-        text = "".join(map(str, parts))
-        try:
-            return Value(self.literals.read(Scalar(text), text, expr.target, frame.resolved.document))
-        except Refusal as refusal:
-            self._refuse(refusal, expr.place, frame.used)
-            return UNKNOWN_SOURCE
-
-    # Pictures
+    def outputs_of(self, frame: Frame) -> Outputs:
+        """What the outputs of a frame that is worked off show."""
+        return {name: self.evaluate(expr, frame) for name, expr in (frame.resolved.outputs or {}).items()}
 
     def _delivered(self, source: Source, position: tuple[float, ...]) -> Source:
         """The source with every picture file replaced by a node that reads it."""
@@ -445,16 +278,6 @@ class Expander:
         """Graph outputs with picture files replaced by nodes that read them."""
         return {name: self._delivered(source, (float("inf"),)) for name, source in outputs.items()}
 
-    # Problems
-
-    def _refuse(self, refusal: Refusal, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
-        self._tell(refusal.at(place), used)
-
-    def _tell(self, problem: Problem, used: tuple[tuple[Place, str], ...]) -> None:
-        self.problems.append(
-            Problem(problem.code, problem.message, problem.why, problem.fix, problem.place, (*problem.used, *used))
-        )
-
 
 class _Broken:
     """A param whose value could not be had; why is told already."""
@@ -466,16 +289,6 @@ _BROKEN = _Broken()
 def derived_seed(seed: int, path: str) -> int:
     """The seed of a stage that gives none: the first 4 bytes of sha256("RUNSEED/PATH"), PATH without item index."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{path}".encode()).digest()[:4], "big")
-
-
-def coerced(value: Any, type_: Any) -> Any:
-    """A literal as its type has it (ints become floats); files and checkpoints stay as they are."""
-    if isinstance(value, Picture) or (isinstance(value, tuple) and any(isinstance(one, Picture) for one in value)):
-        return value
-    try:
-        return coerce(value, type_)
-    except InvalidValue:
-        return value
 
 
 def _plain(source: Source) -> Any:
@@ -502,12 +315,5 @@ def _is_broken(source: Source) -> bool:
     return isinstance(source, Unknown)
 
 
-def _each_names(node: ResolvedNode) -> set[str]:
-    return {name for factor in node.for_each for name in factor}
-
-
 def _shown(value: Any) -> str:
     return write_scalar(value) if isinstance(value, (str, bool, int, float)) else type(value).__name__
-
-
-__all__ = ["Expander", "Frame", "Mapping", "Broken", "coerced", "derived_seed"]

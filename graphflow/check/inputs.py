@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from graphflow.check.literals import Literals
+from typing import Any
+
+from graphflow.check.literals import Literals, Picture
 from graphflow.check.refusal import Refusal
 from graphflow.document.model import Document, InputDecl
 from graphflow.document.scalars import read_scalar, write_scalar
@@ -10,6 +12,7 @@ from graphflow.document.tree import Scalar, Sequence, Tree, word_of
 from graphflow.errors import InvalidValue
 from graphflow.problems import Problem
 from graphflow.types import ListOf, Type
+from graphflow.values import coerce
 
 
 def input_value(tree: Tree, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> object:
@@ -60,3 +63,13 @@ def _number(limit: Scalar | None) -> int | float | None:
         except InvalidValue:
             continue
     return None
+
+
+def coerced(value: Any, type_: Type) -> Any:
+    """A literal as its type has it (ints become floats); files and checkpoints stay as they are."""
+    if isinstance(value, Picture) or (isinstance(value, tuple) and any(isinstance(one, Picture) for one in value)):
+        return value
+    try:
+        return coerce(value, type_)
+    except InvalidValue:
+        return value

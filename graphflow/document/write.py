@@ -9,6 +9,7 @@ import yaml
 from graphflow.document.model import FORMAT_VERSION, Document, InputDecl, NodeDecl
 from graphflow.document.scalars import write_scalar
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
+from graphflow.errors import InvalidValue
 
 _STRING = "tag:yaml.org,2002:str"
 _RESOLVER: Any = yaml.resolver.Resolver()
@@ -16,7 +17,11 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def write(document: Document) -> str:
-    """The document as YAML, sections in their usual order, one blank line between nodes."""
+    """The document as YAML, sections in their usual order, one blank line between nodes.
+
+    Raises:
+        InvalidValue: a text in it has no form in UTF-8.
+    """
     head: dict[str, Tree] = {"graphflow": _plain(write_scalar(FORMAT_VERSION))}
     head |= {key: Scalar(text) for key in ("name", "description") if (text := getattr(document, key))}
     blocks = [_block(_map(head))]
@@ -58,7 +63,11 @@ def _block(node: yaml.MappingNode, *, flow: bool = False) -> str:
         for _, value in node.value:
             if isinstance(value, yaml.MappingNode):
                 value.flow_style = True
-    return str(yaml.serialize(node, Dumper=_Dumper, allow_unicode=True, width=100))
+    try:
+        return str(yaml.serialize(node, Dumper=_Dumper, allow_unicode=True, width=100))
+    except UnicodeEncodeError as error:
+        text = error.object[error.start : error.end]
+        raise InvalidValue(f"text with {text!r} in it cannot be saved: it is half a character") from error
 
 
 def _tree(tree: Tree, *, inner: bool = False) -> yaml.Node:
@@ -86,7 +95,9 @@ def _scalar(scalar: Scalar) -> yaml.ScalarNode:
     tag = _STRING if quoted else _RESOLVER.resolve(yaml.ScalarNode, scalar.text, (True, False))
     if not scalar.text:
         return yaml.ScalarNode(_STRING, "", style='"')
-    return yaml.ScalarNode(tag, scalar.text)
+    # PyYAML's own emitter, which stands in for libyaml, folds these away outside double quotes.
+    breaks = any(letter in scalar.text for letter in "\r\x85\u2028\u2029\ufeff")
+    return yaml.ScalarNode(tag, scalar.text, style='"' if breaks else None)
 
 
 def _input(decl: InputDecl) -> Tree:

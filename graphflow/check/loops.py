@@ -1,0 +1,100 @@
+"""for_each: what each item of a node sets, and how it is called."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+from graphflow.check.checked import (
+    Absent,
+    ExpandedNode,
+    Gather,
+    OutputOf,
+    Source,
+    Unknown,
+    Value,
+)
+from graphflow.check.evaluate import Evaluator, Frame
+from graphflow.check.expressions import Expr
+from graphflow.check.literals import Picture
+from graphflow.check.refusal import Refusal
+from graphflow.check.resolved import ResolvedNode
+from graphflow.document.scalars import write_scalar
+
+
+@dataclass
+class Loops(Evaluator):
+    """Unrolls the `for_each` of nodes; labels name nodes that are expanded already."""
+
+    nodes: list[ExpandedNode] = field(default_factory=list)
+
+    def items(self, frame: Frame, node: ResolvedNode) -> list[tuple[dict[str, Source], str]] | None:
+        """What each item sets, and its label, last factor fastest; None where a problem hides how many there are."""
+        factors, broken = [], not node.for_each
+        for factor in node.for_each:
+            columns = {name: self._column(expr, name, frame, node) for name, expr in factor.items()}
+            lengths = {len(column) for column in columns.values() if column is not None}
+            if len(lengths) > 1:
+                why = ", ".join(f"{name} has {len(column)}" for name, column in columns.items() if column is not None)
+                place = next(iter(factor.values())).place
+                self.refuse(
+                    Refusal(
+                        "for-each-length",
+                        f"the lists of {node.decl.id}.for_each have different lengths",
+                        why,
+                        "give lists of one length, or a list of maps for their product",
+                    ),
+                    place,
+                    frame.used,
+                )
+            known = {name: column for name, column in columns.items() if column is not None}
+            if len(lengths) != 1 or len(known) < len(columns):
+                broken = True
+                continue
+            (count,) = lengths
+            factors.append([{name: column[number] for name, column in known.items()} for number in range(count)])
+        if broken:
+            return None
+        items = []
+        for combination in itertools.product(*factors):
+            merged: dict[str, Source] = {}
+            for part in combination:
+                merged |= part
+            items.append((merged, ", ".join(f"{name} {self._label(source)}" for name, source in merged.items())))
+        return items
+
+    def _column(self, expr: Expr, name: str, frame: Frame, node: ResolvedNode) -> tuple[Source, ...] | None:
+        source = self.evaluate(expr, frame)
+        if isinstance(source, Gather):
+            return source.items
+        if isinstance(source, Value) and isinstance(source.value, tuple):
+            return tuple(Value(value) for value in source.value)
+        if isinstance(source, Absent):
+            return ()
+        if not isinstance(source, Unknown):
+            self.refuse(
+                Refusal(
+                    "for-each-unknown",
+                    f"the length of {node.decl.id}.for_each.{name} is not known before the run",
+                    "a node decides it while it runs",
+                    "use a list that is written out, an input, or the output of a node with for_each",
+                ),
+                expr.place,
+                frame.used,
+            )
+        return None
+
+    def _label(self, source: Source) -> str:
+        if isinstance(source, OutputOf):
+            node = self.nodes[source.node]
+            return node.path
+        if isinstance(source, Value):
+            value = source.value
+            if isinstance(value, Picture):
+                return value.file.path.stem
+            if isinstance(value, (str, bool, int, float)):
+                return write_scalar(value)
+            return str(
+                getattr(value, "name", None) or getattr(getattr(value, "path", None), "stem", type(value).__name__)
+            )
+        return "…"
