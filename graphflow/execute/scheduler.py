@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-import traceback
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +17,7 @@ from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Va
 from graphflow.check.propagate import faults, planned, problem_of
 from graphflow.check.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
-from graphflow.errors import Cancelled, GraphflowError, InvalidValue, StepError
+from graphflow.errors import Cancelled, InvalidValue, StepError
 from graphflow.execute.context import Cancellation, StepContext
 from graphflow.execute.events import (
     Event,
@@ -32,6 +31,7 @@ from graphflow.execute.events import (
     StepProgress,
     StepStarted,
 )
+from graphflow.execute.failures import changed, let_values_go, place_of, step_error, wrong_output
 from graphflow.execute.keys import recipe_key
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
@@ -39,11 +39,8 @@ from graphflow.execute.store import GONE, Store
 from graphflow.facts import UNKNOWN, facts_of
 from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan, PlannedStep
-from graphflow.problems import Level, Place, Problem
+from graphflow.problems import Level, Place
 from graphflow.values import coerce, describe, digest_of
-
-_IN_PLACE = (ValueError, TypeError, AttributeError)
-"""What Python and numpy raise where something read-only is written to."""
 
 
 class _Outside(InvalidValue):
@@ -163,7 +160,7 @@ class Run:
         self._outputs_lost(number, why)
 
     def _failed(self, number: int, step: PlannedStep, error: StepError) -> None:
-        _let_values_go(error)
+        let_values_go(error)
         self._bad[number] = f"{error.step} failed"
         self.result.failed[error.step] = error
         if error.step != step.path:
@@ -321,16 +318,16 @@ class Run:
             returned = function.call(**arguments)
             for name, value, stamp in stamps:
                 if _stamp(value) != stamp:
-                    raise _changed(step, name)
+                    raise changed(step, name)
             return self._outputs(step, returned)
         except (StepError, Cancelled, KeyboardInterrupt):
             raise
         except _Outside as error:
-            place, used = _place(step)
+            place, used = place_of(step)
             problem = self._outside(error).at(place)
             raise StepError(step.path, dataclasses.replace(problem, used=used)) from error
         except Exception as error:
-            raise _step_error(step, error) from error
+            raise step_error(step, error) from error
 
     def _context(self, number: int, step: PlannedStep) -> StepContext:
         components: Mapping[str, Any] = {}
@@ -351,7 +348,7 @@ class Run:
         several = len(names) > 1 or hasattr(returned, "_fields")
         values = returned if several else (returned,)
         if not isinstance(values, tuple) or len(values) != len(names):
-            raise _wrong_output(step, f"it returned {describe(returned)}, and declares {', '.join(names)}")
+            raise wrong_output(step, f"it returned {describe(returned)}, and declares {', '.join(names)}")
         outputs = {}
         for name, type_, value in zip(names, types, values, strict=True):
             if value is None and name not in step.wanted:
@@ -359,7 +356,7 @@ class Run:
             try:
                 outputs[name] = coerce(value, type_)
             except InvalidValue as error:
-                raise _wrong_output(step, f"its output {name} is {type_}, and {error}") from error
+                raise wrong_output(step, f"its output {name} is {type_}, and {error}") from error
         return outputs
 
     def _verify(self, step: PlannedStep) -> None:
@@ -382,51 +379,6 @@ class Run:
                 raise StepError(step.path, problem)
 
 
-def _let_values_go(error: BaseException) -> None:
-    """Empty the frames of a failure that is kept, which hold the failed step's inputs (and tensors on a GPU)."""
-    one: BaseException | None = error
-    while one is not None:
-        traceback.clear_frames(one.__traceback__)
-        one = one.__cause__ or one.__context__
-
-
 def _stamp(value: Any) -> Any:
     """What shows that a value was changed in place; None for values that cannot be changed at all."""
     return getattr(value, "version", None)
-
-
-def _place(step: PlannedStep) -> tuple[Place, tuple[tuple[Place, str], ...]]:
-    node = step.node
-    return (node.places.decl.place if node.places is not None else Place()), node.used
-
-
-def _problem(step: PlannedStep, code: str, message: str, why: str, fix: str = "") -> Problem:
-    place, used = _place(step)
-    return Problem(code, message, why, fix, place, used)
-
-
-def _changed(step: PlannedStep, name: str) -> StepError:
-    fix = f"copy it first; in {step.node.type.name}, work on the copy"
-    why = "values on edges are read by other nodes, too, and never change"
-    return StepError(step.path, _problem(step, "changed-in-place", f"{step.path} changed its input {name}", why, fix))
-
-
-def _wrong_output(step: PlannedStep, why: str) -> StepError:
-    message = f"{step.path} returned something else than it declares"
-    fix = f"mend the node type {step.node.type.name}: its return annotation, or what it returns"
-    return StepError(step.path, _problem(step, "wrong-output", message, why, fix))
-
-
-def _step_error(step: PlannedStep, error: Exception) -> StepError:
-    """What a failure of a step's function is told as."""
-    reason = f"{type(error).__name__}: {error}".rstrip(": ") if not isinstance(error, GraphflowError) else str(error)
-    if isinstance(error, _IN_PLACE) and ("read-only" in str(error) or "WRITEABLE" in str(error)):
-        fix = f"in {step.node.type.name}, work on a copy: image.array.copy()"
-        why = f"values on edges are read by other nodes, too, and never change ({reason})"
-        return StepError(
-            step.path, _problem(step, "changed-in-place", f"{step.path} tried to change one of its inputs", why, fix)
-        )
-    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
-        fix = "use smaller pictures, or a smaller memory budget"
-        return StepError(step.path, _problem(step, "out-of-memory", f"{step.path} ran out of memory", reason, fix))
-    return StepError(step.path, _problem(step, "step-failed", f"{step.path} failed", reason))

@@ -1,0 +1,60 @@
+"""Failures: what an exception of a step is told as, with the place of its node."""
+
+from __future__ import annotations
+
+import traceback
+
+from graphflow.errors import GraphflowError, StepError
+from graphflow.plan.plan import PlannedStep
+from graphflow.problems import Place, Problem
+
+_IN_PLACE = (ValueError, TypeError, AttributeError)
+"""What Python and numpy raise where something read-only is written to."""
+
+
+def let_values_go(error: BaseException) -> None:
+    """Empty the frames of a failure that is kept, which hold the failed step's inputs (and tensors on a GPU)."""
+    one: BaseException | None = error
+    while one is not None:
+        traceback.clear_frames(one.__traceback__)
+        one = one.__cause__ or one.__context__
+
+
+def place_of(step: PlannedStep) -> tuple[Place, tuple[tuple[Place, str], ...]]:
+    """Where the step's node is written, and where the templates around it are used."""
+    node = step.node
+    return (node.places.decl.place if node.places is not None else Place()), node.used
+
+
+def _problem(step: PlannedStep, code: str, message: str, why: str, fix: str = "") -> Problem:
+    place, used = place_of(step)
+    return Problem(code, message, why, fix, place, used)
+
+
+def changed(step: PlannedStep, name: str) -> StepError:
+    """A step changed the value that its argument `name` got."""
+    fix = f"copy it first; in {step.node.type.name}, work on the copy"
+    why = "values on edges are read by other nodes, too, and never change"
+    return StepError(step.path, _problem(step, "changed-in-place", f"{step.path} changed its input {name}", why, fix))
+
+
+def wrong_output(step: PlannedStep, why: str) -> StepError:
+    """A step returned something else than its annotation says."""
+    message = f"{step.path} returned something else than it declares"
+    fix = f"mend the node type {step.node.type.name}: its return annotation, or what it returns"
+    return StepError(step.path, _problem(step, "wrong-output", message, why, fix))
+
+
+def step_error(step: PlannedStep, error: Exception) -> StepError:
+    """What a failure of a step's function is told as."""
+    reason = f"{type(error).__name__}: {error}".rstrip(": ") if not isinstance(error, GraphflowError) else str(error)
+    if isinstance(error, _IN_PLACE) and ("read-only" in str(error) or "WRITEABLE" in str(error)):
+        fix = f"in {step.node.type.name}, work on a copy: image.array.copy()"
+        why = f"values on edges are read by other nodes, too, and never change ({reason})"
+        return StepError(
+            step.path, _problem(step, "changed-in-place", f"{step.path} tried to change one of its inputs", why, fix)
+        )
+    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
+        fix = "use smaller pictures, or a smaller memory budget"
+        return StepError(step.path, _problem(step, "out-of-memory", f"{step.path} ran out of memory", reason, fix))
+    return StepError(step.path, _problem(step, "step-failed", f"{step.path} failed", reason))
