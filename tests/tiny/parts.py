@@ -104,7 +104,8 @@ def scheduler(*, sd2: bool = False) -> PNDMScheduler | DDIMScheduler:
     }
     if sd2:
         return DDIMScheduler(**config, clip_sample=False, prediction_type="v_prediction")
-    return PNDMScheduler(**config, skip_prk_steps=True)
+    # PNDM does not know clip_sample; other samplers read it from this config.
+    return PNDMScheduler.from_config({**config, "skip_prk_steps": True, "clip_sample": False})
 
 
 def _random(build: Callable[[], Any], seed: int) -> Any:
