@@ -1,0 +1,53 @@
+"""Writes graphflow/check/class_defaults.json from the installed diffusers and transformers."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+TARGET = Path(__file__).parents[2] / "graphflow" / "check" / "class_defaults.json"
+_NO_SETTING = (
+    "_",
+    "transformers_version",
+    "architectures",
+    "dtype",
+    "torch_dtype",
+    "model_type",
+    "id2label",
+    "label2id",
+)
+_OUTPUT = ("return_dict", "output_attentions", "output_hidden_states", "problem_type", "chunk_size_feed_forward")
+
+
+def defaults() -> dict[str, dict[str, Any]]:
+    """Class name → default of every setting that can change what the class computes."""
+    import diffusers
+    import transformers
+
+    found = {name: _diffusers(getattr(diffusers, name)) for name in ("AutoencoderKL", "UNet2DConditionModel")}
+    found["CLIPTextModel"] = _transformers(transformers.CLIPTextConfig)
+    return json.loads(json.dumps(found))
+
+
+def _diffusers(class_: type) -> dict[str, Any]:
+    arguments = inspect.signature(class_.__init__).parameters.values()
+    return {one.name: one.default for one in arguments if one.default is not one.empty}
+
+
+def _transformers(class_: Any) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in class_().to_dict().items()
+        if not key.startswith(_NO_SETTING) and key not in _OUTPUT
+    }
+
+
+def text() -> str:
+    """The file's content."""
+    return json.dumps(defaults(), indent=1, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(text(), encoding="utf-8")

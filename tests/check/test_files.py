@@ -1,0 +1,101 @@
+"""Values that name files: pictures, folders and patterns, and what is told where there is none."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from graphflow.check.checked import Checked, Gather
+
+Checks = Callable[..., Checked]
+GRID = (
+    "inputs: {{photos: {{type: list of image, default: {0}}}}}\nnodes: {{a: {{type: image_grid, images: $photos}}}}\n"
+)
+
+
+def pictures(checked: Checked) -> list[str]:
+    """The files that the pictures of the last node come from."""
+    assert checked.ok, checked.problems
+    source = checked.nodes[-1].sources["images"]
+    assert isinstance(source, Gather)
+    return [checked.nodes[item.node].params["path"].path.name for item in source.items]
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("photos", ["1.png", "2.png", "3.png"]),
+        ("photos/", ["1.png", "2.png", "3.png"]),
+        ("'photos/*.png'", ["1.png", "2.png", "3.png"]),
+        ("'photos/[12].png'", ["1.png", "2.png"]),
+        ("'**/2.png'", ["2.png"]),
+        ("photo.png", ["photo.png"]),
+        ("[photo.png, photos/3.png, photo.png]", ["photo.png", "photos/3.png", "photo.png"]),
+        ("[]", []),
+    ],
+)
+def test_list_of_pictures_is_a_folder_a_pattern_or_a_list(written: str, names: list[str], checked: Checks) -> None:
+    if names:
+        assert pictures(checked(GRID.format(written))) == [Path(name).name for name in names]
+    else:
+        assert [one.code for one in checked(GRID.format(written)).problems] == ["node"]
+
+
+def test_folder_gives_pictures_only_in_the_order_of_their_names(folder: Path, checked: Checks) -> None:
+    (folder / "photos" / "notes.txt").write_text("no picture")
+    (folder / "photos" / "0.JPG").write_bytes((folder / "photo.png").read_bytes())
+    assert pictures(checked(GRID.format("photos"))) == ["0.JPG", "1.png", "2.png", "3.png"]
+
+
+def test_file_whose_name_looks_like_a_pattern_is_that_file(folder: Path, checked: Checks) -> None:
+    (folder / "photos" / "a[1].png").write_bytes((folder / "photo.png").read_bytes())
+    assert pictures(checked(GRID.format("'photos/a[1].png'"))) == ["a[1].png"]
+
+
+def test_one_picture_named_twice_is_read_once(checked: Checks) -> None:
+    found = checked("nodes: {a: {type: overlay, image: photo.png, mask: mask.png, generated: photo.png}}")
+    assert [node.path for node in found.nodes] == ["image:photo.png", "mask:mask.png", "a"]
+
+
+def test_sizes_are_known_from_headers(checked: Checks) -> None:
+    found = checked("nodes: {a: {type: mask_blur, mask: photo.png}}")
+    assert found.nodes[-1].facts["mask"].size == (8, 6)
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "fix"),
+    [
+        ("foto.png", "file-missing", "did you mean photo.png?"),
+        ("./foto.png", "file-missing", "did you mean photo.png?"),
+        ("photo/1.png", "file-missing", "did you mean photos/1.png?"),
+        ("photos/4.jpeg", "file-missing", "write the path of a file that is there"),
+        ("photos", "file-missing", "name a file in it: photos/NAME"),
+        ("a/b/c.png", "file-missing", "write the path of a file that is there"),
+        ("~nobody-here/x.png", "file-missing", "write the folder's whole path"),
+        ('"a\\0b.png"', "file-missing", "write the file's name"),
+        ("x" * 300, "file-missing", "write the path of a file that is there and may be read"),
+        ("g.yaml", "file-unreadable", "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"),
+        ("cut.png", "file-unreadable", "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"),
+        ("huge.ppm", "picture-too-large", "make it smaller"),
+    ],
+)
+def test_picture_that_cannot_be_had_is_told_with_a_fix(
+    written: str, code: str, fix: str, folder: Path, checked: Checks
+) -> None:
+    (folder / "cut.png").write_bytes((folder / "photo.png").read_bytes()[:12])
+    (folder / "huge.ppm").write_bytes(b"P6\n20000 6000\n255\n")
+    for key in (f"{{type: mask_blur, mask: {written}}}", f"{{type: load_image, path: {written}}}"):
+        (problem,) = checked(f"nodes: {{a: {key}}}").problems
+        assert (problem.code, problem.fix) == (code, fix)
+
+
+def test_picture_just_below_the_limit_is_taken_without_a_word(folder: Path, checked: Checks) -> None:
+    (folder / "large.ppm").write_bytes(b"P6\n10000 9999\n255\n")
+    assert checked("nodes: {a: {type: mask_blur, mask: large.ppm}}").ok
+
+
+def test_files_of_python_values_start_in_the_current_folder(folder: Path, checked: Checks) -> None:
+    text = "inputs: {photo: {type: image}}\nnodes: {a: {type: mask_blur, mask: $photo}}\n"
+    assert checked(text, photo="photos/1.png").ok
+    (problem,) = checked(text, photo="photos/7.bmp").problems
+    assert (problem.code, str(problem.place)) == ("bad-value", "input photo")
