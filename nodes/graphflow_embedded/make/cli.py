@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import math
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     stages = [*STAGES, "card"]
     parser.add_argument("stage", nargs="+", choices=stages, help="in the order given; card measures and writes cards")
     parser.add_argument("--only", choices=list(MEASUREMENTS), help="the one measurement that card makes")
+    parser.add_argument("--count", type=int, help="pictures a measurement, instead of its own number; less is quicker")
     parser.add_argument("--work", type=Path, default=Path("train"), help="folder for pictures and training states")
     parser.add_argument(
         "--pictures", type=int, default=20_000, help="drawn in plain style; other sets are a share of it"
@@ -32,17 +34,18 @@ def main(arguments: list[str] | None = None) -> int:
     shop = Workshop(given.work, given.pictures, device, given.steps, given.minutes, given.processes)
     for stage in given.stage:
         if stage == "card":
-            _card([given.only] if given.only else list(MEASUREMENTS))
+            _card([given.only] if given.only else list(MEASUREMENTS), given.count)
         else:
             STAGES[stage](shop)
     return 0
 
 
-def _card(names: list[str]) -> None:
+def _card(names: list[str], count: int | None) -> None:
     """Measure and write the cards; a measurement whose parts don't exist yet is named and left out."""
     for name in names:
+        counted = count and "count" in inspect.signature(MEASUREMENTS[name]).parameters
         try:
-            found = MEASUREMENTS[name]()
+            found = MEASUREMENTS[name](**({"count": count} if counted else {}))
         except FileNotFoundError as missing:
             print(f"{name}: not measured, {missing}")
             continue

@@ -55,7 +55,7 @@ def train_controlnet(
             guess = unet(
                 noisy, steps, told, down_block_additional_residuals=down, mid_block_additional_residual=middle
             ).sample
-        return noiser.loss(guess, wanted, chosen)
+        return noiser.loss(guess, wanted, chosen, steps)
 
     train(plan, net, loss_of)
     return net

@@ -26,6 +26,7 @@ class Noiser:
         """`shapes` (N, 128, 128) uint8 are 255 on the drawn shapes of each row."""
         self.rows, self.empty, self.device, self.batch = rows, empty, device, batch
         self.focus = _focus(shapes)
+        self.share = self.focus.mean().item()
         self.signal = models.noise_schedule().alphas_cumprod.to(device)
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -43,18 +44,20 @@ class Noiser:
         wanted = keep.sqrt() * noise - (1 - keep).sqrt() * clean
         return chosen, tokens, noisy.contiguous(memory_format=layout(self.device)), steps, wanted
 
-    def loss(self, guess: Tensor, wanted: Tensor, chosen: Tensor) -> Tensor:
-        """Mean squared error, cells on a shape weighing five times: they are few, and what prompts are about."""
-        weight = self.focus[chosen].to(self.device)
-        return ((guess.float() - wanted) ** 2 * weight).mean()
+    def loss(self, guess: Tensor, wanted: Tensor, chosen: Tensor, steps: Tensor) -> Tensor:
+        """Mean squared error, cells on a shape weighing up to five times: they are few, and what prompts are about.
+
+        Not so in heavy noise, where it isn't settled yet where the shape lies: the weight would put it everywhere.
+        """
+        clear = self.signal[steps].view(-1, 1, 1, 1)
+        weight = 1 + 4 * clear * self.focus[chosen].to(self.device)
+        return ((guess.float() - wanted) ** 2 * weight / (1 + 4 * clear * self.share)).mean()
 
 
 def _focus(shapes: np.ndarray) -> Tensor:
-    """Weights (N, 1, 16, 16) of mean 1: high wherever a cell or its neighbour touches a shape."""
+    """(N, 1, 16, 16): 1 wherever a cell or its neighbour touches a shape, else 0."""
     cells = shapes.reshape(len(shapes), models.LATENT, 8, models.LATENT, 8).max((2, 4)) > 127
-    near = F.max_pool2d(torch.from_numpy(cells)[:, None].float(), 3, 1, 1)
-    weight = 1 + 4 * near
-    return weight / weight.mean()
+    return F.max_pool2d(torch.from_numpy(cells)[:, None].float(), 3, 1, 1)
 
 
 def _steps(batch: int, generator: torch.Generator) -> Tensor:
@@ -84,7 +87,7 @@ def train_sd(plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DCondit
         chosen, tokens, noisy, steps, wanted = noiser.draw(generator)
         with precision(noiser.device):
             guess = unet(noisy, steps, text(tokens)[0]).sample
-        return noiser.loss(guess, wanted, chosen)
+        return noiser.loss(guess, wanted, chosen, steps)
 
     train(plan, model, loss_of)
 
@@ -107,7 +110,7 @@ def train_unet(plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DCond
             with torch.no_grad():
                 told = text(tokens)[0]
             guess = unet(seen(chosen, noisy), steps, told).sample
-        return noiser.loss(guess, wanted, chosen)
+        return noiser.loss(guess, wanted, chosen, steps)
 
     train(plan, unet, loss_of)
 

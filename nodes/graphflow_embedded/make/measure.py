@@ -8,7 +8,7 @@ from functools import partial
 from graphflow_embedded.make import measure_draw, measure_fill, measure_more
 from graphflow_embedded.make.figures import Figure
 
-MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
+MEASUREMENTS: dict[str, Callable[..., list[Figure]]] = {
     "judge": measure_draw.judged,
     "vae": measure_draw.autoencoder,
     "text2img": measure_draw.text2img,

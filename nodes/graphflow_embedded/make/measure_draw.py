@@ -21,9 +21,9 @@ def the_judge() -> judge.Judge:
     return judge.load(store.components() / "judge" / "model.safetensors")
 
 
-def judged() -> list[Figure]:
+def judged(count: int = 1000) -> list[Figure]:
     """The judge on drawn pictures it never saw: held-out combinations in three styles."""
-    asked_for = questions(1000, offset=100_000)
+    asked_for = questions(count, offset=100_000)
     answers, _ = judge.read(the_judge(), np.stack([each.picture.pixels for each in asked_for]))
     limits = {"shape": 98, "colour": 99, "background": 99}
     return [

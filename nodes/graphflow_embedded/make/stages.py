@@ -111,6 +111,16 @@ def sd(shop: Workshop) -> None:
     _told(shop, "sd", 32)
 
 
+def sd_again(shop: Workshop) -> None:
+    """More training for the text-to-image denoiser on the finished text encoder."""
+    pictures = shop.drawn(shop.pictures)
+    rows, unet = shop.encoded("plain", pictures), store.load("unet-sd")
+    plan = shop.plan("sd-again", 4_000, 1e-3, 11)
+    denoise.train_unet(plan, shop.noiser(rows, pictures), store.load("text-encoder"), unet)
+    _keep("unet-sd", unet)
+    _told(shop, "sd", 32)
+
+
 def encode(shop: Workshop) -> None:
     """Only compute the latents that the later stages want; can run beside `sd`."""
     shop.encoded("holes", shop.drawn(shop.pictures * 0.4), holes=True)
@@ -198,6 +208,7 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "vae-encoder": vae_encoder,
     "vae-decoder": vae_decoder,
     "sd": sd,
+    "sd-again": sd_again,
     "encode": encode,
     "sd-inpaint": sd_inpaint,
     "sd-pixel": partial(style, "pixel"),
