@@ -14,7 +14,8 @@ from graphflow.document.model import Document
 from graphflow.errors import Cancelled, GraphflowError, RunFailed
 from graphflow.execute.context import Cancellation
 from graphflow.execute.events import Event, Listener
-from graphflow.execute.pool import Loader, Pool, no_loader
+from graphflow.execute.loader import load as load_component
+from graphflow.execute.pool import Loader, Pool
 from graphflow.execute.result import Result
 from graphflow.execute.scheduler import Run
 from graphflow.execute.store import MemoryStore, Store
@@ -49,7 +50,7 @@ class Engine:
         catalog: Catalog | None = None,
         memory_budget: int | str | None = None,
         store: Store | None = None,
-        loader: Loader = no_loader,
+        loader: Loader = load_component,
     ) -> None:
         self.catalog = catalog
         self.store: Store | None = store if store is not None else MemoryStore()

@@ -136,6 +136,7 @@ CODES: dict[str, Code] = {
         type_mismatch="A value of one type is given where another is needed.",
         list_to_single="A list is given where one value is needed.",
         latents_to_picture="Latents are given where a picture is needed, or the other way round.",
+        latent_space="Latents belong to a VAE that the reading checkpoint does not have.",
         param_needs_value="A param is given a node's output; params are known before the run.",
         cycle="Nodes depend on each other in a circle.",
         checkpoint_missing="A checkpoint's folder, file or name does not exist.",
@@ -163,6 +164,7 @@ CODES: dict[str, Code] = {
         unused_input="Nothing reads an input.",
         unused_checkpoint="Nothing names an entry of `checkpoints`.",
         unread_node="No output of the graph needs a node.",
+        latent_sibling="Latents belong to a VAE that differs from the reading checkpoint's in its weights alone.",
         no_effect="A value that was given changes nothing.",
     ),
     **_codes(

@@ -9,7 +9,7 @@ from typing import Any
 from graphflow.catalog import Catalog
 from graphflow.check.checked import UNKNOWN_SOURCE, Checked, Source, Value
 from graphflow.check.expand import Expander
-from graphflow.check.inputs import coerced, input_value, outside_limits
+from graphflow.check.inputs import coerced, default_value, input_value, outside_limits
 from graphflow.check.literals import Literals
 from graphflow.check.propagate import propagate
 from graphflow.check.refusal import Refusal
@@ -22,7 +22,7 @@ from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.tree import Scalar, Sequence
 from graphflow.errors import InvalidValue
 from graphflow.problems import Place, Problem, did_you_mean, ordered
-from graphflow.types import PICTURES, ListOf, Type, item_of, member_for
+from graphflow.types import PICTURES, ListOf, Type, member_for
 from graphflow.values import coerce, describe
 
 
@@ -131,12 +131,8 @@ def _inputs(
 
 
 def _default(decl: InputDecl, resolved: Resolved, expander: Expander, problems: list[Problem]) -> Source:
-    # Scalar defaults were checked when the document was resolved, so their problems are not told again.
-    silent: list[Problem] = []
-    value = input_value(decl.default, decl, resolved.document, expander.literals, silent)  # type: ignore[arg-type]
-    if decl.type is not None and member_for(item_of(decl.type), ("string", "int", "float", "bool")) is None:
-        problems += silent
-    return UNKNOWN_SOURCE if value is None or decl.type is None else Value(coerced(value, decl.type))
+    value = default_value(decl, resolved.document, expander.literals, problems)
+    return UNKNOWN_SOURCE if value is None else Value(value)
 
 
 def _given(value: Any, decl: InputDecl, resolved: Resolved, expander: Expander, problems: list[Problem]) -> Source:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import struct
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from graphflow.check.components import ComponentFiles, read_header, read_json
 from graphflow.check.refusal import Refusal
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.tree import Mapping, Scalar
+from graphflow.marker import Component
 from graphflow.problems import nearest
 
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"
@@ -21,76 +19,6 @@ MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?\Z")
 _UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
-_MAX_HEADER = 100_000_000
-
-
-@dataclass(frozen=True)
-class Tensors:
-    """What a safetensors header tells.
-
-    Attributes:
-        shapes: tensor name → (dtype such as F16, shape).
-        nbytes: bytes of all tensors.
-    """
-
-    shapes: dict[str, tuple[str, tuple[int, ...]]]
-    nbytes: int
-
-    @classmethod
-    def of(cls, path: Path) -> Tensors:
-        """Read the header: 8 bytes of length, then JSON (safetensors' file format).
-
-        Raises:
-            Refusal: the file is cut off or is no safetensors file.
-        """
-        try:
-            with path.open("rb") as handle:
-                (length,) = struct.unpack("<Q", handle.read(8))
-                if length > _MAX_HEADER:
-                    raise ValueError(f"a header of {length} bytes")
-                header = json.loads(handle.read(length))
-                shapes = {n: (str(t["dtype"]), tuple(t["shape"])) for n, t in header.items() if n != "__metadata__"}
-                ends = [t["data_offsets"][1] for n, t in header.items() if n != "__metadata__"]
-            nbytes = max(ends, default=0)
-            if path.stat().st_size != 8 + length + nbytes:
-                raise ValueError(f"{path.stat().st_size} bytes instead of {8 + length + nbytes}")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-            fix = "get the file again; it may have been cut off on its way"
-            raise Refusal("checkpoint-broken", f"{path.name} is no whole safetensors file", str(error), fix) from error
-        return cls(shapes, nbytes)
-
-
-@dataclass(frozen=True)
-class ComponentFiles:
-    """A component of a checkpoint on disk.
-
-    Attributes:
-        role: `unet`, `vae`, … as model_index.json names it; empty where the folder is one component.
-        library, class_name: as written there, such as diffusers, UNet2DConditionModel.
-        folder: where its files are.
-    """
-
-    role: str
-    library: str
-    class_name: str
-    folder: Path
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """config.json, or scheduler_config.json and the like; empty where there is none."""
-        for name in ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json"):
-            if (self.folder / name).is_file():
-                return _read_json(self.folder / name)
-        return {}
-
-    @cached_property
-    def weights(self) -> tuple[Path, ...]:
-        """Its safetensors files."""
-        return tuple(sorted(self.folder.glob("*.safetensors")))
-
-    @cached_property
-    def tensors(self) -> tuple[Tensors, ...]:
-        return tuple(Tensors.of(path) for path in self.weights)
 
 
 @dataclass(frozen=True)
@@ -115,6 +43,10 @@ class Checkpoint:
     details: tuple[tuple[str, str], ...] = ()
 
     word = "checkpoint"
+
+    def component(self, role: str) -> Component:
+        """The component of this role as a step uses it."""
+        return self.components[role].component
 
     @property
     def digest(self) -> str:
@@ -208,12 +140,24 @@ class CheckpointReader:
                 else "use a folder or file",
             )
         path = Path(str(folder.joinpath("checkpoints", f"{name}.json")))
-        facts = _read_json(path)
+        facts = read_json(path)
         parts = {
-            role: ComponentFiles(role, "", "", Path(str(folder.joinpath("components", part))))
+            role: _part(role, Path(str(folder.joinpath("components", part))), text)
             for role, part in facts.get("components", {}).items()
         }
         return Checkpoint(text, "pipeline", path, str(facts.get("class", "")), parts)
+
+
+def _part(role: str, folder: Path, checkpoint: str) -> ComponentFiles:
+    """A component whose class only its own config names."""
+    if role == "tokenizer":
+        return ComponentFiles(role, "transformers", "CLIPTokenizer", folder, checkpoint)
+    config = ComponentFiles(role, "", "", folder).config
+    if "_class_name" in config:
+        return ComponentFiles(role, "diffusers", str(config["_class_name"]), folder, checkpoint)
+    return ComponentFiles(
+        role, "transformers", str(next(iter(config.get("architectures") or ("",)))), folder, checkpoint
+    )
 
 
 def read_checkpoint(name: str, path: Path) -> Checkpoint:
@@ -239,12 +183,12 @@ def read_checkpoint(name: str, path: Path) -> Checkpoint:
                 why,
                 "convert it to .safetensors with a tool that you trust",
             )
-        Tensors.of(path)
+        read_header(path)
         return Checkpoint(name, "file", path)
     if (path / "model_index.json").is_file():
         return _pipeline(name, path)
     if (path / "config.json").is_file():
-        config = _read_json(path / "config.json")
+        config = read_json(path / "config.json")
         class_name = config.get("_class_name") or next(iter(config.get("architectures") or ()), "")
         _safe_weights(name, path)
         return Checkpoint(name, "component", path, str(class_name))
@@ -257,7 +201,7 @@ def read_checkpoint(name: str, path: Path) -> Checkpoint:
 
 
 def _pipeline(name: str, path: Path) -> Checkpoint:
-    index = _read_json(path / "model_index.json")
+    index = read_json(path / "model_index.json")
     components = {}
     for role, value in index.items():
         if role.startswith("_") or not isinstance(value, list) or len(value) != 2 or value[0] is None:
@@ -272,7 +216,7 @@ def _pipeline(name: str, path: Path) -> Checkpoint:
                 "model_index.json names it",
                 "get the whole checkpoint",
             )
-        components[role] = ComponentFiles(role, str(value[0]), str(value[1]), folder)
+        components[role] = ComponentFiles(role, str(value[0]), str(value[1]), folder, name)
         _safe_weights(name, folder)
     return Checkpoint(name, "pipeline", path, str(index.get("_class_name", "")), components)
 
@@ -280,7 +224,7 @@ def _pipeline(name: str, path: Path) -> Checkpoint:
 def _safe_weights(name: str, folder: Path) -> None:
     if any(folder.glob("*.safetensors")):
         for file in folder.glob("*.safetensors"):
-            Tensors.of(file)
+            read_header(file)
         return
     unsafe = sorted(file.name for file in folder.iterdir() if file.suffix in _UNSAFE)
     if unsafe:
@@ -291,15 +235,3 @@ def _safe_weights(name: str, folder: Path) -> None:
             why,
             "get the safetensors variant of this checkpoint",
         )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    shown = f"{path.parent.name}/{path.name}"
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else f"it is no JSON: {error}"
-        raise Refusal("checkpoint-broken", f"{shown} cannot be read", str(why), "get the file again") from error
-    if not isinstance(value, dict):
-        raise Refusal("checkpoint-broken", f"{shown} cannot be read", "it holds no JSON object", "get the file again")
-    return value

@@ -23,7 +23,7 @@ from graphflow.check.checked import (
 )
 from graphflow.check.evaluate import Frame, Outputs
 from graphflow.check.expressions import Const, Expr
-from graphflow.check.inputs import coerced, input_value, outside_limits
+from graphflow.check.inputs import default_value, outside_limits
 from graphflow.check.literals import Picture
 from graphflow.check.loops import Loops
 from graphflow.check.picture_nodes import picture_type
@@ -231,14 +231,11 @@ class Expander(Loops):
 
     def default_of(self, resolved: Resolved, name: str, used: tuple[tuple[Place, str], ...] = ()) -> Source:
         """The default of an input as a source; `Unknown` (told elsewhere) where it has none or it is wrong."""
-        decl = resolved.document.inputs[name]
-        if decl.default is None or decl.type is None:
-            return UNKNOWN_SOURCE
         problems: list[Problem] = []
-        value = input_value(decl.default, decl, resolved.document, self.literals, problems)
+        value = default_value(resolved.document.inputs[name], resolved.document, self.literals, problems)
         for problem in problems:
             self.tell(problem, used)
-        return UNKNOWN_SOURCE if value is None else Value(coerced(value, decl.type))
+        return UNKNOWN_SOURCE if value is None else Value(value)
 
     def outputs_of(self, frame: Frame) -> Outputs:
         """What the outputs of a frame that is worked off show."""

@@ -11,7 +11,7 @@ from graphflow.document.scalars import read_scalar, write_scalar
 from graphflow.document.tree import Scalar, Sequence, Tree, word_of
 from graphflow.errors import InvalidValue
 from graphflow.problems import Problem
-from graphflow.types import ListOf, Type
+from graphflow.types import SCALARS, ListOf, Type, item_of, member_for
 from graphflow.values import coerce
 
 
@@ -63,6 +63,20 @@ def _number(limit: Scalar | None) -> int | float | None:
         except InvalidValue:
             continue
     return None
+
+
+def default_value(decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> Any:
+    """The default of an input; None where it has none or a wrong one.
+
+    Scalars are checked when their document is resolved, so only what is wrong with files is told here.
+    """
+    if decl.default is None or decl.type is None:
+        return None
+    found: list[Problem] = []
+    value = input_value(decl.default, decl, document, literals, found)
+    if member_for(item_of(decl.type), SCALARS) is None:
+        problems += found
+    return None if value is None or outside_limits(decl, value) is not None else coerced(value, decl.type)
 
 
 def coerced(value: Any, type_: Type) -> Any:

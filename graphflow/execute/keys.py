@@ -19,10 +19,17 @@ Digests = Sequence[dict[str, str] | None]
 """Per step of the plan: output → digest."""
 
 
-@functools.cache
 def environment(kind: str) -> str:
     """What else than the recipe decides the bytes of a result; `pure` = Pillow and numpy."""
-    packages = {"pure": ("Pillow", "numpy"), "torch": ("Pillow", "numpy", "torch", "diffusers", "transformers")}[kind]
+    if kind == "pure":
+        return _versions("Pillow", "numpy")
+    from graphflow.tensors import device_facts
+
+    return f"{_versions('Pillow', 'numpy', 'torch', 'diffusers', 'transformers')} {device_facts()}"
+
+
+@functools.cache
+def _versions(*packages: str) -> str:
     return " ".join(f"{package} {metadata.version(package)}" for package in packages)
 
 

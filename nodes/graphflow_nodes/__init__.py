@@ -1,6 +1,8 @@
 """The node types that ship with graphflow, one a file, as the catalog looks them up; nothing else is imported."""
 
 NODES: tuple[str, ...] = (
+    "graphflow_nodes.diffusion.img2img:img2img",
+    "graphflow_nodes.diffusion.text2img:text2img",
     "graphflow_nodes.flow.switch:switch",
     "graphflow_nodes.image.animate:animate",
     "graphflow_nodes.image.crop:crop",

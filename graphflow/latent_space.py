@@ -1,0 +1,91 @@
+"""Latent spaces: which VAE latents belong to, how they are scaled, and whether two can be exchanged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Match(Enum):
+    """How two latent spaces stand to each other."""
+
+    SAME = "same"
+    SIBLING = "sibling"
+    """The same facts, other weights of the same precision: probably a fine-tuned VAE."""
+    PRECISION = "precision"
+    """The same facts, other weights because the files' precision differs."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """A latent space, read from a VAE's config and weights.
+
+    Attributes:
+        vae: the VAE's class, such as AutoencoderKL.
+        channels: latent channels.
+        scaling_factor, shift_factor: latents on edges are (z - shift) * scaling.
+        mean, std: per channel, for VAEs that have them.
+        factor: pixels per latent cell and axis.
+        weights: digest of the VAE's weights.
+        precision: type of the file's tensors, such as F16.
+    """
+
+    vae: str
+    channels: int
+    scaling_factor: float
+    factor: int
+    shift_factor: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    weights: str = ""
+    precision: str = field(default="", compare=False)
+
+    @classmethod
+    def of_config(
+        cls, class_name: str, config: Mapping[str, Any], weights: str = "", precision: str = ""
+    ) -> LatentSpace:
+        """The space of a VAE with this config (of AutoencoderKL, defaults filled in)."""
+        blocks = config.get("block_out_channels") or (1,)
+        mean, std = config.get("latents_mean"), config.get("latents_std")
+        return cls(
+            vae=class_name,
+            channels=int(config.get("latent_channels", 4)),
+            scaling_factor=float(config.get("scaling_factor", 0.18215)),
+            factor=2 ** (len(blocks) - 1),
+            shift_factor=config.get("shift_factor"),
+            mean=tuple(mean) if mean is not None else None,
+            std=tuple(std) if std is not None else None,
+            weights=weights,
+            precision=precision,
+        )
+
+    def to_json(self) -> str:
+        """The space as text, for a step's params."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def of_json(cls, text: str) -> LatentSpace:
+        """The space that `to_json` wrote."""
+        fields = json.loads(text)
+        for name in ("mean", "std"):
+            fields[name] = tuple(fields[name]) if fields[name] is not None else None
+        return cls(**fields)
+
+    def match(self, other: LatentSpace) -> Match:
+        """How latents of `other` stand to this space."""
+        mine, theirs = self._facts(), other._facts()
+        if mine != theirs:
+            return Match.OTHER
+        if self.weights == other.weights:
+            return Match.SAME
+        return Match.SIBLING if self.precision == other.precision else Match.PRECISION
+
+    def _facts(self) -> tuple[Any, ...]:
+        return self.vae, self.channels, self.scaling_factor, self.factor, self.shift_factor, self.mean, self.std
+
+    def __str__(self) -> str:
+        return f"{self.vae}, {self.channels} channels, factor {self.factor}, scale {self.scaling_factor:g}"

@@ -1,0 +1,1 @@
+"""Stages: the node types that run a diffusion model."""

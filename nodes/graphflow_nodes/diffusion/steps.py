@@ -1,0 +1,179 @@
+"""The steps of stages, shared by all of them: encode a text, sample latents, decode latents.
+
+Each gives the bytes that the plain diffusers call gives; pipelines are put together from borrowed components by
+`Class(**components)`, with a scheduler of their own, and never change what they borrow.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from graphflow.latent_space import LatentSpace
+from graphflow.marker import Context, step
+from graphflow.tensor_values import Conditioning, Latents
+from graphflow.values import Image
+
+
+@step(version=1)
+def encode_text(
+    text: str, context: Context, *, readout: str = "sd", encoder: str = "", clip_skip: int | None = None
+) -> Conditioning:
+    """Encode one text: the last hidden state after the final norm, (1, tokens, width).
+
+    Args:
+        clip_skip: layers to skip from the end; the norm still follows. Computed here, since the plain call fails
+            with today's transformers.
+
+    Source: StableDiffusionPipeline.encode_prompt.
+    """
+    import torch
+
+    tokenizer, model = context.borrow("tokenizer"), context.borrow("text_encoder")
+    tokens = tokenizer(
+        text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
+    )
+    mask = tokens.attention_mask if getattr(model.config, "use_attention_mask", False) else None
+    with torch.no_grad():
+        if clip_skip is None:
+            embeds = model(tokens.input_ids, attention_mask=mask)[0]
+        else:
+            hidden = model(tokens.input_ids, attention_mask=mask, output_hidden_states=True).hidden_states
+            inner = getattr(model, "text_model", model)
+            embeds = inner.final_layer_norm(hidden[-(clip_skip + 1)])
+    return Conditioning(embeds, readout=readout, encoder=encoder)
+
+
+@step(version=1)
+def sample_text2img(
+    positive: Conditioning,
+    context: Context,
+    negative: Conditioning | None = None,
+    *,
+    space: str,
+    scheduler: str,
+    seed: int,
+    width: int,
+    height: int,
+    num_inference_steps: int,
+    guidance_scale: float,
+    guidance_rescale: float,
+    eta: float,
+) -> Latents:
+    """Sample latents of `width` × `height` pixels from noise that `seed` decides."""
+    from diffusers import StableDiffusionPipeline
+
+    latent_space = LatentSpace.of_json(space)
+    pipe = _pipeline(StableDiffusionPipeline, scheduler, latent_space, unet=context.borrow("unet"))
+    result = pipe(
+        **_embeds(positive, negative),
+        height=height,
+        width=width,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        guidance_rescale=guidance_rescale,
+        eta=eta,
+        generator=context.generator(seed),
+        output_type="latent",
+        callback_on_step_end=_progress(context),
+    )
+    return Latents(result.images, latent_space)
+
+
+@step(version=1)
+def sample_img2img(
+    positive: Conditioning,
+    image: Image | Latents,
+    context: Context,
+    negative: Conditioning | None = None,
+    *,
+    space: str,
+    scheduler: str,
+    seed: int,
+    num_inference_steps: int,
+    guidance_scale: float,
+    strength: float,
+    eta: float,
+) -> Latents:
+    """Noise a picture or latents by `strength` and sample from there.
+
+    A picture is encoded here and not in a step of its own, because its encoding draws from the stage's generator.
+    """
+    from diffusers import StableDiffusionImg2ImgPipeline
+
+    latent_space = LatentSpace.of_json(space)
+    vae = context.borrow("vae") if isinstance(image, Image) else None
+    pipe = _pipeline(StableDiffusionImg2ImgPipeline, scheduler, latent_space, unet=context.borrow("unet"), vae=vae)
+    result = pipe(
+        **_embeds(positive, negative),
+        image=image.pil() if isinstance(image, Image) else image.tensor,
+        strength=strength,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        eta=eta,
+        generator=context.generator(seed),
+        output_type="latent",
+        callback_on_step_end=_progress(context),
+    )
+    return Latents(result.images, latent_space)
+
+
+@step(version=1)
+def decode(latents: Latents, context: Context) -> Image:
+    """Decode latents into a picture, as the Stable Diffusion classes do."""
+    import torch
+    from diffusers.image_processor import VaeImageProcessor
+
+    vae = context.borrow("vae")
+    with torch.no_grad():
+        picture = vae.decode(latents.tensor / vae.config.scaling_factor, return_dict=False)[0]
+    processor = VaeImageProcessor(vae_scale_factor=latents.space.factor)
+    return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
+
+
+def _set_scheduler(pipe: Any, described: dict[str, Any]) -> None:
+    """Give the pipeline the sampler that was asked for, made from the checkpoint's config as the class left it.
+
+    Constructors rewrite settings of the scheduler they get (steps_offset, clip_sample), and not the same ones in
+    every class; a script that assigns `X.from_config(pipe.scheduler.config)` starts from the rewritten ones.
+    """
+    import diffusers
+
+    if described["class"] is not None:
+        class_ = getattr(diffusers, described["class"])
+        pipe.scheduler = class_.from_config(pipe.scheduler.config, **described["changes"])
+
+
+def _embeds(positive: Conditioning, negative: Conditioning | None) -> dict[str, Any]:
+    below = negative.prompt_embeds if negative is not None else positive.negative_prompt_embeds
+    return {"prompt_embeds": positive.prompt_embeds, "negative_prompt_embeds": below}
+
+
+def _pipeline(class_: Any, scheduler: str, space: LatentSpace, **components: Any) -> Any:
+    """A pipeline of borrowed components; what a step does not need is None."""
+    import diffusers
+
+    described = json.loads(scheduler)
+    parts = dict.fromkeys(("vae", "text_encoder", "tokenizer", "safety_checker", "feature_extractor"))
+    own = getattr(diffusers, described["own"]).from_config(described["config"])
+    with warnings.catch_warnings():
+        # The constructors' notes on outdated settings of a checkpoint are for its author.
+        warnings.simplefilter("ignore", FutureWarning)
+        pipe = class_(**{**parts, **components}, scheduler=own, requires_safety_checker=False)
+    _set_scheduler(pipe, described)
+    if pipe.vae is None:
+        # The constructor reads the factor off the VAE, which sampling from latents or noise does not need.
+        pipe.vae_scale_factor = space.factor
+        pipe.image_processor.register_to_config(vae_scale_factor=space.factor)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _progress(context: Context) -> Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]:
+    def tell(pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        context.progress(index + 1, pipe.num_timesteps)
+        return kwargs
+
+    return tell

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.tiny import make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Several test processes that each start a thread a core only wait for each other."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Digests are remembered in a folder of the tests, not in the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRAPHFLOW_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny random checkpoint."""
+    return partial(make, folder=tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def picture() -> Image.Image:
+    """A picture of 64×64 random pixels."""
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))

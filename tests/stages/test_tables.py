@@ -1,0 +1,31 @@
+"""Tables that stand for the installed libraries agree with them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+import diffusers
+import pytest
+
+from graphflow.check.components import class_defaults
+from graphflow_nodes.diffusion.families import SCHEDULERS, SD
+from graphflow_nodes.diffusion.text2img import Scheduler
+from tests.check.make_class_defaults import defaults
+
+
+def test_class_defaults_are_those_of_the_installed_classes():
+    assert class_defaults() == json.loads(json.dumps(defaults()))
+
+
+@pytest.mark.parametrize("stage", SD.stages)
+def test_family_defaults_are_those_of_the_diffusers_class(stage):
+    entry = SD.stages[stage]
+    parameters = inspect.signature(getattr(diffusers, entry.pipeline).__call__).parameters
+    assert {name: parameters[name].default for name in entry.defaults} == dict(entry.defaults)
+
+
+def test_every_short_name_of_a_sampler_is_a_choice_and_can_be_made():
+    assert set(Scheduler.__args__) == set(SCHEDULERS)
+    for class_name, changes in SCHEDULERS.values():
+        assert getattr(diffusers, class_name)(**changes)
