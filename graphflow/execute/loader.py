@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from graphflow.check.components import ComponentFiles
@@ -18,6 +20,22 @@ LIBRARIES = {
 """The classes that can be loaded: a checkpoint's files name one of these, and never code to import."""
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' notes on optional packages and its loading bars off the screen; errors are still shown."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
 def load(component: Component) -> Any:
     """Load a component in float32 onto the CPU, from safetensors only.
 
@@ -30,7 +48,8 @@ def load(component: Component) -> Any:
         known = ", ".join(LIBRARIES)
         raise FileProblem(f"{component.label} is of the class {files.class_name}; the classes known are {known}")
     try:
-        return _tokenizer(files) if "Tokenizer" in files.class_name else _model(files, library)
+        with quiet():
+            return _tokenizer(files) if "Tokenizer" in files.class_name else _model(files, library)
     except (OSError, ValueError, RuntimeError) as error:
         raise FileProblem(f"{component.label} cannot be loaded: {error}") from error
 

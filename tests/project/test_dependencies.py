@@ -21,11 +21,9 @@ MODULE_NAMES = {"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yam
 NOT_IMPORTED_YET = {
     "accelerate": "diffusers loads large components and moves offloaded ones with it",
     "compel": "encode_prompt",
-    "diffusers": "the stages",
     "opencv-python-headless": "controlnet_condition with preprocess: canny",
     "peft": "LoRAs of a checkpoint",
     "safetensors": "components and cached tensors",
-    "transformers": "text and image encoders",
     "xformers": "--attention xformers",
 }
 """Used by stages to come, and what for."""

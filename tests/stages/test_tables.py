@@ -9,8 +9,8 @@ import diffusers
 import pytest
 
 from graphflow.check.components import class_defaults
-from graphflow_nodes.diffusion.families import SCHEDULERS, SD
 from graphflow_nodes.diffusion.text2img import Scheduler
+from graphflow_nodes.families import SCHEDULERS, SD
 from tests.check.make_class_defaults import defaults
 
 

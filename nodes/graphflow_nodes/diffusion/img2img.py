@@ -8,9 +8,9 @@ from graphflow.facts import Facts
 from graphflow.marker import Doc, Ge, Le, Planned, Seed, Step, node
 from graphflow.tensor_values import Conditioning, Latents
 from graphflow.values import Image
-from graphflow_nodes.diffusion.planning import Stage
-from graphflow_nodes.diffusion.steps import sample_img2img
 from graphflow_nodes.diffusion.text2img import Painted, Scheduler
+from graphflow_nodes.ops.stage import Stage
+from graphflow_nodes.ops.steps import sample_img2img
 
 
 def _plan(

@@ -8,8 +8,8 @@ from graphflow.facts import Facts
 from graphflow.marker import Doc, Ge, Le, Planned, Seed, Step, node
 from graphflow.tensor_values import Conditioning, Latents
 from graphflow.values import Image
-from graphflow_nodes.diffusion.planning import Stage
-from graphflow_nodes.diffusion.steps import sample_text2img
+from graphflow_nodes.ops.stage import Stage
+from graphflow_nodes.ops.steps import sample_text2img
 
 Scheduler = Literal[
     "ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_a", "euler_karras", "heun", "pndm", "unipc"

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from graphflow.execute.loader import quiet
 from graphflow.latent_space import LatentSpace
 from graphflow.marker import Context, step
 from graphflow.tensor_values import Conditioning, Latents
@@ -63,10 +64,8 @@ def sample_text2img(
     eta: float,
 ) -> Latents:
     """Sample latents of `width` × `height` pixels from noise that `seed` decides."""
-    from diffusers import StableDiffusionPipeline
-
     latent_space = LatentSpace.of_json(space)
-    pipe = _pipeline(StableDiffusionPipeline, scheduler, latent_space, unet=context.borrow("unet"))
+    pipe = _pipeline("StableDiffusionPipeline", scheduler, latent_space, unet=context.borrow("unet"))
     result = pipe(
         **_embeds(positive, negative),
         height=height,
@@ -101,11 +100,9 @@ def sample_img2img(
 
     A picture is encoded here and not in a step of its own, because its encoding draws from the stage's generator.
     """
-    from diffusers import StableDiffusionImg2ImgPipeline
-
     latent_space = LatentSpace.of_json(space)
     vae = context.borrow("vae") if isinstance(image, Image) else None
-    pipe = _pipeline(StableDiffusionImg2ImgPipeline, scheduler, latent_space, unet=context.borrow("unet"), vae=vae)
+    pipe = _pipeline("StableDiffusionImg2ImgPipeline", scheduler, latent_space, unet=context.borrow("unet"), vae=vae)
     result = pipe(
         **_embeds(positive, negative),
         image=image.pil() if isinstance(image, Image) else image.tensor,
@@ -151,10 +148,12 @@ def _embeds(positive: Conditioning, negative: Conditioning | None) -> dict[str, 
     return {"prompt_embeds": positive.prompt_embeds, "negative_prompt_embeds": below}
 
 
-def _pipeline(class_: Any, scheduler: str, space: LatentSpace, **components: Any) -> Any:
+def _pipeline(class_name: str, scheduler: str, space: LatentSpace, **components: Any) -> Any:
     """A pipeline of borrowed components; what a step does not need is None."""
     import diffusers
 
+    with quiet():
+        class_ = getattr(diffusers, class_name)
     described = json.loads(scheduler)
     parts = dict.fromkeys(("vae", "text_encoder", "tokenizer", "safety_checker", "feature_extractor"))
     own = getattr(diffusers, described["own"]).from_config(described["config"])

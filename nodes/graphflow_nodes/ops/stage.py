@@ -11,8 +11,8 @@ from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
 from graphflow.latent_space import LatentSpace, Match
 from graphflow.marker import Component, Fault, Planned, Step
-from graphflow_nodes.diffusion.families import SCHEDULERS, Entry, Family, family_of, supported
-from graphflow_nodes.diffusion.steps import decode, encode_text
+from graphflow_nodes.families import SCHEDULERS, Entry, Family, family_of, supported
+from graphflow_nodes.ops.steps import decode, encode_text
 
 _ROLES = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
