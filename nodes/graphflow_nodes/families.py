@@ -55,6 +55,11 @@ SD = Family(
             {"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 0.8, "eta": 0.0},
             latents=True,
         ),
+        "inpaint": Entry(
+            "StableDiffusionInpaintPipeline",
+            {"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 1.0, "eta": 0.0},
+            latents=True,
+        ),
     },
 )
 

@@ -37,3 +37,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def picture() -> Image.Image:
     """A picture of 64×64 random pixels."""
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+
+
+@pytest.fixture(scope="session")
+def mask() -> Image.Image:
+    """A mask of 64×64 with a white rectangle."""
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (16, 8, 48, 40))
+    return mask

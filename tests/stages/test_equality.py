@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import graphflow as gf
 from tests import plain
@@ -108,3 +109,57 @@ def test_after_cancelling_in_the_middle_the_next_run_is_equal(tiny):
             engine.run(graph, on_event=stop)
         again = engine.run(graph)
     assert np.array_equal(again["image"].array, plain.text2img(folder, "a red circle", seed=5, steps=3))
+
+
+def inpaint(folder, image, mask, *, latents=False, **params):
+    graph = gf.Graph()
+    given, painted = graph.input("image", "latents" if latents else "image"), graph.input("mask", "mask")
+    call = {"checkpoint": str(folder), "prompt": "a red circle", "num_inference_steps": 4, **params}
+    stage = graph.add("inpaint", image=given, mask=painted, **call)
+    outputs = {"image": stage.image} | ({} if "padding_mask_crop" in params else {"latents": stage.latents})
+    graph.output(**outputs)
+    return gf.run(graph, inputs={"image": image, "mask": mask})
+
+
+@pytest.mark.parametrize("strength", [0.7, 1.0])
+@pytest.mark.parametrize(("short", "scheduler"), SAMPLERS)
+@pytest.mark.parametrize("name", ["sd", "sd_inpaint"])
+def test_inpaint_of_a_picture_equals_the_plain_call(tiny, picture, mask, name, short, scheduler, strength):
+    folder = tiny(name)
+    given = {"scheduler": short} if short else {}
+    result = inpaint(folder, picture, mask, seed=5, strength=strength, **given)
+    call = {"seed": 5, "steps": 4, "strength": strength, "scheduler": scheduler}
+    assert np.array_equal(result["image"].array, plain.inpaint(folder, "a red circle", picture, mask, **call))
+    latents = plain.inpaint(folder, "a red circle", picture, mask, output_type="latent", **call)
+    assert torch.equal(result["latents"].tensor, latents)
+    other = plain.inpaint(folder, "a red circle", picture, mask, **call | {"seed": 6})
+    assert not np.array_equal(result["image"].array, other)
+
+
+@pytest.mark.parametrize("size", [{}, {"width": 48, "height": 56}])
+@pytest.mark.parametrize("name", ["sd", "sd_inpaint"])
+def test_padding_mask_crop_equals_the_plain_call_and_keeps_what_the_mask_keeps(tiny, name, size):
+    rng = np.random.default_rng(3)
+    photo = Image.fromarray(rng.integers(0, 256, (100, 130, 3), np.uint8))
+    mask = Image.new("L", photo.size)
+    mask.paste(255, (40, 30, 80, 70))
+    folder = tiny(name)
+    result = inpaint(folder, photo, mask, seed=5, strength=0.75, padding_mask_crop=16, **size)["image"].array
+    call = {"seed": 5, "steps": 4, "strength": 0.75, "padding_mask_crop": 16, **size}
+    assert np.array_equal(result, plain.inpaint(folder, "a red circle", photo, mask, **call))
+    kept = np.asarray(mask) == 0
+    assert np.array_equal(result[kept], np.asarray(photo)[kept])
+    assert not np.array_equal(result, np.asarray(photo))
+
+
+def test_text_to_inpaint_to_img2img_in_latents_equals_the_plain_chain(tiny, mask):
+    folder = tiny("sd")
+    graph = gf.Graph()
+    painted = graph.input("mask", "mask")
+    common = {"checkpoint": str(folder), "seed": 2, "num_inference_steps": 3}
+    text = graph.add("text2img", prompt="a cat", **common)
+    fill = graph.add("inpaint", image=text.latents, mask=painted, prompt="a dog", strength=0.8, **common)
+    polish = graph.add("img2img", image=fill.latents, prompt="a house", strength=0.8, **common)
+    graph.output(image=polish.image)
+    expected = plain.chain(folder, ("a cat", "a dog", "a house"), mask, seed=2, steps=3, strength=0.8)
+    assert np.array_equal(gf.run(graph, inputs={"mask": mask})["image"].array, expected)

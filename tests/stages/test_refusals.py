@@ -80,3 +80,57 @@ def test_check_loads_no_weights(tiny, monkeypatch):
 
     monkeypatch.setattr(loader, "load", never)
     assert problems(stages(tiny("sd"), tiny("sd_sibling"))) == []
+
+
+def filled(tiny, name, *, latents=True, **params):
+    """text2img into inpaint, with a mask of the same size."""
+
+    def build(graph):
+        one = graph.add("text2img", id="one", checkpoint=str(tiny("sd")), prompt="x", num_inference_steps=2)
+        mask = graph.add("mask_shape", shape="rectangle", box=[0, 0, 0.5, 1], width=64, height=64)
+        image = one.latents if latents else one.image
+        graph.add("inpaint", id="two", checkpoint=str(tiny(name)), image=image, mask=mask, prompt="x", **params)
+
+    return build
+
+
+def test_latents_into_a_unet_of_nine_channels_are_refused(tiny):
+    ((code, text),) = problems(filled(tiny, "sd_inpaint"))
+    assert code == "latents-to-picture"
+    assert "9 channels" in text
+    assert problems(filled(tiny, "sd")) == []
+
+
+def test_latents_with_a_crop_are_refused(tiny):
+    ((code, _),) = problems(filled(tiny, "sd", padding_mask_crop=8))
+    assert code == "latents-to-picture"
+
+
+def test_latents_of_a_crop_are_refused(tiny):
+    def build(graph):
+        filled(tiny, "sd", latents=False, padding_mask_crop=8)(graph)
+        two = gf.graph.NodeHandle(graph, gf.graph.Reference("two"))
+        graph.add("img2img", id="three", checkpoint=str(tiny("sd")), image=two.latents, prompt="x")
+
+    assert "pasted into the picture" in problems(build)[0][1]
+
+
+def test_a_mask_of_another_size_is_refused(tiny):
+    def build(graph):
+        one = graph.add("text2img", id="one", checkpoint=str(tiny("sd")), prompt="x", num_inference_steps=2)
+        mask = graph.add("mask_shape", shape="rectangle", box=[0, 0, 0.5, 1], width=32, height=64)
+        graph.add("inpaint", checkpoint=str(tiny("sd")), image=one.latents, mask=mask, prompt="x")
+
+    ((code, text),) = problems(build)
+    assert code == "size-mismatch"
+    assert "32×64" in text
+
+
+def test_a_black_mask_with_a_crop_is_refused_when_it_arrives(tiny, picture):
+    graph = gf.Graph()
+    image = graph.input("image", "image")
+    mask = graph.add("mask_threshold", mask=image, threshold=1.0)
+    stage = graph.add("inpaint", checkpoint=str(tiny("sd")), image=image, mask=mask, prompt="x", padding_mask_crop=4)
+    graph.output(image=stage.image)
+    with pytest.raises(gf.RunFailed, match="black everywhere"):
+        gf.run(graph, inputs={"image": picture.point(lambda value: value // 2)})

@@ -32,10 +32,8 @@ def _plan(
     stage = Stage("text2img", facts, params, checkpoints["checkpoint"])
     if not stage.known():
         return stage.refused()
-    own = stage.checkpoint.components["unet"].full_config["sample_size"]
-    sides = own if isinstance(own, list) else (own, own)
-    height = params["height"] or sides[0] * stage.space.factor
-    width = params["width"] or sides[1] * stage.space.factor
+    own_width, own_height = stage.own_size()
+    width, height = params["width"] or own_width, params["height"] or own_height
     stage.check_size(width, height, ("width", "height"))
     steps, inputs = stage.texts()
     settings = {name: stage.value(name) for name in stage.entry.defaults}

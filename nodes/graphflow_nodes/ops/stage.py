@@ -74,6 +74,17 @@ class Stage:
         return self.entry.defaults[name] if given is None else given
 
     @property
+    def channels(self) -> int:
+        """Channels that the UNet takes: 4, or 9 where it was trained for inpainting."""
+        return int(self.checkpoint.components["unet"].full_config["in_channels"])
+
+    def own_size(self) -> tuple[int, int]:
+        """(width, height) that the model was trained for, in pixels."""
+        own = self.checkpoint.components["unet"].full_config["sample_size"]
+        height, width = own if isinstance(own, list) else (own, own)
+        return width * self.space.factor, height * self.space.factor
+
+    @property
     def space(self) -> LatentSpace:
         return self.checkpoint.components["vae"].latent_space
 

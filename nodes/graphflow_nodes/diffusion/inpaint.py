@@ -1,0 +1,104 @@
+"""inpaint: repaint the white part of a mask under a text."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from graphflow.check.checkpoints import Checkpoint
+from graphflow.facts import Facts
+from graphflow.marker import Doc, Ge, Le, Planned, SameSize, Seed, Step, node
+from graphflow.tensor_values import Conditioning, Latents
+from graphflow.values import Image, Mask
+from graphflow_nodes.diffusion.text2img import Painted, Scheduler
+from graphflow_nodes.ops.stage import Stage
+from graphflow_nodes.ops.steps import paint_crop, sample_inpaint
+
+
+def _plan(
+    facts: Mapping[str, Facts],
+    params: Mapping[str, Any],
+    checkpoints: Mapping[str, Checkpoint],
+    wanted: frozenset[str],
+) -> Planned:
+    stage = Stage("inpaint", facts, params, checkpoints["checkpoint"])
+    if not stage.known():
+        return stage.refused()
+    image = facts["image"]
+    if image.word == "latents":
+        _check_latents(stage, image)
+    stage.check_strength()
+    steps, inputs = stage.texts()
+    inputs |= {"image": "image", "mask": "mask"}
+    settings = {name: stage.value(name) for name in stage.entry.defaults}
+    settings |= {"space": stage.space.to_json(), "scheduler": stage.scheduler(), "seed": params["seed"]}
+    if params["padding_mask_crop"] is not None:
+        return _cropped(stage, steps, inputs, settings, wanted)
+    for side in ("width", "height"):
+        if params[side] is not None:
+            why = f"without padding_mask_crop the stage works at the picture's own {side}"
+            stage.refuse(f"{side} has no meaning here", why, "put a resize before image", side)
+    if image.word != "latents":
+        stage.check_size(image.width, image.height, ("image", "image"))
+    # The class reads a setting off the VAE even where it encodes nothing.
+    sample = Step("sample", sample_inpaint, inputs, settings, ("latents",), stage.use("unet", "vae"))
+    return stage.planned([*steps, sample], image.width, image.height)
+
+
+def _check_latents(stage: Stage, image: Facts) -> None:
+    name = stage.checkpoint.name
+    if stage.channels != 4:
+        why = f"the UNet of {name} has {stage.channels} channels and reads the masked picture's pixels"
+        stage.refuse("image cannot take latents", why, "use the sender's .image", "image", "latents-to-picture")
+    elif stage.params["padding_mask_crop"] is not None:
+        why = "padding_mask_crop cuts the part to repaint out of pixels"
+        stage.refuse("image cannot take latents", why, "use the sender's .image", "image", "latents-to-picture")
+    else:
+        stage.check_latents(image, "image")
+
+
+def _cropped(
+    stage: Stage, steps: list[Step], inputs: dict[str, str], settings: dict[str, Any], wanted: frozenset[str]
+) -> Planned:
+    """The answer where the surroundings of the mask are painted at the model's size and pasted back."""
+    if "latents" in wanted:
+        why = "with padding_mask_crop the result is pasted into the picture, which has no latents"
+        stage.refuse(
+            "the output latents is not there", why, "read .image, or leave padding_mask_crop out", "padding_mask_crop"
+        )
+    own_width, own_height = stage.own_size()
+    width, height = stage.params["width"] or own_width, stage.params["height"] or own_height
+    stage.check_size(width, height, ("width", "height"))
+    given = {"width": width, "height": height, "padding_mask_crop": stage.params["padding_mask_crop"]}
+    paint = Step("paint", paint_crop, inputs, {**settings, **given}, ("image",), stage.use("unet", "vae"))
+    image = stage.facts["image"]
+    outputs = {"image": Facts(image.width, image.height)}
+    return Planned(outputs, problems=tuple(stage.faults), steps=(*steps, paint))
+
+
+@node(version=1, environment="torch", plan=_plan)
+def inpaint(
+    image: Annotated[Image | Latents, Doc("What to repaint; latents only where the checkpoint's UNet has 4 channels.")],
+    mask: Annotated[Mask, SameSize("image"), Doc("White = repaint; grey is hardened at one half.")],
+    prompt: Annotated[str | Conditioning, Doc("What to paint.")],
+    negative_prompt: Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")] = None,
+    *,
+    checkpoint: Annotated[Checkpoint, Doc("The model: trained for inpainting (9 channels), or a regular one (4).")],
+    strength: Annotated[float | None, Ge(0), Le(1), Doc("How much may change; strength × steps are run.")] = None,
+    padding_mask_crop: Annotated[
+        int | None, Ge(0), Doc("Paint only the mask's surroundings, with this margin in pixels, and paste them back.")
+    ] = None,
+    width: Annotated[int | None, Ge(8), Doc("With padding_mask_crop: pixels at which the crop is painted.")] = None,
+    height: Annotated[int | None, Ge(8), Doc("With padding_mask_crop: pixels at which the crop is painted.")] = None,
+    num_inference_steps: Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps, before strength.")] = None,
+    guidance_scale: Annotated[float | None, Ge(0), Doc("How strongly the prompt is followed; 1 or less: not.")] = None,
+    eta: Annotated[float | None, Ge(0), Le(1), Doc("Noise of DDIM's steps; other samplers ignore it.")] = None,
+    clip_skip: Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip from the end.")] = None,
+    scheduler: Annotated[Scheduler | None, Doc("The sampler; the checkpoint's own where it is not given.")] = None,
+    seed: Annotated[Seed, Doc("Decides the noise.")],
+) -> Painted:
+    """Repaint the white part of a mask, at the picture's own size.
+
+    Without padding_mask_crop the kept part passes through the VAE and changes a little; follow with `overlay` to
+    keep it. With it, what the mask keeps is untouched. Equal, byte for byte, to diffusers' inpainting pipeline of
+    the checkpoint's family with the same components, parameters, size and CPU generator, without safety checker.
+    """
+    raise AssertionError("a stage runs as its steps")
