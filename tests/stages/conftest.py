@@ -6,25 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from tests.tiny import make
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Several test processes that each start a thread a core only wait for each other."""
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Digests are remembered in a folder of the tests, not in the user's."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRAPHFLOW_CACHE", str(folder))
-        yield folder
 
 
 @pytest.fixture(scope="session")
