@@ -16,6 +16,7 @@ from graphflow.check.refusal import Refusal
 from graphflow.check.resolve import resolve
 from graphflow.check.resolved import Resolved
 from graphflow.check.templates import Library, Templates
+from graphflow.collector import paused
 from graphflow.document.model import Document, InputDecl
 from graphflow.document.references import node_references
 from graphflow.document.tree import Mapping as MapTree
@@ -31,6 +32,7 @@ def no_library() -> dict[str, Path]:
     return {}
 
 
+@paused
 def check(
     document: Document,
     catalog: Catalog,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from graphflow.collector import paused
 from graphflow.document.model import (
     FORMAT_VERSION,
     CheckpointDecl,
@@ -52,6 +53,7 @@ def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None,
     return parse(text, shown or str(path), path.absolute().parent)
 
 
+@paused
 def parse(text: str, file: str = "", folder: Path | None = None) -> tuple[Document | None, list[Problem]]:
     """Parse a document.
 

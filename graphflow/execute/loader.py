@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphflow.check.components import ComponentFiles
-from graphflow.errors import FileProblem
+from graphflow.errors import DefinitionError, FileProblem
 from graphflow.marker import Component
 
 LIBRARIES = {
@@ -42,7 +42,10 @@ def load(component: Component) -> Any:
     Raises:
         FileProblem: its class is not one that can be loaded, or its files cannot be read.
     """
-    files: ComponentFiles = component.spec
+    files = component.spec
+    if not isinstance(files, ComponentFiles):
+        why = f"{component.label or component.identity} does not say where its files are"
+        raise DefinitionError(f"this engine cannot load components of this kind: {why}; give the Engine a loader")
     library = LIBRARIES.get(files.class_name)
     if library is None:
         known = ", ".join(LIBRARIES)

@@ -6,18 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphflow.errors import DefinitionError
 from graphflow.execute.events import ComponentDropped, ComponentLoaded, Event
+from graphflow.execute.loader import load
 from graphflow.marker import Component
 
 Loader = Callable[[Component], Any]
-
-
-def no_loader(component: Component) -> Any:
-    """The loader of an engine that has none."""
-    raise DefinitionError(
-        f"this engine cannot load components, and a step needs {component.label or component.identity}"
-    )
 
 
 class Pool:
@@ -28,7 +21,7 @@ class Pool:
         budget: bytes that may stay loaded between runs; None for no limit.
     """
 
-    def __init__(self, loader: Loader = no_loader, budget: int | None = None) -> None:
+    def __init__(self, loader: Loader = load, budget: int | None = None) -> None:
         self._loader = loader
         self._budget = budget
         self._held: dict[str, tuple[Component, Any]] = {}

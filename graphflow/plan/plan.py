@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphflow.check.checked import Absent, Checked, ExpandedNode, Gather, Source, Unknown
+from graphflow.collector import paused
 from graphflow.errors import InvalidGraph
 from graphflow.marker import Component
 from graphflow.node_type import StepFunction
@@ -86,6 +87,7 @@ class Plan:
         return hash(tuple(step.key for step in self.steps))
 
 
+@paused
 def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
     """Make the plan of a checked graph.
 
