@@ -112,11 +112,11 @@ def sd(shop: Workshop) -> None:
 
 
 def sd_again(shop: Workshop) -> None:
-    """More training for the text-to-image denoiser on the finished text encoder."""
+    """More training for text encoder and denoiser together; what starts from them must be trained after it."""
     pictures = shop.drawn(shop.pictures)
-    rows, unet = shop.encoded("plain", pictures), store.load("unet-sd")
-    plan = shop.plan("sd-again", 4_000, 1e-3, 11)
-    denoise.train_unet(plan, shop.noiser(rows, pictures), store.load("text-encoder"), unet)
+    rows, text, unet = shop.encoded("plain", pictures), store.load("text-encoder"), store.load("unet-sd")
+    denoise.train_sd(shop.plan("sd-again", 8_000, 1e-3, 11), shop.noiser(rows, pictures), text, unet)
+    _keep("text-encoder", text)
     _keep("unet-sd", unet)
     _told(shop, "sd", 32)
 
@@ -187,8 +187,9 @@ def _every_style(shop: Workshop) -> data.Pictures:
 
 
 def _told(shop: Workshop, name: str, batch: int) -> None:
-    """Write the checkpoint's small file, with how its last part was trained."""
-    step, seconds = spent(shop.work / name)
+    """Write the checkpoint's small file, with how its own part was trained, second helpings included."""
+    runs = [spent(path) for path in (shop.work / name, shop.work / f"{name}-again") if path.exists()]
+    step, seconds = (sum(column) for column in zip(*runs, strict=True))
     how = f"{step:,} steps of {batch} drawn pictures, {seconds / 60:.0f} minutes on {_where(shop.device)}."
     manifest.write(name, how)
 
