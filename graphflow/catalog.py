@@ -19,7 +19,8 @@ from typing import Any
 
 from graphflow.errors import DefinitionError, FileProblem, GraphflowError
 from graphflow.marker import NODE_MARK
-from graphflow.node_type import NodeType, node_type
+from graphflow.node_type import NodeType
+from graphflow.signature import node_type
 
 ENTRY_POINTS = "graphflow.nodes"
 """The entry-point group in which a package lists its nodes: an iterable of functions or `module:function`."""

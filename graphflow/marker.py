@@ -1,7 +1,7 @@
 """What the author of a node type writes with: markers, annotations, the plan function's values, the context.
 
 Markers only label: `@node` and `@step` attach a description and return the function unchanged, so a test
-calls it directly and importing a module does nothing else. `graphflow.node_type` reads what they attach.
+calls it directly and importing a module does nothing else. `graphflow.signature` reads what they attach.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from typing import Any
 
 from graphflow.facts import Facts
 from graphflow.marker import Planned, node
-from graphflow.node_type import NodeType, node_type
+from graphflow.node_type import NodeType
+from graphflow.signature import node_type
 from graphflow.values import File, Image, Mask, read_picture
 
 

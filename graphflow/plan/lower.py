@@ -15,7 +15,8 @@ from graphflow.check.checked import ExpandedNode, Format, Gather, ItemOf, Output
 from graphflow.check.propagate import facts_of_ports, planned
 from graphflow.errors import DefinitionError
 from graphflow.marker import Component, Planned, Step
-from graphflow.node_type import StepFunction, step_function
+from graphflow.node_type import StepFunction
+from graphflow.signature import step_function
 from graphflow.values import digest_of
 
 _NO_PLAN = Planned()

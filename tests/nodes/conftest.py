@@ -8,7 +8,8 @@ import pytest
 
 from graphflow.facts import Facts, facts_of
 from graphflow.marker import Planned
-from graphflow.node_type import MISSING, node_type
+from graphflow.node_type import MISSING
+from graphflow.signature import node_type
 from graphflow.values import Image, Mask, coerce
 
 

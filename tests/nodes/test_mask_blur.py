@@ -1,7 +1,7 @@
 import pytest
 
 from graphflow.errors import InvalidValue
-from graphflow.node_type import node_type
+from graphflow.signature import node_type
 from graphflow.values import Mask
 from graphflow_nodes.mask.mask_blur import mask_blur
 from graphflow_nodes.mask.mask_shape import mask_shape

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from graphflow.node_type import node_type
+from graphflow.signature import node_type
 from graphflow.values import Mask
 from graphflow_nodes.mask.mask_combine import mask_combine
 

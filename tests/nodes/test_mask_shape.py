@@ -3,7 +3,7 @@ import pytest
 
 from graphflow.errors import InvalidValue
 from graphflow.facts import Facts
-from graphflow.node_type import node_type
+from graphflow.signature import node_type
 from graphflow_nodes.mask.mask_shape import mask_shape
 
 BOX = (0.25, 0.5, 0.75, 1.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from graphflow.errors import InvalidValue
@@ -65,21 +65,17 @@ def sample_text2img(
     eta: float,
 ) -> Latents:
     """Sample latents of `width` × `height` pixels from noise that `seed` decides."""
-    latent_space = LatentSpace.of_json(space)
-    pipe = _pipeline("StableDiffusionPipeline", scheduler, latent_space, unet=context.borrow("unet"))
-    result = pipe(
-        **_embeds(positive, negative),
+    call = _Call("StableDiffusionPipeline", context, LatentSpace.of_json(space), scheduler, seed)
+    return call.latents(
+        positive,
+        negative,
         height=height,
         width=width,
         num_inference_steps=num_inference_steps,
         guidance_scale=guidance_scale,
         guidance_rescale=guidance_rescale,
         eta=eta,
-        generator=context.generator(seed),
-        output_type="latent",
-        callback_on_step_end=_progress(context),
     )
-    return Latents(result.images, latent_space)
 
 
 @step(version=1)
@@ -101,21 +97,17 @@ def sample_img2img(
 
     A picture is encoded here and not in a step of its own, because its encoding draws from the stage's generator.
     """
-    latent_space = LatentSpace.of_json(space)
-    vae = context.borrow("vae") if isinstance(image, Image) else None
-    pipe = _pipeline("StableDiffusionImg2ImgPipeline", scheduler, latent_space, unet=context.borrow("unet"), vae=vae)
-    result = pipe(
-        **_embeds(positive, negative),
+    picture = isinstance(image, Image)
+    call = _Call("StableDiffusionImg2ImgPipeline", context, LatentSpace.of_json(space), scheduler, seed, vae=picture)
+    return call.latents(
+        positive,
+        negative,
         image=image.pil() if isinstance(image, Image) else image.tensor,
         strength=strength,
         num_inference_steps=num_inference_steps,
         guidance_scale=guidance_scale,
         eta=eta,
-        generator=context.generator(seed),
-        output_type="latent",
-        callback_on_step_end=_progress(context),
     )
-    return Latents(result.images, latent_space)
 
 
 @step(version=1)
@@ -139,17 +131,14 @@ def sample_inpaint(
     Latents go in beside themselves as `masked_image_latents`: the class refuses them otherwise, and with a UNet of
     4 channels it never reads those. What the mask keeps of them comes back unchanged.
     """
-    latent_space = LatentSpace.of_json(space)
-    vae = context.borrow("vae")
-    pipe = _pipeline("StableDiffusionInpaintPipeline", scheduler, latent_space, unet=context.borrow("unet"), vae=vae)
-    given: dict[str, Any] = (
-        {"image": image.pil()}
-        if isinstance(image, Image)
-        else {"image": image.tensor, "masked_image_latents": image.tensor}
-    )
-    result = pipe(
-        **_embeds(positive, negative),
-        **given,
+    given = image.pil() if isinstance(image, Image) else image.tensor
+    beside = {} if isinstance(image, Image) else {"masked_image_latents": given}
+    call = _Call("StableDiffusionInpaintPipeline", context, LatentSpace.of_json(space), scheduler, seed, vae=True)
+    return call.latents(
+        positive,
+        negative,
+        image=given,
+        **beside,
         mask_image=mask.pil(),
         height=image.height,
         width=image.width,
@@ -157,11 +146,7 @@ def sample_inpaint(
         num_inference_steps=num_inference_steps,
         guidance_scale=guidance_scale,
         eta=eta,
-        generator=context.generator(seed),
-        output_type="latent",
-        callback_on_step_end=_progress(context),
     )
-    return Latents(result.images, latent_space)
 
 
 @step(version=1)
@@ -192,15 +177,10 @@ def paint_crop(
     """
     if mask.pil().getbbox() is None:
         raise InvalidValue("the mask is black everywhere, and padding_mask_crop cuts out its white part")
-    pipe = _pipeline(
-        "StableDiffusionInpaintPipeline",
-        scheduler,
-        LatentSpace.of_json(space),
-        unet=context.borrow("unet"),
-        vae=context.borrow("vae"),
-    )
-    result = pipe(
-        **_embeds(positive, negative),
+    call = _Call("StableDiffusionInpaintPipeline", context, LatentSpace.of_json(space), scheduler, seed, vae=True)
+    (painted,) = call.images(
+        positive,
+        negative,
         image=image.pil(),
         mask_image=mask.pil(),
         height=height,
@@ -210,10 +190,8 @@ def paint_crop(
         num_inference_steps=num_inference_steps,
         guidance_scale=guidance_scale,
         eta=eta,
-        generator=context.generator(seed),
-        callback_on_step_end=_progress(context),
     )
-    return Image.of(result.images[0])
+    return Image.of(painted)
 
 
 @step(version=1)
@@ -229,6 +207,66 @@ def decode(latents: Latents, context: Context) -> Image:
     return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
 
 
+@dataclass(frozen=True)
+class _Call:
+    """One call of a diffusers class, put together from borrowed components.
+
+    Attributes:
+        class_name: the diffusers class.
+        space: of the latents that come out.
+        scheduler: see `_set_scheduler`, as JSON.
+        vae: whether the class encodes something, or reads a setting off the VAE.
+    """
+
+    class_name: str
+    context: Context
+    space: LatentSpace
+    scheduler: str
+    seed: int
+    vae: bool = False
+
+    def latents(self, positive: Conditioning, negative: Conditioning | None, **arguments: Any) -> Latents:
+        """What the call gives without its last decode."""
+        return Latents(self.images(positive, negative, output_type="latent", **arguments), self.space)
+
+    def images(self, positive: Conditioning, negative: Conditioning | None, **arguments: Any) -> Any:
+        """What the call gives as its `images`."""
+        below = negative.prompt_embeds if negative is not None else positive.negative_prompt_embeds
+        return self._pipeline()(
+            prompt_embeds=positive.prompt_embeds,
+            negative_prompt_embeds=below,
+            generator=self.context.generator(self.seed),
+            callback_on_step_end=self._progress,
+            **arguments,
+        ).images
+
+    def _pipeline(self) -> Any:
+        """The pipeline with a scheduler of its own; what the call does not need is None."""
+        import diffusers
+
+        with quiet():
+            class_ = getattr(diffusers, self.class_name)
+        described = json.loads(self.scheduler)
+        parts = dict.fromkeys(("text_encoder", "tokenizer", "safety_checker", "feature_extractor"))
+        parts |= {"unet": self.context.borrow("unet"), "vae": self.context.borrow("vae") if self.vae else None}
+        own = getattr(diffusers, described["own"]).from_config(described["config"])
+        with warnings.catch_warnings():
+            # The constructors' notes on outdated settings of a checkpoint are for its author.
+            warnings.simplefilter("ignore", FutureWarning)
+            pipe = class_(**parts, scheduler=own, requires_safety_checker=False)
+        _set_scheduler(pipe, described)
+        if pipe.vae is None:
+            # The constructor reads the factor off the VAE, which sampling from latents or noise does not need.
+            pipe.vae_scale_factor = self.space.factor
+            pipe.image_processor.register_to_config(vae_scale_factor=self.space.factor)
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
+
+    def _progress(self, pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        self.context.progress(index + 1, pipe.num_timesteps)
+        return kwargs
+
+
 def _set_scheduler(pipe: Any, described: dict[str, Any]) -> None:
     """Give the pipeline the sampler that was asked for, made from the checkpoint's config as the class left it.
 
@@ -240,38 +278,3 @@ def _set_scheduler(pipe: Any, described: dict[str, Any]) -> None:
     if described["class"] is not None:
         class_ = getattr(diffusers, described["class"])
         pipe.scheduler = class_.from_config(pipe.scheduler.config, **described["changes"])
-
-
-def _embeds(positive: Conditioning, negative: Conditioning | None) -> dict[str, Any]:
-    below = negative.prompt_embeds if negative is not None else positive.negative_prompt_embeds
-    return {"prompt_embeds": positive.prompt_embeds, "negative_prompt_embeds": below}
-
-
-def _pipeline(class_name: str, scheduler: str, space: LatentSpace, **components: Any) -> Any:
-    """A pipeline of borrowed components; what a step does not need is None."""
-    import diffusers
-
-    with quiet():
-        class_ = getattr(diffusers, class_name)
-    described = json.loads(scheduler)
-    parts = dict.fromkeys(("vae", "text_encoder", "tokenizer", "safety_checker", "feature_extractor"))
-    own = getattr(diffusers, described["own"]).from_config(described["config"])
-    with warnings.catch_warnings():
-        # The constructors' notes on outdated settings of a checkpoint are for its author.
-        warnings.simplefilter("ignore", FutureWarning)
-        pipe = class_(**{**parts, **components}, scheduler=own, requires_safety_checker=False)
-    _set_scheduler(pipe, described)
-    if pipe.vae is None:
-        # The constructor reads the factor off the VAE, which sampling from latents or noise does not need.
-        pipe.vae_scale_factor = space.factor
-        pipe.image_processor.register_to_config(vae_scale_factor=space.factor)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-def _progress(context: Context) -> Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]:
-    def tell(pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-        context.progress(index + 1, pipe.num_timesteps)
-        return kwargs
-
-    return tell
