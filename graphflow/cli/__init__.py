@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from graphflow.errors import GraphflowError
+from graphflow.errors import GraphflowError, InvalidGraph
 
 COMMANDS = {
     "run": "run a graph and write its outputs",
@@ -35,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG
     try:
         return int(arguments.execute(arguments))
+    except InvalidGraph as error:
+        print(error, file=sys.stderr)
+        return WRONG
     except GraphflowError as error:
         print(f"graphflow: {error}", file=sys.stderr)
         return WRONG
