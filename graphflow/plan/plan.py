@@ -14,7 +14,7 @@ from graphflow.node_type import StepFunction
 from graphflow.plan.lifetimes import Lifetimes, lifetimes
 from graphflow.plan.lower import Lowered, lower
 from graphflow.plan.order import in_order
-from graphflow.problems import Problem, did_you_mean
+from graphflow.problems import Place, Problem, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
                     f"the graph has no output {name}",
                     "",
                     did_you_mean(name, known, else_="its outputs are"),
+                    Place(f"output {name}"),
                 )
                 for name in unknown
             ]
