@@ -12,6 +12,8 @@ NODES: tuple[str, ...] = (
     "graphflow_nodes.image.overlay:overlay",
     "graphflow_nodes.image.pad:pad",
     "graphflow_nodes.image.resize:resize",
+    "graphflow_nodes.latents.vae_decode:vae_decode",
+    "graphflow_nodes.latents.vae_encode:vae_encode",
     "graphflow_nodes.mask.mask_blur:mask_blur",
     "graphflow_nodes.mask.mask_combine:mask_combine",
     "graphflow_nodes.mask.mask_from_color:mask_from_color",

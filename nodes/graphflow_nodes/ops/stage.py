@@ -48,7 +48,7 @@ class Stage:
             why = "a repository's files are not read from the hub yet"
             self.refuse(f"{self.checkpoint.name} is not on this machine", why, "name a folder", "checkpoint")
             return False
-        if self.family is None or self.name not in self.family.stages:
+        if self.family is None or self.name not in (*self.family.stages, "vae_encode", "vae_decode"):
             what = self.checkpoint.class_name or f"a {self.checkpoint.kind}"
             why = f"it is {what}; supported are: {supported()}"
             self.refuse(f"{self.checkpoint.name} cannot run {self.name}", why, "name another checkpoint", "checkpoint")

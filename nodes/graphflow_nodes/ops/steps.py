@@ -195,6 +195,22 @@ def paint_crop(
 
 
 @step(version=1)
+def encode(image: Image, context: Context, *, space: str, seed: int) -> Latents:
+    """Encode a picture: a draw from the VAE's posterior, times its scaling factor.
+
+    Source: StableDiffusionImg2ImgPipeline.prepare_latents; `preprocess` decides the memory format, and that the bits.
+    """
+    import torch
+    from diffusers.image_processor import VaeImageProcessor
+
+    vae, latent_space = context.borrow("vae"), LatentSpace.of_json(space)
+    pixels = VaeImageProcessor(vae_scale_factor=latent_space.factor).preprocess(image.pil())
+    with torch.no_grad():
+        drawn = vae.encode(pixels).latent_dist.sample(context.generator(seed))
+        return Latents(vae.config.scaling_factor * drawn, latent_space)
+
+
+@step(version=1)
 def decode(latents: Latents, context: Context) -> Image:
     """Decode latents into a picture, as the Stable Diffusion classes do."""
     import torch
