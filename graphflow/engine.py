@@ -41,6 +41,7 @@ class Engine:
         catalog: the node types of graphs that are named by path or library name.
         memory_budget: bytes of components that stay loaded between runs, such as `8GiB`; None = no limit.
         store: where results are kept between runs; by default up to 1 GiB in memory.
+        keep: False keeps no result, for an engine that runs once.
         loader: loads model components.
     """
 
@@ -50,10 +51,11 @@ class Engine:
         catalog: Catalog | None = None,
         memory_budget: int | str | None = None,
         store: Store | None = None,
+        keep: bool = True,
         loader: Loader = load_component,
     ) -> None:
         self.catalog = catalog
-        self.store: Store | None = store if store is not None else MemoryStore()
+        self.store = (store if store is not None else MemoryStore()) if keep else None
         self.pool = Pool(loader, None if memory_budget is None else parse_bytes(memory_budget))
         self._cancellation: Cancellation | None = None
 
@@ -91,7 +93,7 @@ class Engine:
                 from graphflow.record.folder import Recorder
 
                 recorder = Recorder(Path(record), plan)
-            result = self._execute(plan, _both(on_event, recorder), recorder, cancellation)
+            result = self._execute(plan, both(on_event, recorder), recorder, cancellation)
         if result.failed:
             raise RunFailed(result)
         if recorder is not None:
@@ -176,8 +178,7 @@ def run(
     catalog: Catalog | None = None,
 ) -> Result:
     """Run a graph once, with an engine of its own that keeps nothing; see `Engine.run`."""
-    with Engine(catalog=catalog) as engine:
-        engine.store = None
+    with Engine(catalog=catalog, keep=False) as engine:
         return engine.run(graph, inputs=inputs, seed=seed, only=only, on_event=on_event, record=record)
 
 
@@ -195,7 +196,8 @@ def parse_bytes(size: int | str) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
-def _both(first: Listener | None, second: Listener | None) -> Listener | None:
+def both(first: Listener | None, second: Listener | None) -> Listener | None:
+    """One listener for two; the second is told first."""
     if first is None or second is None:
         return first or second
 

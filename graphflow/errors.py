@@ -61,7 +61,13 @@ class FileProblem(GraphflowError):
 
 
 class Cancelled(GraphflowError):
-    """The run was cancelled by its caller; the engine stays usable."""
+    """The run was cancelled by its caller; the engine stays usable.
+
+    Attributes:
+        result: what was done until then; None where the run had not begun.
+    """
+
+    result: Result | None = None
 
 
 class StepError(GraphflowError):

@@ -115,7 +115,8 @@ def _inputs(
         elif name in given:
             sources[name] = _given(given[name], decl, resolved, expander, problems)
         elif decl.default is not None:
-            sources[name] = _default(decl, resolved, expander, problems)
+            value = default_value(decl, resolved.document, expander.literals, problems)
+            sources[name] = UNKNOWN_SOURCE if value is None else Value(value)
         else:
             sources[name] = UNKNOWN_SOURCE
             if complete:
@@ -130,11 +131,6 @@ def _inputs(
                     )
                 )
     return sources
-
-
-def _default(decl: InputDecl, resolved: Resolved, expander: Expander, problems: list[Problem]) -> Source:
-    value = default_value(decl, resolved.document, expander.literals, problems)
-    return UNKNOWN_SOURCE if value is None else Value(value)
 
 
 def _given(value: Any, decl: InputDecl, resolved: Resolved, expander: Expander, problems: list[Problem]) -> Source:
@@ -180,10 +176,7 @@ def _from_python(value: Any, type_: Type, resolved: Resolved, expander: Expander
         items = value if isinstance(value, (list, tuple)) else (value,)
         return tuple(_from_python(item, type_.item, resolved, expander) for item in items)
     if isinstance(value, (str, Path)) and member_for(type_, (*PICTURES, "file", "checkpoint")):
-        try:
-            return _named_file(value, type_, resolved, expander)
-        except Refusal as refusal:
-            raise InvalidValue(refusal.message) from refusal
+        return _named_file(value, type_, resolved, expander)
     return coerce(value, type_)
 
 

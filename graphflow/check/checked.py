@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+from graphflow.check.resolved import Resolved, ResolvedNode
 from graphflow.document.model import Document
 from graphflow.errors import InvalidGraph
 from graphflow.facts import Facts
@@ -101,7 +102,7 @@ class ExpandedNode:
     params: dict[str, Any]
     sources: dict[str, Source]
     cache: bool
-    places: Any
+    places: ResolvedNode | None
     used: tuple[tuple[Place, str], ...] = ()
     planned: Planned | None = None
     facts: Mapping[str, Facts] = field(default_factory=dict)
@@ -125,7 +126,7 @@ class Checked:
     """
 
     document: Document
-    resolved: Any
+    resolved: Resolved
     nodes: tuple[ExpandedNode, ...]
     outputs: dict[str, Source]
     skipped: dict[str, str]

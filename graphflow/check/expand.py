@@ -7,6 +7,7 @@ and length cost no Python frames. The result lists producers before readers.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +50,7 @@ class Expander(Loops):
     skipped: dict[str, str] = field(default_factory=dict)
     _stack: list[Frame] = field(default_factory=list)
     _pictures: dict[tuple[str, str], OutputOf] = field(default_factory=dict)
+    _named: Counter[str] = field(default_factory=Counter)
 
     def run(self, resolved: Resolved, inputs: dict[str, Source]) -> Frame:
         """Expand a whole graph whose inputs have these values."""
@@ -261,12 +263,8 @@ class Expander(Loops):
             # Directly before its first reader, so that no picture waits in memory for its turn.
             place = (*position[:-1], position[-1] - 0.5)
             path = f"{picture.word}:{picture.file.path.name}"
-            same = (
-                sum(node.path.partition("#")[0] == path for node in self.nodes)
-                if len(self._pictures) < 1000
-                else number
-            )
-            path += f"#{same + 1}" if same else ""
+            self._named[path] += 1
+            path += f"#{self._named[path]}" if self._named[path] > 1 else ""
             self.nodes.append(ExpandedNode(number, path, type_, place, {"path": picture.file}, {}, True, None))
             known = self._pictures[key] = OutputOf(number, next(iter(type_.outputs)))
         return known

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from graphflow.cli.codes import DONE, INTERRUPTED, WRONG
 from graphflow.errors import GraphflowError, InvalidGraph
 
 COMMANDS = {
@@ -23,8 +24,6 @@ COMMANDS = {
     "new": "start a graph of your own from another one",
     "schema": "print the JSON Schema of documents, for editors",
 }
-
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

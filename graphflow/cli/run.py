@@ -13,20 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.screens import show
 from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
-from graphflow.engine import Engine, parse_bytes
+from graphflow.engine import Engine, both, parse_bytes
 from graphflow.errors import Cancelled
-from graphflow.execute.events import Event, Listener, to_json
+from graphflow.execute.events import to_json
 from graphflow.execute.result import Result
-from graphflow.plan.plan import Plan, plan
+from graphflow.plan.plan import plan
 from graphflow.problems import Level, Problem
 
 if TYPE_CHECKING:
     from graphflow.cli.progress import Display
-    from graphflow.record.folder import Recorder
-
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,33 +53,20 @@ def execute(arguments: argparse.Namespace) -> int:
     folder = arguments.out if arguments.out is not None else new_folder(name)
     command = ["graphflow", *sys.argv[1:]]
     recorder = Recorder(folder, made, metadata=not arguments.no_metadata, command=command)
-    written: list[Path] = []
-    with Engine(memory_budget=budget) as engine:
-        engine.store = None
-        with _display(arguments, len(made.steps)) as display, _interrupts(engine, display):
-            result = _run(engine, made, recorder, display.tell, written)
+    with (
+        Engine(memory_budget=budget, keep=False) as engine,
+        _display(arguments, len(made.steps)) as display,
+        _interrupts(engine, display),
+    ):
+        try:
+            result = engine.execute(made, both(recorder, display.tell), recorder)
+        except Cancelled as error:
+            result = error.result or Result(state="cancelled")
+        written = recorder.close(result)
     for problem in recorder.problems:
         print(f"graphflow: {problem}", file=sys.stderr)
     code = _tell_end(arguments, result, written, folder)
     return max(code, FAILED) if recorder.problems else code
-
-
-def _run(engine: Engine, made: Plan, recorder: Recorder, display: Listener, written: list[Path]) -> Result:
-    """Run the plan; a cancelled run's result, which is not returned, is what the recorder is closed with."""
-    last: list[Result] = []
-
-    def both(event: Event) -> None:
-        recorder(event)
-        display(event)
-
-    class Closing:
-        def close(self, result: Result) -> None:
-            last.append(result)
-            written.extend(recorder.close(result))
-
-    with contextlib.suppress(Cancelled):
-        engine.execute(made, both, Closing())
-    return last[0]
 
 
 def _tell_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -> None:

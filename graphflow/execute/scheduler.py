@@ -107,6 +107,9 @@ class Run:
                 self._cancellation.check()
                 self._step(number, step)
             self.result.state = "failed" if self.result.failed else "done"
+        except Cancelled as error:
+            error.result = self.result
+            raise
         finally:
             self.result.seconds = time.perf_counter() - start
             executed = set(self.result.executed)

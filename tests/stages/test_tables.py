@@ -9,8 +9,8 @@ import diffusers
 import pytest
 
 from graphflow.check.components import class_defaults
-from graphflow_nodes.diffusion.text2img import Scheduler
 from graphflow_nodes.families import SCHEDULERS, SD
+from graphflow_nodes.ops.stage_params import Sampler
 from tests.check.make_class_defaults import defaults
 
 
@@ -26,6 +26,6 @@ def test_family_defaults_are_those_of_the_diffusers_class(stage):
 
 
 def test_every_short_name_of_a_sampler_is_a_choice_and_can_be_made():
-    assert set(Scheduler.__args__) == set(SCHEDULERS)
+    assert set(Sampler.__args__) == set(SCHEDULERS)
     for class_name, changes in SCHEDULERS.values():
         assert getattr(diffusers, class_name)(**changes)

@@ -5,11 +5,23 @@ from typing import Annotated, Any
 
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
-from graphflow.marker import Doc, Ge, Le, Planned, Seed, Step, node
-from graphflow.tensor_values import Conditioning, Latents
+from graphflow.marker import Doc, Planned, Step, node
+from graphflow.tensor_values import Latents
 from graphflow.values import Image
-from graphflow_nodes.diffusion.text2img import Painted, Scheduler
 from graphflow_nodes.ops.stage import Stage
+from graphflow_nodes.ops.stage_params import (
+    ClipSkip,
+    Eta,
+    Guidance,
+    Model,
+    NegativePrompt,
+    Painted,
+    Prompt,
+    Scheduler,
+    Seed,
+    Steps,
+    Strength,
+)
 from graphflow_nodes.ops.steps import sample_img2img
 
 
@@ -40,17 +52,17 @@ def _plan(
 @node(version=1, environment="torch", plan=_plan)
 def img2img(
     image: Annotated[Image | Latents, Doc("What to repaint; latents of the checkpoint's own space save an encode.")],
-    prompt: Annotated[str | Conditioning, Doc("What to paint.")],
-    negative_prompt: Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")] = None,
+    prompt: Prompt,
+    negative_prompt: NegativePrompt = None,
     *,
-    checkpoint: Annotated[Checkpoint, Doc("The model.")],
-    strength: Annotated[float | None, Ge(0), Le(1), Doc("How much may change; strength × steps are run.")] = None,
-    num_inference_steps: Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps, before strength.")] = None,
-    guidance_scale: Annotated[float | None, Ge(0), Doc("How strongly the prompt is followed; 1 or less: not.")] = None,
-    eta: Annotated[float | None, Ge(0), Le(1), Doc("Noise of DDIM's steps; other samplers ignore it.")] = None,
-    clip_skip: Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip from the end.")] = None,
-    scheduler: Annotated[Scheduler | None, Doc("The sampler; the checkpoint's own where it is not given.")] = None,
-    seed: Annotated[Seed, Doc("Decides the noise.")],
+    checkpoint: Model,
+    strength: Strength = None,
+    num_inference_steps: Steps = None,
+    guidance_scale: Guidance = None,
+    eta: Eta = None,
+    clip_skip: ClipSkip = None,
+    scheduler: Scheduler = None,
+    seed: Seed,
 ) -> Painted:
     """Repaint a picture under a text, at the picture's own size; use `resize` for another one.
 

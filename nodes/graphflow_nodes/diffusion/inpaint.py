@@ -5,11 +5,22 @@ from typing import Annotated, Any
 
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
-from graphflow.marker import Doc, Ge, Le, Planned, SameSize, Seed, Step, node
-from graphflow.tensor_values import Conditioning, Latents
+from graphflow.marker import Doc, Ge, Planned, SameSize, Step, node
+from graphflow.tensor_values import Latents
 from graphflow.values import Image, Mask
-from graphflow_nodes.diffusion.text2img import Painted, Scheduler
 from graphflow_nodes.ops.stage import Stage
+from graphflow_nodes.ops.stage_params import (
+    ClipSkip,
+    Eta,
+    Guidance,
+    NegativePrompt,
+    Painted,
+    Prompt,
+    Scheduler,
+    Seed,
+    Steps,
+    Strength,
+)
 from graphflow_nodes.ops.steps import paint_crop, sample_inpaint
 
 
@@ -78,22 +89,22 @@ def _cropped(
 def inpaint(
     image: Annotated[Image | Latents, Doc("What to repaint; latents only where the checkpoint's UNet has 4 channels.")],
     mask: Annotated[Mask, SameSize("image"), Doc("White = repaint; grey is hardened at one half.")],
-    prompt: Annotated[str | Conditioning, Doc("What to paint.")],
-    negative_prompt: Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")] = None,
+    prompt: Prompt,
+    negative_prompt: NegativePrompt = None,
     *,
     checkpoint: Annotated[Checkpoint, Doc("The model: trained for inpainting (9 channels), or a regular one (4).")],
-    strength: Annotated[float | None, Ge(0), Le(1), Doc("How much may change; strength × steps are run.")] = None,
+    strength: Strength = None,
     padding_mask_crop: Annotated[
         int | None, Ge(0), Doc("Paint only the mask's surroundings, with this margin in pixels, and paste them back.")
     ] = None,
     width: Annotated[int | None, Ge(8), Doc("With padding_mask_crop: pixels at which the crop is painted.")] = None,
     height: Annotated[int | None, Ge(8), Doc("With padding_mask_crop: pixels at which the crop is painted.")] = None,
-    num_inference_steps: Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps, before strength.")] = None,
-    guidance_scale: Annotated[float | None, Ge(0), Doc("How strongly the prompt is followed; 1 or less: not.")] = None,
-    eta: Annotated[float | None, Ge(0), Le(1), Doc("Noise of DDIM's steps; other samplers ignore it.")] = None,
-    clip_skip: Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip from the end.")] = None,
-    scheduler: Annotated[Scheduler | None, Doc("The sampler; the checkpoint's own where it is not given.")] = None,
-    seed: Annotated[Seed, Doc("Decides the noise.")],
+    num_inference_steps: Steps = None,
+    guidance_scale: Guidance = None,
+    eta: Eta = None,
+    clip_skip: ClipSkip = None,
+    scheduler: Scheduler = None,
+    seed: Seed,
 ) -> Painted:
     """Repaint the white part of a mask, at the picture's own size.
 

@@ -1,26 +1,25 @@
 """text2img: paint a picture from a text."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any
 
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
-from graphflow.marker import Doc, Ge, Le, Planned, Seed, Step, node
-from graphflow.tensor_values import Conditioning, Latents
-from graphflow.values import Image
+from graphflow.marker import Doc, Ge, Le, Planned, Step, node
 from graphflow_nodes.ops.stage import Stage
+from graphflow_nodes.ops.stage_params import (
+    ClipSkip,
+    Eta,
+    Guidance,
+    Model,
+    NegativePrompt,
+    Painted,
+    Prompt,
+    Scheduler,
+    Seed,
+    Steps,
+)
 from graphflow_nodes.ops.steps import sample_text2img
-
-Scheduler = Literal[
-    "ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_a", "euler_karras", "heun", "pndm", "unipc"
-]
-
-
-class Painted(NamedTuple):
-    """What a stage gives."""
-
-    image: Annotated[Image, Doc("The picture; decoded only where somebody reads it.")]
-    latents: Annotated[Latents, Doc("The same picture in the checkpoint's latent space.")]
 
 
 def _plan(
@@ -57,19 +56,19 @@ def _plan(
 
 @node(version=1, environment="torch", plan=_plan)
 def text2img(
-    prompt: Annotated[str | Conditioning, Doc("What to paint.")],
-    negative_prompt: Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")] = None,
+    prompt: Prompt,
+    negative_prompt: NegativePrompt = None,
     *,
-    checkpoint: Annotated[Checkpoint, Doc("The model.")],
+    checkpoint: Model,
     width: Annotated[int | None, Ge(8), Doc("Pixels; the model's own size where it is not given.")] = None,
     height: Annotated[int | None, Ge(8), Doc("Pixels; the model's own size where it is not given.")] = None,
-    num_inference_steps: Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps.")] = None,
-    guidance_scale: Annotated[float | None, Ge(0), Doc("How strongly the prompt is followed; 1 or less: not.")] = None,
+    num_inference_steps: Steps = None,
+    guidance_scale: Guidance = None,
     guidance_rescale: Annotated[float | None, Ge(0), Le(1), Doc("Against overexposure (arXiv 2305.08891).")] = None,
-    eta: Annotated[float | None, Ge(0), Le(1), Doc("Noise of DDIM's steps; other samplers ignore it.")] = None,
-    clip_skip: Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip from the end.")] = None,
-    scheduler: Annotated[Scheduler | None, Doc("The sampler; the checkpoint's own where it is not given.")] = None,
-    seed: Annotated[Seed, Doc("Decides the noise.")],
+    eta: Eta = None,
+    clip_skip: ClipSkip = None,
+    scheduler: Scheduler = None,
+    seed: Seed,
 ) -> Painted:
     """Paint a picture from a text.
 

@@ -1,0 +1,33 @@
+"""The params and outputs that stages have in common, each described once."""
+
+from typing import Annotated, Literal, NamedTuple
+
+from graphflow.check.checkpoints import Checkpoint
+from graphflow.marker import Doc, Ge, Le
+from graphflow.marker import Seed as AnySeed
+from graphflow.tensor_values import Conditioning, Latents
+from graphflow.values import Image
+
+Prompt = Annotated[str | Conditioning, Doc("What to paint.")]
+NegativePrompt = Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")]
+Model = Annotated[Checkpoint, Doc("The model.")]
+Strength = Annotated[float | None, Ge(0), Le(1), Doc("How much may change; strength × steps are run.")]
+Steps = Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps; where there is a strength, before it.")]
+Guidance = Annotated[float | None, Ge(0), Doc("How strongly the prompt is followed; 1 or less: not.")]
+Eta = Annotated[float | None, Ge(0), Le(1), Doc("Noise of DDIM's steps; other samplers ignore it.")]
+ClipSkip = Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip from the end.")]
+Seed = Annotated[AnySeed, Doc("Decides the noise.")]
+
+Sampler = Literal[
+    "ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_a", "euler_karras", "heun", "pndm", "unipc"
+]
+"""The short names of `graphflow_nodes.families.SCHEDULERS`."""
+
+Scheduler = Annotated[Sampler | None, Doc("The sampler; the checkpoint's own where it is not given.")]
+
+
+class Painted(NamedTuple):
+    """What a stage gives."""
+
+    image: Annotated[Image, Doc("The picture; decoded only where somebody reads it.")]
+    latents: Annotated[Latents, Doc("The same picture in the checkpoint's latent space.")]
