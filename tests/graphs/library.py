@@ -1,0 +1,38 @@
+"""The graphs that are tested: the library's, and beside this file those whose embedded checkpoint is not made yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphflow import library
+
+GRAPHS: dict[str, Path] = {**{path.stem: path for path in sorted(Path(__file__).parent.glob("*.yaml"))}}
+GRAPHS |= library.graphs()
+
+CHECKPOINTS: dict[str, dict[str, str | list[str]]] = {
+    "text2img": {"checkpoint": "sd"},
+    "img2img": {"checkpoint": "sd"},
+    "text_to_img2img": {"checkpoint": "sd", "polish_checkpoint": "sd_sibling"},
+    "text_to_inpaint": {"checkpoint": "sd", "fill_checkpoint": "sd_sibling"},
+    "three_styles": {"first": "sd", "second": "sd_sibling", "third": "sd_old"},
+    "animation": {"checkpoint": "sd"},
+    "inpaint": {"checkpoint": "sd_inpaint"},
+    "regular_inpaint": {"regular": "sd", "inpainting": "sd_inpaint"},
+    "erase": {"checkpoints": ["sd", "sd_inpaint"]},
+    "keep_unmasked": {"checkpoint": "sd_inpaint"},
+    "strength_comparison": {"checkpoint": "sd_inpaint"},
+    "guidance_comparison": {"checkpoint": "sd_inpaint"},
+    "negative_prompt": {"checkpoint": "sd_inpaint"},
+    "padding_mask_crop": {"checkpoint": "sd"},
+    "inpaint_img2img": {"checkpoint": "sd_inpaint", "polish_checkpoint": "sd"},
+}
+"""Graph → input → the tiny checkpoint that stands for the embedded one."""
+
+
+def checkpoints(name: str, tiny) -> dict[str, str | list[str]]:
+    """The inputs of a graph that name checkpoints, with folders of tiny ones."""
+
+    def folder(value):
+        return [str(tiny(one)) for one in value] if isinstance(value, list) else str(tiny(value))
+
+    return {key: folder(value) for key, value in CHECKPOINTS.get(name, {}).items()}

@@ -1,0 +1,167 @@
+"""The flows of the graph library, each as the script one would write with diffusers and Pillow alone.
+
+Every script takes `folders` (the name of a tiny checkpoint → its folder), a photograph of any size, a mask of the same
+size, and the seed of all its stages; it gives the pictures that the graph of its name writes, by their names there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from diffusers.image_processor import VaeImageProcessor
+from PIL import Image, ImageOps
+
+from tests.plain import scripts
+
+SIDE, STEPS, GUIDANCE, BLUR, CROP = 64, 3, 4.0, 3.0, 8
+"""The models' own size, and what the graphs are given with it."""
+PROMPT, NEGATIVE, NEXT, LAST = "a red circle", "blue", "a green star, sea", "a ring"
+STRENGTH, STRENGTHS, SCALES, BOX = 0.7, (0.4, 0.7, 1.0), (1.0, 2.5, 7.5), (0.25, 0.125, 0.75, 0.625)
+
+Folders: TypeAlias = Callable[[str], Path]
+Pictures: TypeAlias = "dict[str, np.ndarray | list[np.ndarray]]"
+
+
+def text2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    painted = scripts.text2img(folders("sd"), PROMPT, NEGATIVE, seed=seed, steps=STEPS, guidance=GUIDANCE)
+    return {"image": painted}
+
+
+def img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    return {"image": _repaint(folders("sd"), PROMPT, fit(photo), seed, negative_prompt=NEGATIVE)}
+
+
+def text_to_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    def first(output_type):
+        return scripts.text2img(
+            folders("sd"), PROMPT, seed=seed, steps=STEPS, guidance=GUIDANCE, output_type=output_type
+        )
+
+    return {"first": first("pil"), "image": _repaint(folders("sd_sibling"), NEXT, first("latent"), seed)}
+
+
+def text_to_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    left, top, right, bottom = (round(share * SIDE) for share in BOX)
+    box = Image.new("L", (SIDE, SIDE))
+    box.paste(255, (left, top, right, bottom))
+
+    def first(output_type):
+        return scripts.text2img(
+            folders("sd"), PROMPT, seed=seed, steps=STEPS, guidance=GUIDANCE, output_type=output_type
+        )
+
+    filled = _fill(folders("sd_sibling"), NEXT, first("latent"), box, seed, strength=STRENGTH)
+    return {"first": first("pil"), "image": filled}
+
+
+def three_styles(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    latents = _repaint(folders("sd"), PROMPT, fit(photo), seed, output_type="latent")
+    latents = _repaint(folders("sd_sibling"), NEXT, latents, seed, output_type="latent")
+    return {"image": _repaint(folders("sd_old"), LAST, latents, seed)}
+
+
+def animation(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    frames = [_repaint(folders("sd"), PROMPT, fit(photo), seed, strength=strength) for strength in STRENGTHS]
+    return {"frames": frames, "animation": [np.asarray(fit(photo)), *frames]}
+
+
+def inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    call = {"strength": STRENGTH, "negative_prompt": NEGATIVE}
+    return {"image": _fill(folders("sd_inpaint"), PROMPT, fit(photo), fit(mask), seed, **call)}
+
+
+def regular_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    names = {"regular": "sd", "inpainting": "sd_inpaint"}
+    return {
+        output: _fill(folders(name), PROMPT, fit(photo), fit(mask), seed, strength=STRENGTH)
+        for output, name in names.items()
+    }
+
+
+def erase(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    picture, area = fit(photo), fit(mask)
+    painted = [_fill(folders(name), PROMPT, picture, area, seed) for name in ("sd", "sd_inpaint")]
+    return {"images": [paste_soft(picture, area, one, 2.0) for one in painted]}
+
+
+def keep_unmasked(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    picture, area = fit(photo), fit(mask)
+    painted = _fill(folders("sd_inpaint"), PROMPT, picture, area, seed)
+    soft, hard = paste_soft(picture, area, painted, BLUR), paste_hard(picture, area, painted)
+    return {"painted": painted, "image": soft, "hard": hard}
+
+
+def strength_comparison(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    call = (folders("sd_inpaint"), PROMPT, fit(photo), fit(mask), seed)
+    return {"images": [_fill(*call, strength=strength) for strength in STRENGTHS]}
+
+
+def guidance_comparison(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    call = (folders("sd_inpaint"), PROMPT, fit(photo), fit(mask), seed)
+    return {"images": [_fill(*call, strength=STRENGTH, guidance=scale) for scale in SCALES]}
+
+
+def negative_prompt(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    call = (folders("sd_inpaint"), PROMPT, fit(photo), fit(mask), seed)
+    return {"images": [_fill(*call), _fill(*call, negative_prompt=NEGATIVE)]}
+
+
+def padding_mask_crop(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    return {"image": _fill(folders("sd"), PROMPT, photo, mask, seed, strength=STRENGTH, padding_mask_crop=CROP)}
+
+
+def inpaint_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    call = (folders("sd_inpaint"), PROMPT, fit(photo), fit(mask), seed)
+    polished = _repaint(folders("sd"), NEXT, _fill(*call, output_type="latent"), seed)
+    return {"filled": _fill(*call), "image": polished}
+
+
+def fit(picture: Image.Image) -> Image.Image:
+    """The largest middle part that has the models' shape, at the models' size."""
+    return ImageOps.fit(picture, (SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
+def paste_soft(picture: Image.Image, mask: Image.Image, painted: np.ndarray, blur: float) -> np.ndarray:
+    """As diffusers' guide does it now: `painted` over `picture` by the blurred mask."""
+    processor = VaeImageProcessor()
+    soft = processor.blur(mask, blur)
+    return np.asarray(processor.apply_overlay(soft, picture, Image.fromarray(painted)))
+
+
+def paste_hard(picture: Image.Image, mask: Image.Image, painted: np.ndarray) -> np.ndarray:
+    """As the guide's earlier editions did it in numpy: `painted` where the mask is at least half white."""
+    selection = np.asarray(mask)[:, :, None].astype(np.float32) / 255
+    selection = np.where(selection < 0.5, 0, 1)
+    return ((1 - selection) * np.asarray(picture) + selection * painted).round().astype(np.uint8)
+
+
+def _repaint(folder: Path, prompt: str, image, seed: int, **more) -> np.ndarray:
+    call = {"strength": STRENGTH, "guidance": GUIDANCE, "steps": STEPS} | more
+    return scripts.img2img(folder, prompt, image, seed=seed, **call)
+
+
+def _fill(folder: Path, prompt: str, image, mask: Image.Image, seed: int, **more) -> np.ndarray:
+    call = {"guidance": GUIDANCE, "steps": STEPS, "height": SIDE, "width": SIDE} | more
+    return scripts.inpaint(folder, prompt, image, mask, seed=seed, **call)
+
+
+FLOWS: Sequence[Callable[..., Pictures]] = (
+    text2img,
+    img2img,
+    text_to_img2img,
+    text_to_inpaint,
+    three_styles,
+    animation,
+    inpaint,
+    regular_inpaint,
+    erase,
+    keep_unmasked,
+    strength_comparison,
+    guidance_comparison,
+    negative_prompt,
+    padding_mask_crop,
+    inpaint_img2img,
+)
