@@ -16,10 +16,12 @@ from PIL import Image, ImageOps
 
 from tests.plain import scripts
 
-SIDE, STEPS, GUIDANCE, BLUR, CROP = 64, 3, 4.0, 3.0, 8
+SIDE, STEPS, GUIDANCE, BLUR, CROP = 64, 4, 4.0, 3.0, 8
 """The models' own size, and what the graphs are given with it."""
 PROMPT, NEGATIVE, NEXT, LAST = "a red circle", "blue", "a green star, sea", "a ring"
-STRENGTH, STRENGTHS, SCALES, BOX = 0.7, (0.4, 0.7, 1.0), (1.0, 2.5, 7.5), (0.25, 0.125, 0.75, 0.625)
+STRENGTH, STRENGTHS = 0.6, (0.3, 0.6, 1.0)
+"""Of four steps two are run, or one, two and four: another number than with the defaults of graphs and classes."""
+SCALES, BOX = (1.0, 2.5, 7.5), (0.25, 0.125, 0.75, 0.625)
 
 Folders: TypeAlias = Callable[[str], Path]
 Pictures: TypeAlias = "dict[str, np.ndarray | list[np.ndarray]]"
