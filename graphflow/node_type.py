@@ -90,7 +90,7 @@ class Param:
             reasons = "; ".join(str(detail["msg"]) for detail in error.errors(include_url=False))
             reasons = reasons.replace("Input should", "it must").replace("Value error, ", "")
             reasons = re.sub(
-                r"(?:List|String) should (have .*?)(?: after validation)?(, not|$)", r"it must \1\2", reasons
+                r"(?:List|Tuple|String) should (have .*?)(?: after validation)?(, not|$)", r"it must \1\2", reasons
             )
             raise InvalidValue(reasons) from error
 

@@ -30,7 +30,7 @@ from graphflow.check.loops import Loops
 from graphflow.check.picture_nodes import picture_type
 from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved, ResolvedNode
-from graphflow.document.scalars import write_scalar
+from graphflow.document.scalars import shown
 from graphflow.errors import InvalidValue
 from graphflow.node_type import LABELS, NodeType, Param
 from graphflow.problems import Place, Problem
@@ -191,7 +191,7 @@ class Expander(Loops):
             self.refuse(
                 Refusal(
                     "bad-value",
-                    f"{node.decl.id}.{param.name} cannot be {_shown(value)}",
+                    f"{node.decl.id}.{param.name} cannot be {shown(value)}",
                     str(error),
                     f"it takes {param.allowed()}",
                 ),
@@ -308,7 +308,3 @@ def _is_broken(source: Source) -> bool:
     if isinstance(source, Gather):
         return any(_is_broken(item) for item in source.items)
     return isinstance(source, Unknown)
-
-
-def _shown(value: Any) -> str:
-    return write_scalar(value) if isinstance(value, (str, bool, int, float)) else type(value).__name__

@@ -13,7 +13,7 @@ from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved, ResolvedNode
 from graphflow.document.model import Document, InputDecl, NodeDecl
 from graphflow.document.references import is_reference
-from graphflow.document.scalars import write_scalar
+from graphflow.document.scalars import shown
 from graphflow.document.text import read_text, written
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree, word_of
 from graphflow.errors import DefinitionError, InvalidValue
@@ -299,7 +299,7 @@ class NodeReader(ValueReader):
             try:
                 param.accept(value)
             except InvalidValue as error:
-                message = f"{owner}.{param.name} cannot be {_shown(value)}"
+                message = f"{owner}.{param.name} cannot be {shown(value)}"
                 self.say("bad-value", message, place, why=str(error), fix=self._choice_fix(value, param))
                 return Broken(expr.place)
         return expr
@@ -348,9 +348,3 @@ def _constants(expr: Expr, *, whole: bool) -> Iterator[tuple[object, Place]]:
             yield from ((const.value, const.place) for const in consts)
         elif len(consts) == len(expr.items):
             yield tuple(const.value for const in consts), expr.place
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_shown, value))}]"
-    return write_scalar(value) if isinstance(value, (bool, int, float)) else repr(value)

@@ -76,3 +76,10 @@ def write_scalar(value: str | int | float | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else repr(value)
+
+
+def shown(value: object) -> str:
+    """A value in a message: as a document writes it, a string always in quotes."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(shown, value))}]"
+    return write_scalar(value) if isinstance(value, (bool, int, float)) else repr(value)
