@@ -6,8 +6,7 @@ from pathlib import Path
 
 from graphflow import library
 
-GRAPHS: dict[str, Path] = {**{path.stem: path for path in sorted(Path(__file__).parent.glob("*.yaml"))}}
-GRAPHS |= library.graphs()
+GRAPHS: dict[str, Path] = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.yaml"))} | library.graphs()
 
 CHECKPOINTS: dict[str, dict[str, str | list[str]]] = {
     "text2img": {"checkpoint": "sd"},

@@ -43,6 +43,20 @@ def test_lines_fit_a_screen(name):
     assert [line for line in DOCUMENTS[name].read_text().splitlines() if len(line) > 120] == []
 
 
+@pytest.fixture(scope="module")
+def engine():
+    with gf.Engine() as engine:
+        yield engine
+
+
+@pytest.mark.parametrize("name", library.graphs())
+def test_a_library_graph_runs_as_it_stands(engine, name):
+    outputs = engine.run(name).outputs
+    pictures = [one for value in outputs.values() for one in (value if isinstance(value, tuple) else [value])]
+    assert pictures
+    assert all(picture.array.std() > 5 for picture in pictures if not isinstance(picture, gf.Animation))
+
+
 def test_every_template_is_used_by_two_graphs_or_more():
     uses = Counter()
     for path in GRAPHS.values():
