@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from graphflow.catalog import Catalog
+from graphflow.compute import Compute
 from graphflow.document.model import Document
 from graphflow.errors import Cancelled, GraphflowError, RunFailed
 from graphflow.execute.context import Cancellation
@@ -21,6 +22,7 @@ from graphflow.execute.scheduler import Run
 from graphflow.execute.store import MemoryStore, Store
 from graphflow.graph import Graph, load
 from graphflow.plan.plan import Plan
+from graphflow.tensors import computing_threads
 from graphflow.values import describe
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -39,10 +41,18 @@ class Engine:
 
     Args:
         catalog: the node types of graphs that are named by path or library name.
-        memory_budget: bytes of components that stay loaded between runs, such as `8GiB`; None = no limit.
+        memory_budget: most bytes of components at a time, such as `8GiB`, what waits for the next run included; what
+            a run uses again later goes only where it has to, and is loaded again. None = no limit.
         store: where results are kept between runs; by default up to 1 GiB in memory.
-        keep: False keeps no result, for an engine that runs once.
+        keep: False keeps neither results nor components that a run has done with, for an engine that runs once.
         loader: loads model components.
+        device: where models run: `cpu`, `cuda`, `cuda:N`; None for a GPU where there is one.
+        dtype: `float32`, `float16`, `bfloat16` for all models, `auto` for the faster one; None for what
+            checkpoints say, else float32 on a CPU and float16 on a GPU.
+        threads: of torch on a CPU; None for torch's own number. Results of other numbers differ in some bits.
+
+    Raises:
+        InvalidValue: device, dtype or threads is none of those.
     """
 
     def __init__(
@@ -53,10 +63,14 @@ class Engine:
         store: Store | None = None,
         keep: bool = True,
         loader: Loader = load_component,
+        device: str | None = None,
+        dtype: str | None = None,
+        threads: int | None = None,
     ) -> None:
+        self.compute = Compute.of(device, dtype, threads)
         self.catalog = catalog
         self.store = (store if store is not None else MemoryStore()) if keep else None
-        self.pool = Pool(loader, None if memory_budget is None else parse_bytes(memory_budget))
+        self.pool = Pool(loader, None if memory_budget is None else parse_bytes(memory_budget), keep=keep)
         self._cancellation: Cancellation | None = None
 
     def run(
@@ -112,9 +126,11 @@ class Engine:
     def _execute(
         self, plan: Plan, listener: Listener | None, recorder: Closable | None, cancellation: Cancellation
     ) -> Result:
+        require_budget(plan, self.pool.budget)
         run = Run(plan, store=self.store, pool=self.pool, listener=listener, cancellation=cancellation)
         try:
-            return run.execute()
+            with computing_threads(plan.checked.compute.threads, plan.uses_torch):
+                return run.execute()
         finally:
             if recorder is not None:
                 recorder.close(run.result)
@@ -164,7 +180,7 @@ class Engine:
             graph = Graph.of(graph, catalog=self.catalog)
         elif not isinstance(graph, Graph):
             raise GraphflowError(f"{describe(graph)} is no graph; give a Graph, or a path or name of one")
-        return graph.plan(inputs, seed=seed, only=only)
+        return graph.plan(inputs, seed=seed, only=only, compute=self.compute)
 
 
 def run(
@@ -176,10 +192,25 @@ def run(
     on_event: Listener | None = None,
     record: str | Path | None = None,
     catalog: Catalog | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    threads: int | None = None,
 ) -> Result:
-    """Run a graph once, with an engine of its own that keeps nothing; see `Engine.run`."""
-    with Engine(catalog=catalog, keep=False) as engine:
+    """Run a graph once, with an engine of its own that keeps nothing; see `Engine` and `Engine.run`."""
+    with Engine(catalog=catalog, keep=False, device=device, dtype=dtype, threads=threads) as engine:
         return engine.run(graph, inputs=inputs, seed=seed, only=only, on_event=on_event, record=record)
+
+
+def require_budget(plan: Plan, budget: int | None) -> None:
+    """Refuse a budget in which a step of the plan cannot run.
+
+    Raises:
+        GraphflowError: one step needs more bytes of components than `budget`.
+    """
+    largest = plan.lifetimes.largest
+    if budget is not None and largest > budget:
+        shown = f"{budget:,} bytes, and one step alone needs {largest:,} of components"
+        raise GraphflowError(f"the memory budget is too small: it is {shown}; raise it, or choose a smaller dtype")
 
 
 def parse_bytes(size: int | str) -> int:

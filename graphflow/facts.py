@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from graphflow.values import value_word
+from graphflow.values import Image, Mask, value_word
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,11 @@ class Facts:
     Attributes:
         width: pixels a row of a picture, or of the picture that latents stand for.
         height: rows of it.
-        space: the latent space of latents.
+        space: the latent space of latents; of a picture, that of the latents that it was decoded from.
         items: the facts of a list's items.
         word: the type's word, where a port takes several types.
+        soft: whether a mask was given a soft edge.
+        content: gives the picture or mask itself, where it can be had before the run; called by rules that need it.
     """
 
     width: int | None = None
@@ -28,6 +30,8 @@ class Facts:
     space: Hashable | None = None
     items: tuple[Facts, ...] | None = None
     word: str | None = None
+    soft: bool = False
+    content: Callable[[], Image | Mask] | None = field(default=None, compare=False, repr=False)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -47,4 +51,5 @@ def facts_of(value: Any) -> Facts:
         getattr(value, "height", None),
         getattr(value, "space", None),
         word=value_word(value),
+        content=(lambda: value) if isinstance(value, (Image, Mask)) else None,
     )

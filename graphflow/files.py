@@ -1,13 +1,18 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and files that are read once."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from graphflow.errors import FileProblem
+
+T = TypeVar("T")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -32,3 +37,22 @@ def write_atomically(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             raise FileProblem(f"{path} cannot be written: {error.strerror}") from error
         raise
+
+
+def once_a_file(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """A reader that reads a file again only where its size, time, or inode has changed; its result is never changed.
+
+    Raises:
+        OSError: the file is not there.
+    """
+
+    @functools.lru_cache(maxsize=1024)
+    def known(path: Path, *_: int) -> T:
+        return read(path)
+
+    @functools.wraps(read)
+    def reader(path: Path) -> T:
+        found = path.stat()
+        return known(path, found.st_size, found.st_mtime_ns, found.st_ino)
+
+    return reader

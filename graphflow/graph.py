@@ -16,6 +16,7 @@ from graphflow.check.literals import Literals
 from graphflow.check.nodes import NodeReader
 from graphflow.check.producers import producers_first
 from graphflow.check.templates import Templates
+from graphflow.compute import CPU, Compute
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import read_file
 from graphflow.document.scalars import write_scalar
@@ -286,17 +287,24 @@ class Graph:
 
     # Using
 
-    def check(self, inputs: Mapping[str, Any] | None = None, *, seed: int = 0) -> Checked:
+    def check(self, inputs: Mapping[str, Any] | None = None, *, seed: int = 0, compute: Compute = CPU) -> Checked:
         """Check the whole graph; problems are in the result, nothing is raised for them."""
-        return check(self.document, self.catalog, inputs=inputs, seed=seed, library=library.templates)
+        return check(self.document, self.catalog, inputs=inputs, seed=seed, library=library.templates, compute=compute)
 
-    def plan(self, inputs: Mapping[str, Any] | None = None, *, seed: int = 0, only: Sequence[str] = ()) -> Plan:
-        """What a run would do.
+    def plan(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        seed: int = 0,
+        only: Sequence[str] = (),
+        compute: Compute = CPU,
+    ) -> Plan:
+        """What a run would do, on the CPU where `compute` does not say otherwise.
 
         Raises:
             InvalidGraph: the graph has problems.
         """
-        return plan(self.check(inputs, seed=seed), only=only)
+        return plan(self.check(inputs, seed=seed, compute=compute), only=only)
 
     def __eq__(self, other: object) -> bool:
         """Whether two graphs say the same, wherever their files are."""

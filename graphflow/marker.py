@@ -195,6 +195,8 @@ class Fault:
         fix: what to write instead.
         about: the port or param whose place is shown; the node's own where it is empty or not given.
         code: a code of the problem table; `node` for a problem, `node-hint` for a hint.
+        unless_read_by: node type; the fault does not count where a node of it reads the same value as the port
+            `about`.
     """
 
     message: str
@@ -202,6 +204,7 @@ class Fault:
     fix: str = ""
     about: str = ""
     code: str = "node"
+    unless_read_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +237,11 @@ class Planned:
         uses: role → component, for a node that is one step.
         problems: what the node refuses or advises.
         steps: the node's steps in an order in which they can run; empty = one, the function itself.
+        verify: ask again in the run, when the ports' values are there, though their sizes are known before.
     """
 
     outputs: Mapping[str, Facts] = field(default_factory=dict)
     uses: Mapping[str, Component] = field(default_factory=dict)
     problems: tuple[Fault, ...] = ()
     steps: tuple[Step, ...] = ()
+    verify: bool = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -13,6 +15,22 @@ def generator(seed: int) -> Any:
     return torch.Generator("cpu").manual_seed(seed)
 
 
+@contextlib.contextmanager
+def computing_threads(count: int | None, needed: bool) -> Iterator[None]:
+    """Let torch compute with `count` threads meanwhile; nothing is done where none is given or torch isn't `needed`."""
+    if count is None or not needed:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def digest(tensor: Any) -> str:
     """sha256 of type, shape, memory format and bytes of a tensor, in hexadecimal; the device doesn't matter.
 
@@ -20,11 +38,28 @@ def digest(tensor: Any) -> str:
     """
     import torch
 
-    last = tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
+    last = _channels_last(tensor)
     whole = tensor.detach().to("cpu").contiguous()
     head = f"{whole.dtype} {tuple(whole.shape)} {'channels last' if last else 'contiguous'}\n".encode()
     # Reinterpreted as bytes, since numpy knows no bfloat16.
     return hashlib.sha256(head + whole.reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
+
+
+def to_safetensors(tensors: Mapping[str, Any], about: Mapping[str, str]) -> bytes:
+    """A safetensors file of these tensors; metadata is `about`, and which of them lie channels-last in memory."""
+    from safetensors.torch import save
+
+    whole = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    last = [name for name, tensor in tensors.items() if _channels_last(tensor)]
+    return bytes(save(whole, {**about, "channels_last": " ".join(last)}))
+
+
+def _channels_last(tensor: Any) -> bool:
+    import torch
+
+    return bool(
+        tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
+    )
 
 
 def nbytes(tensor: Any) -> int:
@@ -33,11 +68,12 @@ def nbytes(tensor: Any) -> int:
 
 
 def device_facts() -> str:
-    """What of this machine decides the bytes of a computation: processor, its vector instructions, threads."""
+    """What of this machine decides the bytes of a computation: processor, its vector instructions, threads.
+
+    Device and precision are those of the components, and part of their identities.
+    """
     import platform
 
     import torch
 
-    return (
-        f"cpu {platform.machine()} {torch.backends.cpu.get_cpu_capability()} threads {torch.get_num_threads()} float32"
-    )
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} threads {torch.get_num_threads()}"

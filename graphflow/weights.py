@@ -5,14 +5,18 @@ Only bytes are read: neither torch nor numpy is needed to say whether two files 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import math
 import mmap
 import os
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
+from typing import Literal
 
 from graphflow.files import write_atomically
 
@@ -21,6 +25,7 @@ CACHE_VARIABLE = "GRAPHFLOW_CACHE"
 
 _MAX_HEADER = 100_000_000
 _BYTES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
+_CODES: dict[int, Literal["B", "H", "I", "Q"]] = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,12 @@ class Tensors:
     Attributes:
         tensors: by name.
         offset: bytes before the first tensor.
+        metadata: what the file says of itself, such as `modelspec.architecture`.
     """
 
     tensors: dict[str, Tensor]
     offset: int
+    metadata: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, path: Path) -> Tensors:
@@ -68,17 +75,32 @@ class Tensors:
                 for name, one in header.items()
                 if name != "__metadata__"
             }
+            metadata = {str(key): str(value) for key, value in (header.get("__metadata__") or {}).items()}
+            for name, one in tensors.items():
+                if one.count != math.prod(one.shape) and one.dtype in _BYTES:
+                    raise ValueError(f"{name} has {one.count} elements instead of {math.prod(one.shape)}")
             whole = 8 + length + max((one.end for one in tensors.values()), default=0)
             if path.stat().st_size != whole:
                 raise ValueError(f"{path.stat().st_size} bytes instead of {whole}")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
             raise ValueError(str(error)) from error
-        return cls(tensors, 8 + length)
+        return cls(tensors, 8 + length, metadata)
 
-    @property
+    @functools.cached_property
     def count(self) -> int:
         """Elements of all tensors."""
         return sum(one.count for one in self.tensors.values())
+
+
+class Stored(Enum):
+    """How a tensor of a file holds the tensors of a component."""
+
+    PLAIN = "plain"
+    """As it is."""
+    THIRDS = "thirds"
+    """Three tensors of equal size, joined along the first axis."""
+    TRANSPOSED = "transposed"
+    """A matrix, rows and columns exchanged."""
 
 
 def weights_digest(paths: Sequence[Path]) -> str:
@@ -93,18 +115,34 @@ def weights_digest(paths: Sequence[Path]) -> str:
     parts: list[str] = []
     for path in paths:
         parts += _remembered(path)
+    return _joined(parts)
+
+
+def part_digest(path: Path, stored: Mapping[str, Stored]) -> str:
+    """The digest that `weights_digest` gives for a file that holds only the tensors named in `stored`, each plain.
+
+    Raises:
+        ValueError: the file is no whole safetensors file.
+        KeyError: it has no tensor of one of the names.
+    """
+    return _joined(_remembered(path, stored))
+
+
+def _joined(parts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
 
-def _remembered(path: Path) -> list[str]:
-    """The digests of a file's tensors, read once for a (path, size, mtime, inode)."""
+def _remembered(path: Path, stored: Mapping[str, Stored] | None = None) -> list[str]:
+    """The digests of a file's tensors, or of some of them, read once for a (path, size, mtime, inode)."""
     found = path.stat()
     key = f"{path.resolve()} {found.st_size} {found.st_mtime_ns} {found.st_ino}"
+    if stored is not None:
+        key += "".join(f"\n{name} {stored[name].value}" for name in sorted(stored))
     memory = cache_folder() / "weights" / hashlib.sha256(key.encode()).hexdigest()
     try:
-        return memory.read_text().split()
+        return list(_known(memory))
     except OSError:
-        digests = _digests(path)
+        digests = list(_digests(path, stored))
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(memory, "\n".join(digests).encode())
@@ -114,21 +152,42 @@ def _remembered(path: Path) -> list[str]:
     return digests
 
 
-def _digests(path: Path) -> list[str]:
+def _digests(path: Path, stored: Mapping[str, Stored] | None) -> Iterator[str]:
     header = Tensors.of(path)
-    if not header.tensors:
-        return []
-    digests = []
-    with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        view = memoryview(content)
-        for name, one in header.tensors.items():
-            if name.endswith("position_ids"):
-                continue
-            digest = hashlib.sha256(f"{one.dtype} {one.count}\n".encode())
-            digest.update(view[header.offset + one.start : header.offset + one.end])
-            digests.append(digest.hexdigest())
-        view.release()
-    return digests
+    if stored is None:
+        stored = {name: Stored.PLAIN for name in header.tensors if not name.endswith("position_ids")}
+    if not stored:
+        return
+    with (
+        path.open("rb") as handle,
+        mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as view,
+    ):
+        for name, how in stored.items():
+            one = header.tensors[name]
+            with view[header.offset + one.start : header.offset + one.end] as data:
+                yield from _tensor_digests(one, data, how)
+
+
+def _tensor_digests(tensor: Tensor, data: memoryview, how: Stored) -> Iterator[str]:
+    pieces = 3 if how is Stored.THIRDS else 1
+    size = len(data) // pieces
+    for number in range(pieces):
+        digest = hashlib.sha256(f"{tensor.dtype} {tensor.count // pieces}\n".encode())
+        if how is Stored.TRANSPOSED:
+            with data.cast(_CODES[_BYTES.get(tensor.dtype, 1)]) as elements:
+                for column in range(tensor.shape[1]):
+                    digest.update(elements[column :: tensor.shape[1]].tobytes())
+        else:
+            with data[number * size : (number + 1) * size] as piece:
+                digest.update(piece)
+        yield digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=1024)
+def _known(memory: Path) -> tuple[str, ...]:
+    """The digests that an earlier process left; a file's name says what it is about, so it never changes."""
+    return tuple(memory.read_text().split())
 
 
 def cache_folder() -> Path:

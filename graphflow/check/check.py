@@ -17,6 +17,7 @@ from graphflow.check.resolve import resolve
 from graphflow.check.resolved import Resolved
 from graphflow.check.templates import Library, Templates
 from graphflow.collector import paused
+from graphflow.compute import CPU, Compute
 from graphflow.document.model import Document, InputDecl
 from graphflow.document.references import node_references
 from graphflow.document.tree import Mapping as MapTree
@@ -42,6 +43,7 @@ def check(
     library: Library = no_library,
     problems: list[Problem] | None = None,
     complete: bool = True,
+    compute: Compute = CPU,
 ) -> Checked:
     """Check a document.
 
@@ -53,12 +55,13 @@ def check(
         library: templates known by name.
         problems: what parsing found; becomes part of the result.
         complete: whether an input without default and value is a problem, as it is for a run.
+        compute: where models are to run, and how precisely.
 
     Raises:
         InvalidValue: `seed` is no whole number from 0, or `inputs` no map.
     """
     _require_call(seed, inputs)
-    literals = Literals()
+    literals = Literals(compute)
     templates = Templates(catalog, literals, library)
     templates.prepare(document)
     resolved = resolve(document, catalog, templates.find, literals)
@@ -81,6 +84,7 @@ def check(
         skipped=expander.skipped,
         inputs={name: source.value if isinstance(source, Value) else None for name, source in sources.items()},
         seed=seed,
+        compute=compute,
         problems=tuple(ordered(found)),
     )
 

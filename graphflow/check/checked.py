@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.compute import CPU, Compute
 from graphflow.document.model import Document
 from graphflow.errors import InvalidGraph
 from graphflow.facts import Facts
@@ -123,6 +124,7 @@ class Checked:
         inputs: the value of every input.
         seed: the run's seed.
         problems: problems, warnings and hints, by place.
+        compute: where models are to run, and how precisely.
     """
 
     document: Document
@@ -133,6 +135,7 @@ class Checked:
     inputs: dict[str, Any]
     seed: int
     problems: tuple[Problem, ...]
+    compute: Compute = CPU
 
     @property
     def ok(self) -> bool:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from graphflow.check.components import ComponentFiles, read_header, read_json
+from graphflow.check.components import ComponentFiles, Placed, read_header, read_json
+from graphflow.check.details import NO_DETAILS, Details, read_details
 from graphflow.check.refusal import Refusal
+from graphflow.check.single_file import read_single_file
+from graphflow.compute import CPU, Compute
 from graphflow.document.model import CheckpointDecl, Document
-from graphflow.document.tree import Mapping, Scalar
+from graphflow.document.tree import Scalar
 from graphflow.marker import Component
-from graphflow.problems import nearest
+from graphflow.problems import did_you_mean, nearest
 
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 """Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""
@@ -31,8 +35,11 @@ class Checkpoint:
             `file` (one .safetensors file), or `hub` (a repository; its facts are unknown here).
         path: the folder or file; None for `hub`.
         class_name: of the pipeline or the component; empty where unknown.
-        components: role → files of it, for a pipeline.
-        details: the keys written beside `source`.
+        components: role → files of it, for a pipeline or a file.
+        missing: roles that a file's family has and the file has not.
+        flags: what model_index.json says of the pipeline itself, such as force_zeros_for_empty_prompt.
+        details: what a document says of it beside its source.
+        compute: what the call says about computing.
     """
 
     name: str
@@ -40,24 +47,31 @@ class Checkpoint:
     path: Path | None = None
     class_name: str = ""
     components: dict[str, ComponentFiles] = field(default_factory=dict, compare=False)
-    details: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = ()
+    flags: dict[str, bool] = field(default_factory=dict, compare=False)
+    details: Details = NO_DETAILS
+    compute: Compute = CPU
 
     word = "checkpoint"
 
     def component(self, role: str) -> Component:
-        """The component of this role as a step uses it."""
-        return self.components[role].component
+        """The component of this role as a step uses it: in the stage's precision, with its LoRAs, on the device."""
+        files = self.components[role]
+        loras = tuple(lora for lora in self.details.loras if role in lora.roles)
+        return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device, loras).component
 
     @property
     def digest(self) -> str:
         """What it is named by in keys of values; components have identities of their own."""
-        return f"checkpoint {self.path or self.name} {self.details}"
+        return f"checkpoint {self.path or self.name} {self.details} {self.compute}"
 
 
 @dataclass
 class CheckpointReader:
-    """Finds checkpoints and reads their facts, each once."""
+    """Finds checkpoints and reads their facts, each once, for a call that computes as `compute` says."""
 
+    compute: Compute = CPU
+    _entries: dict[int, tuple[CheckpointDecl, Checkpoint]] = field(default_factory=dict)
     _known: dict[tuple[str, Path], Checkpoint] = field(default_factory=dict)
 
     def read(self, text: str, document: Document, folder: Path) -> Checkpoint:
@@ -73,23 +87,61 @@ class CheckpointReader:
         """
         decl = document.checkpoints.get(text)
         if decl is not None:
-            return self._declared(decl, document)
+            return self.declared(decl, document)
         return self._located(text, folder, tuple(document.checkpoints))
 
-    def _declared(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
-        found = self._located(decl.source.text, decl.source.folder or document.folder, ())
-        details = tuple((key, repr(entry.value)) for key, entry in decl.details.entries.items() if key != "source")
-        parts = decl.details.entries.get("components")
-        if parts is not None and isinstance(parts.value, Mapping):
-            for part in parts.value.entries.values():
-                if isinstance(part.value, Scalar):
-                    self._located(part.value.text, decl.source.folder or document.folder, ())
-        return Checkpoint(decl.name, found.kind, found.path, found.class_name, found.components, details)
+    def declared(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
+        """The checkpoint of an entry of `checkpoints`, details applied.
+
+        Raises:
+            Refusal: its source or a detail is wrong; it knows its place.
+        """
+        known = self._entries.get(id(decl))
+        if known is None:
+            # The entry is kept beside, so that its number stays its own.
+            known = self._entries[id(decl)] = (decl, self._detailed(decl, document))
+        return known[1]
+
+    def _detailed(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
+        found = self._located_at(decl.source, decl.source.folder or document.folder)
+        details = read_details(decl, document)
+        components = dict(found.components)
+        if details.variant is not None:
+            components = _of_variant(decl, components, details.variant)
+        for role, source in details.components:
+            components[role] = self._part(decl, role, source, (*components, *found.missing), document)
+        return replace(found, name=decl.name, components=components, details=details)
+
+    def _part(
+        self,
+        decl: CheckpointDecl,
+        role: str,
+        source: Scalar,
+        roles: tuple[str, ...],
+        document: Document,
+    ) -> ComponentFiles:
+        """The part of another checkpoint that takes the place of this one's."""
+        other = self._located_at(source, source.folder or decl.source.folder or document.folder)
+        if other.kind == "component" and other.path is not None and (not roles or role in roles):
+            return _part(role, other.path, other.name)
+        if role in other.components:
+            return other.components[role]
+        known = list(other.components or roles)
+        why = f"{source.text} has {', '.join(known)}" if other.components else f"the parts are {', '.join(known)}"
+        message = f"the checkpoint {decl.name} cannot take its {role} from {source.text}"
+        raise Refusal("checkpoint-broken", message, why, did_you_mean(role, known, else_="write"), place=source.place)
+
+    def _located_at(self, source: Scalar, folder: Path) -> Checkpoint:
+        try:
+            return self._located(source.text, folder, ())
+        except Refusal as refusal:
+            refusal.place = source.place
+            raise
 
     def _located(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
         key = (text, folder)
         if key not in self._known:
-            self._known[key] = self._look(text, folder, names)
+            self._known[key] = replace(self._look(text, folder, names), compute=self.compute)
         return self._known[key]
 
     def _look(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
@@ -148,6 +200,20 @@ class CheckpointReader:
         return Checkpoint(text, "pipeline", path, str(facts.get("class", "")), parts)
 
 
+def _of_variant(decl: CheckpointDecl, components: dict[str, ComponentFiles], variant: str) -> dict[str, ComponentFiles]:
+    """The components with the files of a variant; those that have none keep their own, as diffusers does it."""
+    if not any(variant in files.variants for files in components.values()):
+        known = sorted({name for files in components.values() for name in files.variants if name})
+        why = f"it has {', '.join(known)}" if known else "it has files of one kind only"
+        place = decl.details.entries["variant"].value.place
+        message = f"the checkpoint {decl.name} has no variant {variant}"
+        raise Refusal("checkpoint-broken", message, why, did_you_mean(variant, known, else_="write"), place=place)
+    return {
+        role: replace(files, asked=variant) if variant in files.variants else files
+        for role, files in components.items()
+    }
+
+
 def _part(role: str, folder: Path, checkpoint: str) -> ComponentFiles:
     """A component whose class only its own config names."""
     if role == "tokenizer":
@@ -170,6 +236,23 @@ def read_checkpoint(name: str, path: Path) -> Checkpoint:
     Raises:
         Refusal: it is neither, its weights are pickled, or its files are damaged.
     """
+    return _unchanged(name, path, _stamp(path))
+
+
+def _stamp(path: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """What changes where a file of a checkpoint does: name, size, time and inode of each."""
+    found = [(path.name, path.stat())]
+    if path.is_dir():
+        for entry in os.scandir(path):
+            found.append((entry.name, entry.stat()))
+            if entry.is_dir():
+                found += [(f"{entry.name}/{inner.name}", inner.stat()) for inner in os.scandir(entry)]
+    return tuple(sorted((name, one.st_size, one.st_mtime_ns, one.st_ino) for name, one in found))
+
+
+@functools.lru_cache(maxsize=64)
+def _unchanged(name: str, path: Path, _: tuple[tuple[str, int, int, int], ...]) -> Checkpoint:
+    """The facts of a checkpoint, once for the same files, so that what is found out of its components stays known."""
     if path.is_file():
         if path.suffix != ".safetensors":
             why = (
@@ -183,8 +266,8 @@ def read_checkpoint(name: str, path: Path) -> Checkpoint:
                 why,
                 "convert it to .safetensors with a tool that you trust",
             )
-        read_header(path)
-        return Checkpoint(name, "file", path)
+        single = read_single_file(name, path)
+        return Checkpoint(name, "file", path, single.class_name, single.components, single.missing, single.flags)
     if (path / "model_index.json").is_file():
         return _pipeline(name, path)
     if (path / "config.json").is_file():
@@ -218,7 +301,8 @@ def _pipeline(name: str, path: Path) -> Checkpoint:
             )
         components[role] = ComponentFiles(role, str(value[0]), str(value[1]), folder, name)
         _safe_weights(name, folder)
-    return Checkpoint(name, "pipeline", path, str(index.get("_class_name", "")), components)
+    flags = {key: value for key, value in index.items() if isinstance(value, bool)}
+    return Checkpoint(name, "pipeline", path, str(index.get("_class_name", "")), components, flags=flags)
 
 
 def _safe_weights(name: str, folder: Path) -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from graphflow.check.details import Lora
 from graphflow.check.refusal import Refusal
+from graphflow.compute import DTYPES
+from graphflow.files import once_a_file
 from graphflow.latent_space import LatentSpace
 from graphflow.marker import Component
 from graphflow.weights import Tensors, weights_digest
 
 _CONFIGS = ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json")
 _LEFT_OUT = ("sample_size", "dtype", "torch_dtype", "transformers_version", "architectures", "model_type")
+_VARIANT = re.compile(r"\.([A-Za-z0-9_]+)(?:-\d+-of-\d+)?\.safetensors$")
 _TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 
 
@@ -30,6 +35,7 @@ class ComponentFiles:
         library, class_name: as written there, such as diffusers, UNet2DConditionModel.
         folder: where its files are.
         checkpoint: how the checkpoint is called, for messages.
+        asked: the variant of the weights that a document asks for, such as fp16; empty for the usual choice.
     """
 
     role: str
@@ -37,6 +43,7 @@ class ComponentFiles:
     class_name: str
     folder: Path
     checkpoint: str = ""
+    asked: str = ""
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -45,16 +52,25 @@ class ComponentFiles:
         return read_json(path) if path is not None else {}
 
     @cached_property
+    def variants(self) -> dict[str, tuple[Path, ...]]:
+        """Variant, such as fp16 (empty for the usual files) → its safetensors files, all shards."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted(self.folder.glob("*.safetensors")):
+            match = _VARIANT.search(path.name)
+            found.setdefault(match[1] if match else "", []).append(path)
+        return {name: tuple(paths) for name, paths in found.items()}
+
+    @cached_property
     def weights(self) -> tuple[Path, ...]:
-        """Its safetensors files: all shards of one precision, the full one where there are two."""
-        found = sorted(self.folder.glob("*.safetensors"))
-        full = [path for path in found if ".fp16." not in path.name]
-        return tuple(full or found)
+        """Its safetensors files: of the variant asked for, else the usual ones, else those of the only variant."""
+        return self.variants.get(self.variant or "", ())
 
     @cached_property
     def variant(self) -> str | None:
-        """`fp16` where only files of that variant are there."""
-        return "fp16" if self.weights and all(".fp16." in path.name for path in self.weights) else None
+        """The variant whose files are read; None for the usual files."""
+        if self.asked or "" in self.variants or not self.variants:
+            return self.asked or None
+        return "fp16" if "fp16" in self.variants else min(self.variants)
 
     @cached_property
     def headers(self) -> tuple[Tensors, ...]:
@@ -99,22 +115,64 @@ class ComponentFiles:
             model = read_json(whole).get("model", {})
             vocabulary = model.get("vocab", {})
             merges = [one.split() if isinstance(one, str) else one for one in model.get("merges", ())]
-        config = read_json(self.folder / "tokenizer_config.json")
-        special = [_token(config, key) for key in ("pad_token", "unk_token", "bos_token", "eos_token")]
-        text = json.dumps([sorted(vocabulary.items()), merges, special, config.get("model_max_length", 77)])
-        return hashlib.sha256(text.encode()).hexdigest()
+        config, special = read_json(self.folder / "tokenizer_config.json"), self.folder / "special_tokens_map.json"
+        if special.is_file() and "added_tokens_decoder" not in config:
+            # As transformers reads it; the published Stable Diffusion 2 has its pad token only there.
+            config |= read_json(special)
+        return tokenizer_identity(vocabulary, merges, config)
 
-    @cached_property
-    def component(self) -> Component:
-        """The component as a step uses it; its bytes are those of float32, in which a CPU computes."""
-        label = f"{self.role} of {self.checkpoint}" if self.role else self.checkpoint
-        return Component(self.identity, 4 * sum(header.count for header in self.headers), label, self)
+    @property
+    def label(self) -> str:
+        """How it is named to a person."""
+        return f"{self.role} of {self.checkpoint}" if self.role else self.checkpoint
 
     @cached_property
     def latent_space(self) -> LatentSpace:
         """The space of a VAE's latents."""
         types = sorted({tensor.dtype for header in self.headers for tensor in header.tensors.values()})
         return LatentSpace.of_config(self.class_name, self.full_config, self.weights_digest, " ".join(types))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A component as a stage uses it.
+
+    Attributes:
+        files: what it is made from.
+        dtype: a key of `graphflow.compute.DTYPES`.
+        device: as torch names it.
+        loras: laid over it, in this order.
+    """
+
+    files: ComponentFiles
+    dtype: str = "float32"
+    device: str = "cpu"
+    loras: tuple[Lora, ...] = ()
+
+    @property
+    def component(self) -> Component:
+        """What steps name in their `uses`; nothing that runs on tokens alone has a precision or a device."""
+        if not self.files.weights:
+            return Component(self.files.identity, 0, self.files.label, self)
+        parts = [self.files.identity, self.dtype, self.device, *(lora.identity for lora in self.loras)]
+        nbytes = DTYPES[self.dtype] * sum(header.count for header in self.files.headers)
+        return Component(hashlib.sha256("\n".join(parts).encode()).hexdigest(), nbytes, self.files.label, self)
+
+
+def tokenizer_identity(
+    vocabulary: Mapping[str, int], merges: Iterable[Sequence[str]], config: Mapping[str, Any]
+) -> str:
+    """What a CLIP tokenizer is, however it is stored.
+
+    Args:
+        vocabulary: token → number.
+        merges: pairs of tokens, in their order.
+        config: as in tokenizer_config.json.
+    """
+    special = [_token(config, key) for key in ("pad_token", "unk_token", "bos_token", "eos_token")]
+    pairs = [list(pair) for pair in merges]
+    text = json.dumps([sorted(vocabulary.items()), pairs, special, config.get("model_max_length", 77)])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _token(config: Mapping[str, Any], key: str) -> Any:
@@ -131,6 +189,16 @@ def class_defaults() -> dict[str, dict[str, Any]]:
     return found
 
 
+@once_a_file
+def _header(path: Path) -> Tensors:
+    return Tensors.of(path)
+
+
+@once_a_file
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def read_header(path: Path) -> Tensors:
     """The header of a safetensors file.
 
@@ -138,8 +206,8 @@ def read_header(path: Path) -> Tensors:
         Refusal: the file is cut off or is no safetensors file.
     """
     try:
-        return Tensors.of(path)
-    except ValueError as error:
+        return _header(path)
+    except (OSError, ValueError) as error:
         fix = "get the file again; it may have been cut off on its way"
         raise Refusal("checkpoint-broken", f"{path.name} is no whole safetensors file", str(error), fix) from error
 
@@ -152,7 +220,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     shown = f"{path.parent.name}/{path.name}"
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = _json(path)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else f"it is no JSON: {error}"
         raise Refusal("checkpoint-broken", f"{shown} cannot be read", str(why), "get the file again") from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import glob
 import re
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from graphflow.check.checkpoints import Checkpoint, CheckpointReader
 from graphflow.check.refusal import Refusal
+from graphflow.compute import CPU, Compute
 from graphflow.document.model import Document
 from graphflow.document.scalars import hint, read_scalar
 from graphflow.document.tree import Scalar
@@ -34,9 +35,13 @@ class Picture:
 class Literals:
     """Reads literals and remembers files, so that one named a thousand times is looked at once."""
 
-    checkpoints: CheckpointReader = field(default_factory=CheckpointReader)
+    compute: InitVar[Compute] = CPU
+    checkpoints: CheckpointReader = field(init=False)
     _files: dict[Path, File] = field(default_factory=dict)
     _pictures: dict[Path, File] = field(default_factory=dict)
+
+    def __post_init__(self, compute: Compute) -> None:
+        self.checkpoints = CheckpointReader(compute)
 
     def read(self, scalar: Scalar, text: str, type_: Type, document: Document) -> Any:
         """The value of `text` (the scalar's, references resolved) as one of type `type_`.

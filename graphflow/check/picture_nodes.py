@@ -14,8 +14,11 @@ from graphflow.values import File, Image, Mask, read_picture
 
 
 def _plan(_facts: Mapping[str, Facts], params: Mapping[str, Any], *_: Any) -> Planned:
-    width, height = params["path"].picture_size
-    return Planned(outputs=dict.fromkeys(("image", "mask"), Facts(width, height)))
+    file: File = params["path"]
+    width, height = file.picture_size
+    image = Facts(width, height, content=lambda: Image.of(read_picture(file.path)))
+    mask = Facts(width, height, content=lambda: Mask.of(read_picture(file.path)))
+    return Planned(outputs={"image": image, "mask": mask})
 
 
 @node(plan=_plan)

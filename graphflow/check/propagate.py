@@ -6,6 +6,7 @@ asked again with the facts of real values where some were unknown (`faults`), so
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,12 +30,14 @@ from graphflow.problems import CODES, Place, Problem
 from graphflow.types import ListOf
 from graphflow.values import describe
 
+_NOTHING = Planned()
 _NO_FACTS: Mapping[str, Facts] = {}
 
 
 def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> list[Problem]:
     """Give every node its facts and its plan function's answer; returns what the nodes refuse or advise."""
     wanted = _wanted(nodes, outputs)
+    readers = _readers(nodes)
     problems: dict[Any, Problem] = {}
     for node in nodes:
         if node.type.plain:
@@ -43,8 +46,10 @@ def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> l
         node.wanted = frozenset(wanted[node.index])
         node.planned = planned(node, facts, wanted[node.index])
         node.facts = output_facts(node.type, facts, node.planned)
-        node.verify = any(_unsure(one) for one in facts.values())
+        node.verify = any(_unsure(one) for one in facts.values()) or (node.planned or _NOTHING).verify
         for fault in faults(node, facts, node.planned):
+            if fault.unless_read_by and fault.unless_read_by in readers.get(node.sources.get(fault.about), ()):
+                continue
             problem = problem_of(fault, node)
             # One fault of a for_each or of a template used often is one problem.
             problems.setdefault((problem.code, problem.place, fault.message, problem.used[1:]), problem)
@@ -62,6 +67,16 @@ def _wanted(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> lis
                 for one in outputs_in(source):
                     wanted[one.node].add(one.output)
     return wanted
+
+
+def _readers(nodes: Sequence[ExpandedNode]) -> Mapping[Source | None, set[str]]:
+    """Source → names of the node types that read it."""
+    readers: dict[Source | None, set[str]] = {}
+    for node in nodes:
+        for source in node.sources.values():
+            if type(source) is OutputOf:
+                readers.setdefault(source, set()).add(node.type.name)
+    return readers
 
 
 def facts_of_ports(node: ExpandedNode, nodes: Sequence[ExpandedNode]) -> dict[str, Facts]:
@@ -87,11 +102,7 @@ def source_facts(source: Source, nodes: Sequence[ExpandedNode]) -> Facts:
         facts = node.facts.get(source.output, UNKNOWN)
         output = node.type.outputs[source.output]
         word = str(output.type)
-        return (
-            facts
-            if facts.word or facts.items is not None
-            else Facts(facts.width, facts.height, facts.space, facts.items, word)
-        )
+        return facts if facts.word or facts.items is not None else dataclasses.replace(facts, word=word)
     if isinstance(source, Value):
         return facts_of(source.value)
     if isinstance(source, Gather):

@@ -6,14 +6,16 @@ from graphflow.problems import Place, Problem
 
 
 class Refusal(Exception):
-    """What a problem says, without its place."""
+    """What a problem says, without its place; `place` is given only where another one than the reader's is meant."""
 
-    def __init__(self, code: str, message: str, why: str = "", fix: str = "") -> None:
-        self.code, self.message, self.why, self.fix = code, message, why, fix
+    def __init__(self, code: str, message: str, why: str = "", fix: str = "", *, place: Place | None = None) -> None:
+        self.code, self.message, self.why, self.fix, self.place = code, message, why, fix, place
         super().__init__(message)
 
     def at(self, place: Place, *, about: str = "") -> Problem:
         """The problem at `place`; `about` names the key before the message."""
+        if self.place is not None:
+            return Problem(self.code, self.message, self.why, self.fix, self.place)
         message = f"{about}: {self.message}" if about else self.message
         return Problem(self.code, message, self.why, self.fix, place)
 

@@ -8,6 +8,7 @@ from graphflow.check.inputs import input_value, outside_limits
 from graphflow.check.literals import Literals
 from graphflow.check.nodes import NodeReader, TemplateFinder
 from graphflow.check.producers import circle_problem, producers_first
+from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved
 from graphflow.check.unused import unused
 from graphflow.document.model import Document, InputDecl
@@ -30,6 +31,11 @@ def resolve(document: Document, catalog: Catalog, templates: TemplateFinder, lit
     resolved.static_inputs = _static_inputs(resolved)
     for decl in document.inputs.values():
         _check_input(decl, reader)
+    for checkpoint in document.checkpoints.values():
+        try:
+            literals.checkpoints.declared(checkpoint, document)
+        except Refusal as refusal:
+            resolved.problems.append(refusal.at(checkpoint.place))
     if not circles:
         resolved.problems += unused(document, reader.meant)
     return resolved

@@ -8,7 +8,13 @@ from typing import Any
 
 from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
 from graphflow.cli.screens import show
-from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
+from graphflow.cli.settings import (
+    add_compute_arguments,
+    add_graph_arguments,
+    add_value_arguments,
+    catalog_of,
+    load_checked,
+)
 from graphflow.plan.plan import Plan, PlannedStep, plan
 from graphflow.problems import Level
 
@@ -17,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the call."""
     add_graph_arguments(parser)
     add_value_arguments(parser)
+    add_compute_arguments(parser)
     parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="plan only this output")
     parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")
 

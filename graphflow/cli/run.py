@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING
 
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.screens import show
-from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
-from graphflow.engine import Engine, both, parse_bytes
+from graphflow.cli.settings import (
+    add_compute_arguments,
+    add_graph_arguments,
+    add_value_arguments,
+    catalog_of,
+    load_checked,
+)
+from graphflow.engine import Engine, both, parse_bytes, require_budget
 from graphflow.errors import Cancelled
 from graphflow.execute.events import to_json
 from graphflow.execute.result import Result
@@ -31,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the call."""
     add_graph_arguments(parser)
     add_value_arguments(parser)
+    add_compute_arguments(parser)
     parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="make only this output")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write into this folder instead of runs/TIME-NAME")
     parser.add_argument("--memory-budget", metavar="8GiB", help="most bytes of components at a time")
@@ -49,6 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
         return WRONG
     show(loaded.problems, least=Level.WARNING)
     made = plan(loaded.checked, only=arguments.only)
+    require_budget(made, budget)
     name = made.checked.document.name or loaded.path.stem
     folder = arguments.out if arguments.out is not None else new_folder(name)
     command = ["graphflow", *sys.argv[1:]]

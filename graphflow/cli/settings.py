@@ -12,6 +12,7 @@ from graphflow import library
 from graphflow.catalog import Catalog, default_catalog, named_catalog
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
+from graphflow.compute import Compute
 from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.text import escape
@@ -53,6 +54,22 @@ def add_value_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--device`, `--dtype` and `--threads`."""
+    parser.add_argument("--device", metavar="D", help="where models run: cpu, cuda, cuda:N (a GPU where there is one)")
+    parser.add_argument(
+        "--dtype", metavar="T", help="precision of all models: float32, float16, bfloat16, or auto for the faster one"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch on a CPU; decides bits of results")
+
+
+def compute_of(arguments: argparse.Namespace) -> Compute:
+    """What the call says about computing; where it cannot say anything, the CPU."""
+    if not hasattr(arguments, "device"):
+        return Compute()
+    return Compute.of(arguments.device, arguments.dtype, arguments.threads)
+
+
 def catalog_of(arguments: argparse.Namespace) -> Catalog:
     """The node types that the call allows."""
     return named_catalog(arguments.nodes) if arguments.nodes else default_catalog()
@@ -92,6 +109,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
         library=library.templates,
         problems=[*problems, *found],
         complete=complete,
+        compute=compute_of(arguments),
     )
     if drawn is not None and checked.ok and "seed" not in document.inputs and not _derives_seeds(checked):
         why = "no input is named seed, and no node derives its seed from it"

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import tempfile
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from graphflow.check.components import ComponentFiles
+from graphflow.check.components import ComponentFiles, Placed
+from graphflow.check.layouts import without
+from graphflow.check.single_file import FilePart
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.marker import Component
 
@@ -14,6 +20,7 @@ LIBRARIES = {
     "AutoencoderKL": "diffusers",
     "UNet2DConditionModel": "diffusers",
     "CLIPTextModel": "transformers",
+    "CLIPTextModelWithProjection": "transformers",
     "CLIPTokenizer": "transformers",
     "CLIPTokenizerFast": "transformers",
 }
@@ -37,39 +44,123 @@ def quiet() -> Iterator[None]:
 
 
 def load(component: Component) -> Any:
-    """Load a component in float32 onto the CPU, from safetensors only.
+    """Load a component in its precision onto its device, from safetensors only.
 
     Raises:
         FileProblem: its class is not one that can be loaded, or its files cannot be read.
     """
-    files = component.spec
-    if not isinstance(files, ComponentFiles):
+    placed = component.spec
+    if not isinstance(placed, Placed):
         why = f"{component.label or component.identity} does not say where its files are"
         raise DefinitionError(f"this engine cannot load components of this kind: {why}; give the Engine a loader")
+    files = placed.files
     library = LIBRARIES.get(files.class_name)
     if library is None:
         known = ", ".join(LIBRARIES)
         raise FileProblem(f"{component.label} is of the class {files.class_name}; the classes known are {known}")
     try:
         with quiet():
-            return _tokenizer(files) if "Tokenizer" in files.class_name else _model(files, library)
+            return _tokenizer(files) if "Tokenizer" in files.class_name else _model(placed, library)
     except (OSError, ValueError, RuntimeError) as error:
         raise FileProblem(f"{component.label} cannot be loaded: {error}") from error
 
 
-def _model(files: ComponentFiles, library: str) -> Any:
+def _model(placed: Placed, library: str) -> Any:
     import importlib
 
     import torch
 
+    if placed.device != "cpu" and not torch.cuda.is_available():
+        raise ValueError(f"this torch ({torch.__version__}) cannot use {placed.device}; choose the device cpu")
+    files, dtype = placed.files, getattr(torch, placed.dtype)
     class_ = getattr(importlib.import_module(library), files.class_name)
-    model = class_.from_pretrained(
-        files.folder, dtype=torch.float32, variant=files.variant, use_safetensors=True, local_files_only=True
-    )
-    return model.eval()
+    if isinstance(files, FilePart):
+        model = _model_of_file(files, class_, dtype)
+    else:
+        model = class_.from_pretrained(
+            files.folder, dtype=dtype, variant=files.variant, use_safetensors=True, local_files_only=True
+        )
+    if placed.loras:
+        _lay_over(model, placed)
+    return model.to(placed.device).eval()
+
+
+def _model_of_file(files: FilePart, class_: Any, dtype: Any) -> Any:
+    """A model of a single file, with exactly the tensors that its class has, under the names of its class."""
+    from accelerate import init_empty_weights
+    from safetensors import safe_open
+
+    with safe_open(files.folder, "pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in files.stored}
+    config = dict(files.config)
+    with init_empty_weights():
+        if files.library == "diffusers":
+            model = class_.from_config(config)
+        else:
+            model = class_(class_.config_class.from_dict(config))
+    try:
+        own = {name: tensor.to(dtype) for name, tensor in converted(tensors, files, model).items()}
+    except KeyError as error:
+        raise ValueError(f"{files.folder.name} has no tensor {error}") from error
+    model.load_state_dict(own, strict=True, assign=True)
+    return model
+
+
+def converted(tensors: dict[str, Any], files: FilePart, model: Any) -> dict[str, Any]:
+    """The tensors as diffusers converts them when it reads a single file."""
+    from diffusers.loaders import single_file_utils as convert
+
+    if files.library == "diffusers":
+        converter = "convert_ldm_vae_checkpoint" if files.role == "vae" else "convert_ldm_unet_checkpoint"
+        found: dict[str, Any] = getattr(convert, converter)(tensors, config=files.config)
+        return found
+    if any(name.startswith(f"{files.prefix}transformer.") for name in tensors):
+        found = convert.convert_open_clip_checkpoint(model, tensors, prefix=files.prefix)
+    else:
+        found = {without(files.prefix, name): tensor for name, tensor in tensors.items()}
+    # Since transformers 5 the encoder without a projection has no `text_model` around its layers.
+    around = "text_model." if hasattr(model, "text_model") else ""
+    return {
+        name if name.startswith("text_projection") else f"{around}{name.removeprefix('text_model.')}": tensor
+        for name, tensor in found.items()
+    }
+
+
+def _lay_over(model: Any, placed: Placed) -> None:
+    """Add the LoRAs of a component to it, as pipelines do it; nobody else has this module, so nobody else sees them.
+
+    Source: StableDiffusionLoraLoaderMixin.load_lora_weights and set_adapters.
+    """
+    from diffusers.loaders import StableDiffusionLoraLoaderMixin as Loras
+    from diffusers.loaders.lora_base import set_adapters_for_text_encoder
+
+    names, scales = [f"lora_{number}" for number in range(len(placed.loras))], [lora.scale for lora in placed.loras]
+    unet = placed.files.role == "unet"
+    for name, lora in zip(names, placed.loras, strict=True):
+        weights, alphas = Loras.lora_state_dict(str(lora.path), local_files_only=True, use_safetensors=True)
+        with warnings.catch_warnings():
+            # That there are several is what the document says.
+            warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+            if unet:
+                Loras.load_lora_into_unet(weights, alphas, unet=model, adapter_name=name)
+            else:
+                Loras.load_lora_into_text_encoder(weights, alphas, text_encoder=model, adapter_name=name)
+    if unet:
+        model.set_adapters(names, scales)
+    else:
+        set_adapters_for_text_encoder(names, model, scales)
 
 
 def _tokenizer(files: ComponentFiles) -> Any:
     from transformers import CLIPTokenizer
 
-    return CLIPTokenizer.from_pretrained(files.folder, local_files_only=True)
+    if not isinstance(files, FilePart):
+        return CLIPTokenizer.from_pretrained(files.folder, local_files_only=True)
+    vocabulary, merges = files.vocabulary()
+    with tempfile.TemporaryDirectory(prefix="graphflow-") as made:
+        folder = Path(made)
+        (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+        lines = ["#version: 0.2", *map(" ".join, merges), ""]
+        (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
+        (folder / "tokenizer_config.json").write_text(json.dumps(files.config), encoding="utf-8")
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,32 +19,39 @@ class Pool:
 
     Args:
         loader: loads a component from its description.
-        budget: bytes that may stay loaded between runs; None for no limit.
+        budget: most bytes that are loaded at a time, where one step alone does not need more; None for no limit.
+        keep: whether what the run does not use again stays for the next run, where the budget lets it.
     """
 
-    def __init__(self, loader: Loader = load, budget: int | None = None) -> None:
+    def __init__(self, loader: Loader = load, budget: int | None = None, *, keep: bool = True) -> None:
+        self._keep = keep
         self._loader = loader
-        self._budget = budget
+        self.budget = budget
         self._held: dict[str, tuple[Component, Any]] = {}
 
     def borrow(
         self,
         uses: Mapping[str, Component],
-        still_used: Callable[[str], bool],
+        next_use: Callable[[str], float],
         tell: Callable[[Event], None] | None = None,
         check: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
         """The loaded components of a step, role by role.
 
-        What no later step uses (`still_used` says so of an identity) goes before another is loaded. After
-        each load `check` is called, which raises where the run is to stop.
+        `next_use` says of an identity which later step uses it next, infinity where none does. Before another is
+        loaded what is used last, or not at all, goes as far as the budget asks for it; where nothing is kept for
+        another run, all that no later step uses goes. After each load `check` is called, which raises where the
+        run is to stop.
         """
         needed = {component.identity for component in uses.values()}
         for component in uses.values():
             if component.identity in self._held:
                 continue
-            for identity in [i for i in self._held if i not in needed and not still_used(i)]:
-                self._drop(identity, tell)
+            idle = sorted((i for i in self._held if i not in needed), key=next_use, reverse=True)
+            for identity in idle:
+                over = self.budget is not None and self.nbytes + component.nbytes > self.budget
+                if over or (not self._keep and next_use(identity) == math.inf):
+                    self._drop(identity, tell)
             start = time.perf_counter()
             self._held[component.identity] = (component, self._loader(component))
             if tell is not None:
@@ -58,7 +66,7 @@ class Pool:
 
     def shrink(self, tell: Callable[[Event], None] | None = None) -> None:
         """After a run: let the components loaded longest ago go until the rest fits the budget."""
-        while self._budget is not None and self._held and self.nbytes > self._budget:
+        while self.budget is not None and self._held and self.nbytes > self.budget:
             self._drop(next(iter(self._held)), tell)
 
     def clear(self) -> None:
@@ -69,6 +77,11 @@ class Pool:
     def nbytes(self) -> int:
         """Bytes of all loaded components, as their descriptions say."""
         return sum(component.nbytes for component, _ in self._held.values())
+
+    @property
+    def loaded(self) -> tuple[tuple[Component, Any], ...]:
+        """The loaded components, each with its description."""
+        return tuple(self._held.values())
 
     @property
     def identities(self) -> tuple[str, ...]:

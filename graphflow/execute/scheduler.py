@@ -7,7 +7,9 @@ and nothing else.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -88,7 +90,7 @@ class Run:
         for name, producers in self._waiting.items():
             for producer in producers:
                 self._shown_by.setdefault(producer, []).append(name)
-        self._last_use = {identity: number for number, gone in plan.lifetimes.drops.items() for identity in gone}
+        self._uses = plan.lifetimes.uses
 
     def execute(self) -> Result:
         """Run all steps.
@@ -337,7 +339,7 @@ class Run:
         if step.uses:
             components = self._pool.borrow(
                 step.uses,
-                lambda identity: self._last_use.get(identity, -1) >= number,
+                lambda identity: self._next_use(identity, number),
                 self._listener,
                 self._cancellation.check,
             )
@@ -345,6 +347,12 @@ class Run:
         if self._listener is not None:
             report = lambda done, total: self._tell(StepProgress(step.path, done, total))  # noqa: E731
         return StepContext(step.path, step.wanted, self._cancellation, report, components)
+
+    def _next_use(self, identity: str, number: int) -> float:
+        """The step from `number` on that uses a component next."""
+        steps = self._uses.get(identity, ())
+        place = bisect.bisect_left(steps, number)
+        return steps[place] if place < len(steps) else math.inf
 
     def _outputs(self, step: PlannedStep, returned: Any) -> dict[str, Any]:
         names, types = step.function.outputs, step.function.types

@@ -21,6 +21,8 @@ class Lifetimes:
         readers: how many steps and graph outputs read each step's outputs.
         loads: components that the step is the first to use.
         drops: identities of components that no later step uses.
+        uses: identity of each component → the steps that use it, first to last.
+        largest: most bytes of components that one step uses.
         peak: most bytes of components at any time, if each goes after its last use.
     """
 
@@ -28,31 +30,35 @@ class Lifetimes:
     loads: Mapping[int, tuple[Component, ...]] = field(default_factory=dict)
     drops: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     peak: int = 0
+    uses: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    largest: int = 0
 
 
 def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, Source]) -> Lifetimes:
     """Count readers, find first and last uses."""
     readers = [0] * len(steps)
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
+    uses: dict[str, list[int]] = {}
+    largest = 0
     components: dict[str, Component] = {}
     for number, step in enumerate(steps):
         for producer in producers_of(step):
             readers[producer] += 1
-        for component in step.uses.values():
-            components.setdefault(component.identity, component)
-            first.setdefault(component.identity, number)
-            last[component.identity] = number
+        own = {component.identity: component for component in step.uses.values()}
+        for identity, component in own.items():
+            components.setdefault(identity, component)
+            uses.setdefault(identity, []).append(number)
+        largest = max(largest, sum(component.nbytes for component in own.values()))
     for source in outputs.values():
         for producer in {one.node for one in outputs_in(source)}:
             readers[producer] += 1
     loads: dict[int, tuple[Component, ...]] = {}
     drops: dict[int, tuple[str, ...]] = {}
-    for identity, number in first.items():
-        loads[number] = (*loads.get(number, ()), components[identity])
-    for identity, number in last.items():
-        drops[number] = (*drops.get(number, ()), identity)
-    return Lifetimes(tuple(readers), loads, drops, _peak(loads, drops, components))
+    for identity, numbers in uses.items():
+        loads[numbers[0]] = (*loads.get(numbers[0], ()), components[identity])
+    for identity, numbers in uses.items():
+        drops[numbers[-1]] = (*drops.get(numbers[-1], ()), identity)
+    steady = {identity: tuple(numbers) for identity, numbers in uses.items()}
+    return Lifetimes(tuple(readers), loads, drops, _peak(loads, drops, components), steady, largest)
 
 
 def producers_of(step: PlannedStep) -> set[int]:

@@ -76,6 +76,11 @@ class Plan:
         """Path of each node that does not run → why."""
         return self.checked.skipped
 
+    @property
+    def uses_torch(self) -> bool:
+        """Whether a step computes with torch."""
+        return any(step.function.environment == "torch" for step in self.steps)
+
     def _same(self) -> tuple[Any, ...]:
         steps = tuple((step.key, step.inputs, step.wanted, step.cache) for step in self.steps)
         return steps, self.outputs, self.absent.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import sys
 from collections.abc import Sequence
@@ -25,7 +26,15 @@ from graphflow.check.checked import (
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.check.literals import Picture
 from graphflow.plan.plan import Plan, PlannedStep
-from graphflow.record.model import DocumentRecord, NodeRecord, OutputRecord, RunRecord, StepRecord, UseRecord
+from graphflow.record.model import (
+    ComputeRecord,
+    DocumentRecord,
+    NodeRecord,
+    OutputRecord,
+    RunRecord,
+    StepRecord,
+    UseRecord,
+)
 from graphflow.values import File, digest_of, value_word
 
 _ALWAYS = ("numpy", "Pillow")
@@ -54,9 +63,14 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
         steps=[_step(step) for step in plan.steps],
         nodes=[_node(node, checked) for node in checked.nodes],
         skipped=dict(plan.skipped),
+        compute=_compute(checked) if plan.uses_torch else None,
         versions=versions(),
         platform=platform.platform(),
     )
+
+
+def _compute(checked: Checked) -> ComputeRecord:
+    return ComputeRecord(**dataclasses.asdict(checked.compute))
 
 
 def _step(step: PlannedStep) -> StepRecord:
@@ -108,7 +122,7 @@ def plain(value: Any) -> Any:
         return {"kind": "file", "path": home_relative(value.path), "sha256": value.digest}
     if isinstance(value, Checkpoint):
         path = "" if value.path is None else home_relative(value.path)
-        return {"kind": "checkpoint", "name": value.name, "path": path, "details": dict(value.details)}
+        return {"kind": "checkpoint", "name": value.name, "path": path, "details": value.details.to_json()}
     return {"kind": value_word(value) or type(value).__name__, "digest": digest_of(value)}
 
 

@@ -29,6 +29,7 @@ _RECIPE = frozenset(
         "only",
         "inputs",
         "nodes",
+        "compute",
         "versions",
         "platform",
     }
@@ -41,6 +42,14 @@ StepState = Literal["waiting", "running", "done", "cached", "failed", "not_run",
 class _Part(BaseModel):
     # Records of later versions of one format may say more.
     model_config = ConfigDict(extra="ignore")
+
+
+class ComputeRecord(_Part):
+    """Where models run: a device, and what the call says of precision and threads, None where it says nothing."""
+
+    device: str
+    dtype: str | None = None
+    threads: int | None = None
 
 
 class DocumentRecord(_Part):
@@ -150,6 +159,7 @@ class RunRecord(_Part):
         only: the outputs that were asked for; empty for all.
         skipped: path of a node that is not in the plan → why.
         earlier: files of earlier runs that are still in the folder.
+        compute: where its models ran; None where it has none.
         peak_memory_bytes: the most memory that the process ever held; None where the system does not tell.
     """
 
@@ -170,6 +180,7 @@ class RunRecord(_Part):
     nodes: list[NodeRecord] = Field(default_factory=list)
     skipped: dict[str, str] = Field(default_factory=dict)
     loads: list[LoadRecord] = Field(default_factory=list)
+    compute: ComputeRecord | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     platform: str = ""
     peak_memory_bytes: int | None = None

@@ -45,6 +45,20 @@ def _file(value: Any, _: str | None) -> bytes:
     return _json(plain(value), None)
 
 
+def _latents(value: Any, _: str | None) -> bytes:
+    from graphflow.tensors import to_safetensors
+
+    return to_safetensors({"latents": value.tensor}, {"space": value.space.to_json()})
+
+
+def _conditioning(value: Any, _: str | None) -> bytes:
+    from graphflow.tensors import to_safetensors
+
+    named = {name: getattr(value, name) for name in ("prompt_embeds", "negative_prompt_embeds")}
+    about = {"readout": value.readout, "encoder": value.encoder}
+    return to_safetensors({name: tensor for name, tensor in named.items() if tensor is not None}, about)
+
+
 _PNG = Format(lambda _: "png", encode_png)
 _JSON = Format(lambda _: "json", _json, joined=True)
 FORMATS: dict[str, Format] = {
@@ -53,6 +67,8 @@ FORMATS: dict[str, Format] = {
     "animation": Format(lambda animation: str(animation.format), lambda animation, _: bytes(animation.encode())),
     **dict.fromkeys(("string", "int", "float", "bool"), _JSON),
     "file": Format(lambda _: "json", _file, joined=True),
+    "latents": Format(lambda _: "safetensors", _latents),
+    "conditioning": Format(lambda _: "safetensors", _conditioning),
 }
 """The type's word → how a value of it is written."""
 

@@ -35,11 +35,13 @@ class Family:
         name: as messages show it.
         readout: how its text encoder is read; conditionings of one readout can be exchanged.
         stages: stage → entry.
+        parts: role → classes that it may have; the schedulers have a table of their own.
     """
 
     name: str
     readout: str
     stages: Mapping[str, Entry]
+    parts: Mapping[str, tuple[str, ...]]
 
 
 SD = Family(
@@ -60,6 +62,13 @@ SD = Family(
             {"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 1.0, "eta": 0.0},
             latents=True,
         ),
+    },
+    parts={
+        "unet": ("UNet2DConditionModel",),
+        "vae": ("AutoencoderKL",),
+        "text_encoder": ("CLIPTextModel",),
+        "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+        "scheduler": (),
     },
 )
 
@@ -93,3 +102,23 @@ SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "unipc": ("UniPCMultistepScheduler", {}),
 }
 """Short name → diffusers class and what it sets in the checkpoint's config, which it starts from."""
+
+CLASSES = (
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "DEISMultistepScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "EulerDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "KDPM2AncestralDiscreteScheduler",
+    "KDPM2DiscreteScheduler",
+    "LCMScheduler",
+    "PNDMScheduler",
+    "UniPCMultistepScheduler",
+)
+"""The scheduler classes that can be named: all their noise comes from the stage's generator."""
+
+SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {**SCHEDULERS, **{name: (name, {}) for name in CLASSES}}
+"""What the param `scheduler` takes: a short name, or a class of diffusers as it is."""

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from graphflow_nodes.families import CLASSES
+
 TARGET = Path(__file__).parents[2] / "graphflow" / "check" / "class_defaults.json"
 _NO_SETTING = (
     "_",
@@ -26,8 +28,10 @@ def defaults() -> dict[str, dict[str, Any]]:
     import diffusers
     import transformers
 
-    found = {name: _diffusers(getattr(diffusers, name)) for name in ("AutoencoderKL", "UNet2DConditionModel")}
-    found["CLIPTextModel"] = _transformers(transformers.CLIPTextConfig)
+    models = ("AutoencoderKL", "UNet2DConditionModel")
+    found = {name: _diffusers(getattr(diffusers, name)) for name in (*models, *CLASSES)}
+    for name in ("CLIPTextModel", "CLIPTextModelWithProjection"):
+        found[name] = _transformers(transformers.CLIPTextConfig)
     return json.loads(json.dumps(found))
 
 

@@ -71,6 +71,7 @@ def refusal(text: str, folder: Path, **declared: str) -> Refusal:
 def test_folder_of_a_pipeline_tells_its_class_and_components(pipeline: Path) -> None:
     found = read("./sd", pipeline.parent)
     assert (found.kind, found.class_name, list(found.components)) == ("pipeline", INDEX["_class_name"], ["unet", "vae"])
+    assert found.flags == {"requires_safety_checker": False}
     vae = found.components["vae"]
     assert (vae.library, vae.class_name, vae.config["sample_size"]) == ("diffusers", "AutoencoderKL", 8)
     assert [path.name for path in vae.weights] == ["model.safetensors"]
@@ -88,9 +89,9 @@ def test_transformers_model_is_a_component_by_its_architecture(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("shapes", [{"a": (4,), "b": (2, 2), "c": ()}, {"a": (0,)}, {}])
-def test_whole_file_is_a_checkpoint(shapes: dict[str, tuple[int, ...]], tmp_path: Path) -> None:
+def test_whole_file_of_no_known_family_is_told(shapes: dict[str, tuple[int, ...]], tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(safetensors(**shapes))
-    assert read("a.safetensors", tmp_path).kind == "file"
+    assert refusal("a.safetensors", tmp_path).code == "checkpoint-unknown"
 
 
 WHOLE = safetensors(a=(4,), b=(2, 2))
@@ -99,8 +100,10 @@ WHOLE = safetensors(a=(4,), b=(2, 2))
 @pytest.mark.parametrize(
     "content",
     [b"", WHOLE[:4], WHOLE[:20], WHOLE[:-1], WHOLE + b"\0", b"\xff" * 64, struct.pack("<Q", 2) + b"[]",
-     struct.pack("<Q", 4) + b"\xff\xfe{}", struct.pack("<Q", 8) + b'{"a": 1}', struct.pack("<Q", 2**62) + b"{}"],
-    ids=["empty", "no length", "no header", "short", "long", "noise", "a list", "no UTF-8", "no tensor", "vast"],
+     struct.pack("<Q", 4) + b"\xff\xfe{}", struct.pack("<Q", 8) + b'{"a": 1}', struct.pack("<Q", 2**62) + b"{}",
+     WHOLE.replace(b"[2, 2]", b"[2, 3]")],
+    ids=["empty", "no length", "no header", "short", "long", "noise", "a list", "no UTF-8", "no tensor", "vast",
+         "other shape"],
 )  # fmt: skip
 def test_damaged_file_is_told(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(content)
@@ -147,9 +150,9 @@ def test_index_that_is_no_json_object_is_told(content: str, pipeline: Path) -> N
 def test_file_is_found_in_the_folders_of_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-    (tmp_path / "second" / "a.safetensors").write_bytes(WHOLE)
+    (tmp_path / "second" / "a.safetensors").write_bytes(safetensors(emb_params=(2, 768)))
     monkeypatch.setenv(MODELS_VARIABLE, f"{tmp_path / 'first'}:{tmp_path / 'second'}")
-    assert read("a.safetensors", tmp_path).path == tmp_path / "second" / "a.safetensors"
+    assert "a.safetensors is an embedding" in refusal("a.safetensors", tmp_path).message
     assert MODELS_VARIABLE in refusal("b.safetensors", tmp_path).why
 
 

@@ -168,3 +168,26 @@ def test_only_makes_nothing_else(graphflow, write, folder):
         outputs="{a: $a, b: $b}",
     )
     assert graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here", "--only", "a").returncode == 0
+
+
+def test_a_budget_that_no_step_fits_ends_before_anything_is_written(graphflow, tmp_path):
+    ended = graphflow("run", "text2img", "--memory-budget", "1MB", "--out", str(tmp_path / "out"))
+    assert ended.returncode == 2
+    assert "the memory budget is too small" in ended.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("call", [["--device", "tpu"], ["--dtype", "half"], ["--threads", "0"]])
+def test_what_no_device_dtype_or_number_of_threads_is_ends_the_call(graphflow, tmp_path, call):
+    ended = graphflow("run", "text2img", *call, "--out", str(tmp_path / "out"))
+    assert ended.returncode == 2
+    assert call[1] in ended.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_half_precision_is_half_the_bytes_of_a_plan(graphflow):
+    whole, half = (
+        json.loads(graphflow("plan", "text2img", "--json", *more).stdout)["peak_component_bytes"]
+        for more in ((), ("--dtype", "bfloat16"))
+    )
+    assert whole == 2 * half

@@ -48,7 +48,7 @@ def told(text: str, engine: gf.Engine | None = None) -> list[str]:
             case StepStarted():
                 lines.append(f"start {event.step}")
 
-    with engine or gf.Engine(loader=load) as used:
+    with engine or gf.Engine(loader=load, keep=False) as used:
         try:
             used.run(graph(text), on_event=line)
         except gf.RunFailed:

@@ -19,11 +19,9 @@ MODULE_NAMES = {"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yam
 """Distributions whose module is not called like them."""
 
 NOT_IMPORTED_YET = {
-    "accelerate": "diffusers loads large components and moves offloaded ones with it",
     "compel": "encode_prompt",
     "opencv-python-headless": "controlnet_condition with preprocess: canny",
     "peft": "LoRAs of a checkpoint",
-    "safetensors": "components and cached tensors",
     "xformers": "--attention xformers",
 }
 """Used by stages to come, and what for."""

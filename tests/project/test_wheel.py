@@ -63,6 +63,8 @@ def test_wheel_holds_every_module(files, package):
     ("package", "pattern"),
     [
         ("graphflow", "py.typed"),
+        ("graphflow", "check/**/*.json"),
+        ("graphflow", "check/published/*"),
         ("graphflow", "record/*.html"),
         ("graphflow", "record/*.jinja"),
         ("graphflow_embedded", "components/**/*"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 import graphflow as gf
 
@@ -126,11 +127,32 @@ def test_a_mask_of_another_size_is_refused(tiny):
     assert "32×64" in text
 
 
-def test_a_black_mask_with_a_crop_is_refused_when_it_arrives(tiny, picture):
+def cropped(tiny, mask):
+    """inpaint with a crop; `mask` makes the mask's source of the graph."""
     graph = gf.Graph()
     image = graph.input("image", "image")
-    mask = graph.add("mask_threshold", mask=image, threshold=1.0)
-    stage = graph.add("inpaint", checkpoint=str(tiny("sd")), image=image, mask=mask, prompt="x", padding_mask_crop=4)
-    graph.output(image=stage.image)
-    with pytest.raises(gf.RunFailed, match="black everywhere"):
-        gf.run(graph, inputs={"image": picture.point(lambda value: value // 2)})
+    call = {"checkpoint": str(tiny("sd")), "prompt": "x", "padding_mask_crop": 4}
+    graph.output(image=graph.add("inpaint", image=image, mask=mask(graph, image), **call).image)
+    return graph
+
+
+def never(component):
+    raise AssertionError(f"{component.label} was loaded")
+
+
+def test_a_black_mask_with_a_crop_is_refused_by_check(tiny, picture, tmp_path):
+    path = tmp_path / "black.png"
+    Image.new("L", (64, 64)).save(path)
+    for source in (
+        lambda graph, image: str(path),
+        lambda graph, image: graph.add("load_image", path=str(path)).image,
+        lambda graph, image: graph.input("mask", "mask", default=str(path)),
+    ):
+        (problem,) = cropped(tiny, source).check({"image": picture}).problems
+        assert "black everywhere" in problem.message
+
+
+def test_a_black_mask_with_a_crop_is_refused_before_anything_is_loaded_where_it_is_made(tiny, picture):
+    graph = cropped(tiny, lambda graph, image: graph.add("mask_threshold", mask=image, threshold=1.0))
+    with gf.Engine(loader=never) as engine, pytest.raises(gf.RunFailed, match="black everywhere"):
+        engine.run(graph, inputs={"image": picture.point(lambda value: value // 2)})

@@ -25,7 +25,7 @@ def counted(monkeypatch):
     monkeypatch.setattr(AutoencoderKL, "decode", counting)
 
     def loader(component):
-        counts[component.spec.role] += 1
+        counts[component.spec.files.role] += 1
         return load(component)
 
     return counts, loader

@@ -9,7 +9,7 @@ import diffusers
 import pytest
 
 from graphflow.check.components import class_defaults
-from graphflow_nodes.families import SCHEDULERS, SD
+from graphflow_nodes.families import SAMPLERS, SD
 from graphflow_nodes.ops.stage_params import Sampler
 from tests.check.make_class_defaults import defaults
 
@@ -25,7 +25,7 @@ def test_family_defaults_are_those_of_the_diffusers_class(stage):
     assert {name: parameters[name].default for name in entry.defaults} == dict(entry.defaults)
 
 
-def test_every_short_name_of_a_sampler_is_a_choice_and_can_be_made():
-    assert set(Sampler.__args__) == set(SCHEDULERS)
-    for class_name, changes in SCHEDULERS.values():
+def test_every_name_of_a_sampler_is_a_choice_and_can_be_made():
+    assert set(Sampler.__args__) == set(SAMPLERS)
+    for class_name, changes in SAMPLERS.values():
         assert getattr(diffusers, class_name)(**changes)

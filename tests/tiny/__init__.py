@@ -1,4 +1,4 @@
-"""Random checkpoints of the Stable Diffusion family: about 1 MB each, made in well under a second, always the same.
+"""Random checkpoints of Stable Diffusion, SDXL and ControlNet: about 1 MB each, made in a second, always the same.
 
 `make(name, folder)` writes `folder/name` and gives its path; where it already stands, it stands. Every folder loads by
 `from_pretrained` and paints 64×64 pixels by default. Latents have 4 channels, one cell for 8×8 pixels.
@@ -12,26 +12,43 @@
 | `sd_scaled` | the VAE's scaling factor; the same weights |
 | `sd_v` | SD 2's kind: v-prediction by DDIM, a wider text encoder with gelu, linear projections; the same VAE |
 | `sd_old` | tensor names, configs and tokenizer files as the published SD 1.5 has them: same components |
-| `sd_single`, `sd_inpaint_single` | one `.safetensors` of the original layout; diffusers needs `config=` the folder |
+| `sd_single`, `sd_inpaint_single`, `sd_v_single` | one file of the original layout; diffusers needs `config=` |
 | `sd_fp16`, `sd_inpaint_fp16` | half precision, in files named for `variant="fp16"` only |
 | `sd_pickled` | `.bin` files only |
 | `sd_wrong_class` | model_index.json names a class for `vae` that its weights are not of |
+
+| name | what it is |
+|---|---|
+| `sdxl` | SDXL's base: two text encoders (the first is `sd`'s), Euler, a VAE that asks to be upcast |
+| `sdxl_inpaint` | a UNet of 9 channels; else `sdxl`'s components |
+| `sdxl_refiner` | the refiner: an aesthetic score, no first text encoder and tokenizer; `sdxl`'s second and VAE |
+| `sdxl_mean_std` | `sdxl`; the VAE's config has means and standard deviations of latents |
+| `sdxl_fp16` | `sdxl` in half precision, in files named for `variant="fp16"` only |
+| `controlnet_canny`, `controlnet_inpaint`, `controlnet_depth` | ControlNets for `sd` and its kin of 4 or 9 channels |
+| `controlnet_xl` | one for `sdxl` and `sdxl_inpaint` |
+| `depth` | a depth estimator of transformers, with its processor |
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline
+from diffusers import (
+    StableDiffusionInpaintPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
+    StableDiffusionXLPipeline,
+)
 from safetensors.torch import load_file, save_file
 
-from tests.tiny import layouts, parts
+from tests.tiny import control, layouts, parts, xl
 
 _VAE_SEED = 21
 _SD: dict[str, Callable[[], Any]] = {
@@ -48,6 +65,18 @@ _SD2 = {
     "tokenizer": partial(parts.tokenizer, sd2=True),
     "scheduler": partial(parts.scheduler, sd2=True),
 }
+_XL_VAE = partial(parts.vae, 23, scaling_factor=xl.SCALING_FACTOR, force_upcast=True)
+_XL: dict[str, Callable[[], Any]] = {
+    "unet": partial(xl.unet, 15),
+    "vae": _XL_VAE,
+    "text_encoder": _SD["text_encoder"],
+    "text_encoder_2": partial(xl.text_encoder_2, 33),
+    "tokenizer": parts.tokenizer,
+    "tokenizer_2": partial(parts.tokenizer, sd2=True),
+    "scheduler": xl.scheduler,
+}
+_NO_FIRST_ENCODER = {"text_encoder": lambda: None, "tokenizer": lambda: None}
+_MEAN_STD = {"latents_mean": [-0.4, 0.3, 0.1, -0.2], "latents_std": [1.6, 0.9, 1.2, 0.8]}
 # As the published SD 1.5 has them: keys that later versions added are not there.
 _OLD_VAE_CONFIG = (
     *("_class_name", "act_fn", "in_channels", "out_channels", "latent_channels", "layers_per_block", "sample_size"),
@@ -86,6 +115,24 @@ def _save(
     pipeline.save_pretrained(target, variant="fp16" if half else None)
 
 
+def _save_xl(
+    target: Path,
+    kind: type = StableDiffusionXLPipeline,
+    *,
+    half: bool = False,
+    flags: Mapping[str, bool] = {"force_zeros_for_empty_prompt": True},
+    **other: Callable[[], Any],
+) -> None:
+    components = {role: build() for role, build in (_XL | other).items()}
+    if half:
+        components |= {role: components[role].half() for role in ("unet", "vae", "text_encoder", "text_encoder_2")}
+    kind(**components, **flags, add_watermarker=False).save_pretrained(target, variant="fp16" if half else None)
+
+
+def _save_controlnet(target: Path, seed: int, unet: Callable[[], Any]) -> None:
+    control.controlnet(seed, unet()).save_pretrained(target)
+
+
 def _save_old(target: Path) -> None:
     _save(target)
     weights, config = target / "vae/diffusion_pytorch_model.safetensors", target / "vae/config.json"
@@ -107,9 +154,14 @@ def _save_old(target: Path) -> None:
     (tokenizer / "merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, merges), ""]))
 
 
-def _save_single(target: Path, **other: Callable[[], Any]) -> None:
+def _save_single(target: Path, *, sd2: bool = False, **other: Callable[[], Any]) -> None:
     unet, vae, text_encoder = ((_SD | other)[role]().state_dict() for role in ("unet", "vae", "text_encoder"))
-    save_file(layouts.single_file(unet, vae, text_encoder), target, {"format": "pt"})
+    if sd2:
+        said = {"modelspec.architecture": "stable-diffusion-v2-768-v"}
+        text = {"open_clip": layouts.open_clip(text_encoder, last=23)}
+    else:
+        said, text = {"format": "pt"}, {"clip": layouts.old_text_encoder(text_encoder)}
+    save_file(layouts.single_file(unet, vae, **text), target, said)  # two keys would be written in a random order
 
 
 def _save_pickled(target: Path) -> None:
@@ -136,9 +188,26 @@ _RECIPES: dict[str, Callable[[Path], None]] = {
     "sd_old": _save_old,
     "sd_single": _save_single,
     "sd_inpaint_single": partial(_save_single, unet=_NINE),
+    "sd_v_single": partial(_save_single, sd2=True, **_SD2),
     "sd_fp16": partial(_save, half=True),
     "sd_inpaint_fp16": partial(_save, kind=StableDiffusionInpaintPipeline, half=True, unet=_NINE),
     "sd_pickled": _save_pickled,
     "sd_wrong_class": _save_wrong_class,
+    "sdxl": _save_xl,
+    "sdxl_inpaint": partial(_save_xl, kind=StableDiffusionXLInpaintPipeline, unet=partial(xl.unet, 16, channels=9)),
+    "sdxl_refiner": partial(
+        _save_xl,
+        kind=StableDiffusionXLImg2ImgPipeline,
+        flags={"requires_aesthetics_score": True, "force_zeros_for_empty_prompt": False},
+        unet=partial(xl.refiner_unet, 17),
+        **_NO_FIRST_ENCODER,
+    ),
+    "sdxl_mean_std": partial(_save_xl, vae=partial(_XL_VAE, **_MEAN_STD)),
+    "sdxl_fp16": partial(_save_xl, half=True),
+    "controlnet_canny": partial(_save_controlnet, seed=41, unet=_SD["unet"]),
+    "controlnet_inpaint": partial(_save_controlnet, seed=42, unet=_SD["unet"]),
+    "controlnet_depth": partial(_save_controlnet, seed=43, unet=_SD["unet"]),
+    "controlnet_xl": partial(_save_controlnet, seed=44, unet=_XL["unet"]),
+    "depth": partial(control.save_depth, seed=51),
 }
 NAMES = tuple(_RECIPES)

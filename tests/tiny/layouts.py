@@ -21,12 +21,34 @@ _RESNET = {
 _UNET_ENDS = {
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
     "conv_in": "input_blocks.0.0",
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
 }
 _VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
 _OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+_OPEN_CLIP = {
+    "embeddings.token_embedding.weight": "token_embedding.weight",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "final_layer_norm": "ln_final",
+    "encoder.layers": "transformer.resblocks",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "fc1": "c_fc",
+    "fc2": "c_proj",
+    "self_attn": "attn",
+}
+
+PREFIXES = {
+    "clip": "cond_stage_model.transformer",
+    "open_clip": "cond_stage_model.model",
+    "xl_clip": "conditioner.embedders.0.transformer",
+    "xl_open_clip": "conditioner.embedders.1.model",
+    "refiner": "conditioner.embedders.0.model",
+}
+"""Text encoder of Stable Diffusion 1.5, 2, XL (two) and the XL refiner → how its tensors' names begin."""
 
 
 def old_text_encoder(tensors: Mapping[str, Tensor]) -> Tensors:
@@ -41,13 +63,44 @@ def old_vae(tensors: Mapping[str, Tensor]) -> Tensors:
     return {_replaced(name, _OLD_ATTENTION) if ".attentions." in name else name: t for name, t in tensors.items()}
 
 
-def single_file(unet: Mapping[str, Tensor], vae: Mapping[str, Tensor], text_encoder: Mapping[str, Tensor]) -> Tensors:
-    """One file as the original code trained it, with some of what else stands in such files."""
+def open_clip(tensors: Mapping[str, Tensor], *, last: int | None = None) -> Tensors:
+    """As OpenCLIP stores a text encoder: queries, keys and values joined, the projection turned.
+
+    `last` adds an unread layer of that number and a projection, as Stable Diffusion 2 has them.
+    """
+    found: Tensors = {"logit_scale": torch.tensor(4.6)}
+    for key, tensor in tensors.items():
+        name = key.removeprefix("text_model.")
+        for word, other in _OPEN_CLIP.items():
+            name = name.replace(word, other)
+        if match := re.fullmatch(r"(.*attn\.)q_proj\.(weight|bias)", name):
+            joined = [tensors[key.replace("q_proj", one)] for one in ("q_proj", "k_proj", "v_proj")]
+            found[f"{match[1]}in_proj_{match[2]}"] = torch.cat(joined)
+        elif re.search(r"attn\.[kv]_proj", name):
+            continue
+        elif name == "text_projection.weight":
+            found["text_projection"] = tensor.T.contiguous()
+        else:
+            found[name] = tensor
+    if last is not None:
+        first = {name: tensor for name, tensor in found.items() if ".resblocks.0." in name}
+        found |= {name.replace(".0.", f".{last}.", 1): tensor.clone() for name, tensor in first.items()}
+        width = found["ln_final.weight"].shape[0]
+        found["text_projection"] = torch.ones(width, width)
+    return found
+
+
+def single_file(unet: Mapping[str, Tensor], vae: Mapping[str, Tensor], **texts: Mapping[str, Tensor]) -> Tensors:
+    """One file as the original code trained it, with some of what else stands in such files.
+
+    `texts`: a key of `PREFIXES` → tensors as they stand there.
+    """
     ldm = {f"model.diffusion_model.{_unet_name(name, unet)}": tensor for name, tensor in unet.items()}
     for name, tensor in vae.items():
         squeezed = ".attentions." in name and tensor.ndim == 2  # convolutions of one pixel, there
         ldm[f"first_stage_model.{_vae_name(name, vae)}"] = tensor[..., None, None] if squeezed else tensor
-    ldm |= {f"cond_stage_model.transformer.{name}": t for name, t in old_text_encoder(text_encoder).items()}
+    for prefix, tensors in texts.items():
+        ldm |= {f"{PREFIXES[prefix]}.{name}": tensor for name, tensor in tensors.items()}
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
     ldm |= {"betas": betas, "alphas_cumprod": (1 - betas).cumprod(0), "model_ema.decay": torch.tensor(0.9999)}
     return ldm

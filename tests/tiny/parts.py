@@ -1,4 +1,4 @@
-"""The components: random, seeded, of Stable Diffusion's own structure in a few channels.
+"""Stable Diffusion's components: random, seeded, of its own structure in a few channels.
 
 Block structure and tensor names are those of SD 1.5 (four blocks, two layers each), so that the single-file layout
 has the real indices; widths, heads and group counts are not, so a single file needs `config=` to be read.
@@ -22,7 +22,7 @@ _WORDS = ("a", "the", "of", "on", "and", "cat", "dog", "red", "blue", "square", 
 
 def unet(seed: int, *, channels: int = 4, context: int = 16, sd2: bool = False) -> UNet2DConditionModel:
     """`channels` = 9 is an inpainting UNet; `sd2` has SD 2's linear projections and heads per block."""
-    return _random(
+    return random_weights(
         lambda: UNet2DConditionModel(
             sample_size=SIZE // FACTOR,
             in_channels=channels,
@@ -37,8 +37,9 @@ def unet(seed: int, *, channels: int = 4, context: int = 16, sd2: bool = False) 
     )
 
 
-def vae(seed: int, *, scaling_factor: float = 0.18215) -> AutoencoderKL:
-    model = _random(
+def vae(seed: int, *, scaling_factor: float = 0.18215, **more: Any) -> AutoencoderKL:
+    """`more`: what else stands in its config."""
+    model = random_weights(
         lambda: AutoencoderKL(
             down_block_types=("DownEncoderBlock2D",) * 4,
             up_block_types=("UpDecoderBlock2D",) * 4,
@@ -48,6 +49,7 @@ def vae(seed: int, *, scaling_factor: float = 0.18215) -> AutoencoderKL:
             norm_num_groups=4,
             sample_size=SIZE,
             scaling_factor=scaling_factor,
+            **more,
         ),
         seed,
     )
@@ -69,7 +71,7 @@ def text_encoder(seed: int, *, width: int = 16, sd2: bool = False) -> CLIPTextMo
         eos_token_id=2,
         pad_token_id=1,
     )
-    return _random(lambda: CLIPTextModel(config), seed)
+    return random_weights(lambda: CLIPTextModel(config), seed)
 
 
 def tokenizer(*, sd2: bool = False) -> CLIPTokenizer:
@@ -108,7 +110,7 @@ def scheduler(*, sd2: bool = False) -> PNDMScheduler | DDIMScheduler:
     return PNDMScheduler.from_config({**config, "skip_prk_steps": True, "clip_sample": False})
 
 
-def _random(build: Callable[[], Any], seed: int) -> Any:
+def random_weights(build: Callable[[], Any], seed: int) -> Any:
     """Weights of unit gain: pictures and embeddings that differ visibly by prompt and seed, no default's near-zeros."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]), torch.no_grad():

@@ -39,6 +39,7 @@ def _plan(
         stage.check_latents(image, "image")
     else:
         stage.check_size(image.width, image.height, ("image", "image"))
+        stage.advise_latents(image)
     stage.check_strength()
     steps, inputs = stage.texts()
     settings = {name: stage.value(name) for name in stage.entry.defaults}

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
-from graphflow.marker import Doc, Ge, Planned, SameSize, Step, node
+from graphflow.marker import Doc, Fault, Ge, Planned, SameSize, Step, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image, Mask
 from graphflow_nodes.ops.stage import Stage
@@ -36,6 +36,10 @@ def _plan(
     image = facts["image"]
     if image.word == "latents":
         _check_latents(stage, image)
+    if facts["mask"].soft:
+        why, fix = "inpainting takes a mask as black or white", "let an overlay read the soft mask, after this"
+        message = "mask is hardened at one half"
+        stage.faults.append(Fault(message, why, fix, "mask", "node-hint", unless_read_by="overlay"))
     stage.check_strength()
     steps, inputs = stage.texts()
     inputs |= {"image": "image", "mask": "mask"}
@@ -49,6 +53,8 @@ def _plan(
             stage.refuse(f"{side} has no meaning here", why, "put a resize before image", side)
     if image.word != "latents":
         stage.check_size(image.width, image.height, ("image", "image"))
+        if stage.channels == 4:
+            stage.advise_latents(image)
     # The class reads a setting off the VAE even where it encodes nothing.
     sample = Step("sample", sample_inpaint, inputs, settings, ("latents",), stage.use("unet", "vae"))
     return stage.planned([*steps, sample], image.width, image.height)
@@ -75,6 +81,10 @@ def _cropped(
         stage.refuse(
             "the output latents is not there", why, "read .image, or leave padding_mask_crop out", "padding_mask_crop"
         )
+    mask = stage.facts["mask"].content
+    if mask is not None and mask().pil().getbbox() is None:
+        why = "padding_mask_crop cuts out its white part"
+        stage.refuse("the mask is black everywhere", why, "paint white what is to be repainted", "mask")
     own_width, own_height = stage.own_size()
     width, height = stage.params["width"] or own_width, stage.params["height"] or own_height
     stage.check_size(width, height, ("width", "height"))
@@ -82,7 +92,7 @@ def _cropped(
     paint = Step("paint", paint_crop, inputs, {**settings, **given}, ("image",), stage.use("unet", "vae"))
     image = stage.facts["image"]
     outputs = {"image": Facts(image.width, image.height)}
-    return Planned(outputs, problems=tuple(stage.faults), steps=(*steps, paint))
+    return Planned(outputs, problems=tuple(stage.faults), steps=(*steps, paint), verify=mask is None)
 
 
 @node(version=1, environment="torch", plan=_plan)

@@ -19,12 +19,15 @@ class LoadedImage(NamedTuple):
 def _plan(
     facts: Mapping[str, Facts], params: Mapping[str, Any], checkpoints: Mapping[str, Any], wanted: frozenset[str]
 ) -> Planned:
+    file: File = params["path"]
     try:
-        size = Facts(*params["path"].picture_size)
+        width, height = file.picture_size
     except FileProblem as error:
         fix = "make it smaller" if error.code == "picture-too-large" else "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"
         return Planned(problems=(Fault(str(error), fix=fix, about="path", code=error.code),))
-    return Planned(outputs={"image": size, "alpha": size})
+    image = Facts(width, height, content=lambda: load_image(path=file).image)
+    alpha = Facts(width, height, content=lambda: load_image(path=file).alpha)
+    return Planned(outputs={"image": image, "alpha": alpha})
 
 
 @node(plan=_plan)

@@ -1,12 +1,19 @@
 """mask_blur: soften a mask's edge so that the repainted region blends into the picture."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from graphflow.marker import Doc, Ge, Le, SizeOf, node
+from graphflow.facts import Facts
+from graphflow.marker import Doc, Ge, Le, Planned, SizeOf, node
 from graphflow.values import Mask
 
 
-@node()
+def _plan(facts: Mapping[str, Facts], params: Mapping[str, Any], *_: Any) -> Planned:
+    mask = facts["mask"]
+    return Planned({"mask": Facts(mask.width, mask.height, soft=mask.soft or params["blur_factor"] > 0)})
+
+
+@node(plan=_plan)
 def mask_blur(
     mask: Mask,
     *,

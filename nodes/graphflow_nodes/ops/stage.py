@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphflow.check.checkpoints import Checkpoint
+from graphflow.check.components import class_defaults
 from graphflow.facts import Facts
 from graphflow.latent_space import LatentSpace, Match
 from graphflow.marker import Component, Fault, Planned, Step
-from graphflow_nodes.families import SCHEDULERS, Entry, Family, family_of, supported
+from graphflow.problems import did_you_mean
+from graphflow_nodes.families import SAMPLERS, Entry, Family, family_of, supported
 from graphflow_nodes.ops.steps import decode, encode_text
-
-_ROLES = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
 @dataclass
@@ -53,12 +53,38 @@ class Stage:
             why = f"it is {what}; supported are: {supported()}"
             self.refuse(f"{self.checkpoint.name} cannot run {self.name}", why, "name another checkpoint", "checkpoint")
             return False
-        missing = [role for role in _ROLES if role not in self.checkpoint.components]
+        return self._fitting_parts(self.family)
+
+    def _fitting_parts(self, family: Family) -> bool:
+        """Whether the parts are there, of the family's classes, and fit each other; diffusers itself asks nothing."""
+        parts = self.checkpoint.components
+        missing = [role for role in family.parts if role not in parts]
         if missing:
             why = f"it has no {', '.join(missing)}"
-            self.refuse(f"{self.checkpoint.name} is not whole", why, "get the whole checkpoint", "checkpoint")
+            fix = f"get the whole checkpoint, or write components: {{{missing[0]}: ./other}} beside its source"
+            self.refuse(f"{self.checkpoint.name} is not whole", why, fix, "checkpoint")
             return False
-        return True
+        for role, classes in family.parts.items():
+            named = {parts[role].class_name, str(parts[role].config.get("_class_name", parts[role].class_name))}
+            if role != "scheduler" and not named <= set(classes):
+                (strange, *_) = sorted(named - set(classes))
+                why = f"it is {strange}, and {family.name} takes {' or '.join(classes)}"
+                self._refuse_part(f"the {role} of {self.checkpoint.name} is of another class", why)
+        if self.faults:
+            return False
+        unet, text = parts["unet"].full_config, parts["text_encoder"].full_config
+        told, width = unet["cross_attention_dim"], text["hidden_size"]
+        if told != width:
+            why = f"the unet reads texts {told} wide, and the text_encoder gives {width}"
+            self._refuse_part(f"the parts of {self.checkpoint.name} do not fit", why)
+        cells = parts["vae"].full_config["latent_channels"]
+        if unet["out_channels"] != cells:
+            why = f"the unet gives {unet['out_channels']} channels, and the vae reads {cells}"
+            self._refuse_part(f"the parts of {self.checkpoint.name} do not fit", why)
+        return not self.faults
+
+    def _refuse_part(self, message: str, why: str) -> None:
+        self.refuse(message, why, "take the part of a checkpoint of the same family", "checkpoint", "wrong-part")
 
     def refuse(self, message: str, why: str, fix: str, about: str, code: str = "node") -> None:
         """Add a fault."""
@@ -90,11 +116,30 @@ class Stage:
 
     def scheduler(self) -> str:
         """The scheduler as JSON: class, the checkpoint's config, and what a short name changes in it."""
-        config = self.checkpoint.components["scheduler"].config
-        name = self.params.get("scheduler")
-        class_name, changes = SCHEDULERS[name] if name is not None else (None, {})
-        described = {"own": config["_class_name"], "config": config, "class": class_name, "changes": dict(changes)}
+        files = self.checkpoint.components["scheduler"]
+        described = {"own": files.class_name, "config": files.config, **self._sampler(files.class_name)}
         return json.dumps(described, sort_keys=True)
+
+    def _sampler(self, own: str) -> dict[str, Any]:
+        """Class (None for the checkpoint's own object) and settings over its config: the param's, else the details'."""
+        chosen = self.checkpoint.details.scheduler
+        name = self.params.get("scheduler")
+        changes: Mapping[str, Any] = {}
+        if name is None and chosen is not None:
+            name, changes = chosen.name or own, dict(chosen.changes)
+        if name is None:
+            return {"class": None, "changes": {}}
+        if name not in SAMPLERS and name != own:
+            fix = did_you_mean(name, list(SAMPLERS), else_="the samplers are")
+            self.refuse(f"{self.checkpoint.name} names the scheduler {name}, which is not known", "", fix, "checkpoint")
+            return {"class": None, "changes": {}}
+        class_name, usual = SAMPLERS.get(name, (own, {}))
+        known = class_defaults().get(class_name, {})
+        for key in changes:
+            if key not in known:
+                fix = did_you_mean(key, list(known), else_="its settings are")
+                self.refuse(f"{class_name} has no setting {key}", "", fix, "checkpoint")
+        return {"class": class_name, "changes": {**usual, **changes}}
 
     def guided(self) -> bool:
         """Whether a negative text is needed: guidance above 1 and a UNet that takes none as an embedding."""
@@ -156,9 +201,18 @@ class Stage:
             fix = "use the sender's .image where the picture looks wrong"
             self.refuse(f"the latents of {port} are of a sibling VAE", why, fix, port, "latent-sibling")
 
+    def advise_latents(self, facts: Facts) -> None:
+        """A hint where a picture comes out of the latent space into which it goes."""
+        if facts.word != "image" or not isinstance(facts.space, LatentSpace) or not self.entry.latents:
+            return
+        if self.space.match(facts.space) is Match.SAME:
+            why = "the picture was decoded from latents of this checkpoint's VAE, and is encoded again"
+            fix = "use the sender's .latents, which saves both"
+            self.refuse("image could stay in latent space", why, fix, "image", "node-hint")
+
     def planned(self, steps: list[Step], width: int | None, height: int | None) -> Planned:
         """The answer: `sample` and what comes before it, then `decode`."""
-        size = Facts(width, height)
+        size = Facts(width, height, self.space)
         last = Step("decode", decode, {"latents": "sample.latents"}, {}, ("image",), self.use("vae"))
         outputs = {"image": size, "latents": Facts(width, height, self.space, word="latents")}
         return Planned(outputs, problems=tuple(self.faults), steps=(*steps, last))

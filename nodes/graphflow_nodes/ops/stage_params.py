@@ -19,9 +19,13 @@ ClipSkip = Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip 
 Seed = Annotated[AnySeed, Doc("Decides the noise.")]
 
 Sampler = Literal[
-    "ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_a", "euler_karras", "heun", "pndm", "unipc"
-]
-"""The short names of `graphflow_nodes.families.SCHEDULERS`."""
+    "ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_a", "euler_karras", "heun", "pndm", "unipc",
+    "DDIMScheduler", "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler", "EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler",
+    "HeunDiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "LCMScheduler",
+    "PNDMScheduler", "UniPCMultistepScheduler",
+]  # fmt: skip
+"""The keys of `graphflow_nodes.families.SAMPLERS`."""
 
 Scheduler = Annotated[Sampler | None, Doc("The sampler; the checkpoint's own where it is not given.")]
 

@@ -6,6 +6,8 @@ Each gives the bytes that the plain diffusers call gives; pipelines are put toge
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 import warnings
 from dataclasses import dataclass
@@ -37,12 +39,13 @@ def encode_text(
     tokens = tokenizer(
         text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
     )
-    mask = tokens.attention_mask if getattr(model.config, "use_attention_mask", False) else None
+    ids, device = tokens.input_ids.to(model.device), model.device
+    mask = tokens.attention_mask.to(device) if getattr(model.config, "use_attention_mask", False) else None
     with torch.no_grad():
         if clip_skip is None:
-            embeds = model(tokens.input_ids, attention_mask=mask)[0]
+            embeds = model(ids, attention_mask=mask)[0]
         else:
-            hidden = model(tokens.input_ids, attention_mask=mask, output_hidden_states=True).hidden_states
+            hidden = model(ids, attention_mask=mask, output_hidden_states=True).hidden_states
             inner = getattr(model, "text_model", model)
             embeds = inner.final_layer_norm(hidden[-(clip_skip + 1)])
     return Conditioning(embeds, readout=readout, encoder=encoder)
@@ -205,6 +208,7 @@ def encode(image: Image, context: Context, *, space: str, seed: int) -> Latents:
 
     vae, latent_space = context.borrow("vae"), LatentSpace.of_json(space)
     pixels = VaeImageProcessor(vae_scale_factor=latent_space.factor).preprocess(image.pil())
+    pixels = pixels.to(device=vae.device, dtype=vae.dtype)
     with torch.no_grad():
         drawn = vae.encode(pixels).latent_dist.sample(context.generator(seed))
         return Latents(vae.config.scaling_factor * drawn, latent_space)
@@ -218,7 +222,8 @@ def decode(latents: Latents, context: Context) -> Image:
 
     vae = context.borrow("vae")
     with torch.no_grad():
-        picture = vae.decode(latents.tensor / vae.config.scaling_factor, return_dict=False)[0]
+        given = latents.tensor.to(device=vae.device, dtype=vae.dtype)
+        picture = vae.decode(given / vae.config.scaling_factor, return_dict=False)[0]
     processor = VaeImageProcessor(vae_scale_factor=latents.space.factor)
     return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
 
@@ -260,12 +265,15 @@ class _Call:
         """The pipeline with a scheduler of its own; what the call does not need is None."""
         import diffusers
 
-        with quiet():
-            class_ = getattr(diffusers, self.class_name)
+        class_ = vars(diffusers).get(self.class_name)
+        if class_ is None:
+            # The first time it is imported, with notes on optional packages.
+            with quiet():
+                class_ = getattr(diffusers, self.class_name)
         described = json.loads(self.scheduler)
         parts = dict.fromkeys(("text_encoder", "tokenizer", "safety_checker", "feature_extractor"))
         parts |= {"unet": self.context.borrow("unet"), "vae": self.context.borrow("vae") if self.vae else None}
-        own = getattr(diffusers, described["own"]).from_config(described["config"])
+        own = copy.deepcopy(_scheduler(described["own"], json.dumps(described["config"])))
         with warnings.catch_warnings():
             # The constructors' notes on outdated settings of a checkpoint are for its author.
             warnings.simplefilter("ignore", FutureWarning)
@@ -281,6 +289,14 @@ class _Call:
     def _progress(self, pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         self.context.progress(index + 1, pipe.num_timesteps)
         return kwargs
+
+
+@functools.lru_cache(maxsize=64)
+def _scheduler(class_name: str, config: str) -> Any:
+    """A scheduler that nobody uses but to copy it, which takes a fraction of making one."""
+    import diffusers
+
+    return getattr(diffusers, class_name).from_config(json.loads(config))
 
 
 def _set_scheduler(pipe: Any, described: dict[str, Any]) -> None:

@@ -1,0 +1,217 @@
+"""The details of a checkpoint: what a document's `checkpoints` write beside `source`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from graphflow.check.refusal import Refusal
+from graphflow.compute import DTYPES
+from graphflow.document.model import CheckpointDecl, Document
+from graphflow.document.scalars import read_scalar
+from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
+from graphflow.errors import InvalidValue
+from graphflow.problems import Place, nearest
+from graphflow.weights import Tensors, weights_digest
+
+_TEXT_ENCODER_KEYS = re.compile(r"(text_encoder|lora_te1?[_.])")
+_UNET_KEYS = re.compile(r"(unet\.|lora_unet_)")
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A LoRA file laid over a checkpoint.
+
+    Attributes:
+        path: a .safetensors file.
+        scale: how strongly it counts; 1 = as trained.
+        roles: the components that it changes.
+    """
+
+    path: Path
+    scale: float
+    roles: frozenset[str]
+
+    @cached_property
+    def identity(self) -> str:
+        """Its weights and its scale."""
+        return f"{weights_digest((self.path,))} × {self.scale!r}"
+
+
+@dataclass(frozen=True)
+class SamplerChoice:
+    """A sampler in place of the checkpoint's own.
+
+    Attributes:
+        name: a short name or a class of diffusers; None for the checkpoint's own class.
+        changes: settings over those of the checkpoint's config.
+        place: where it is written.
+    """
+
+    name: str | None
+    changes: tuple[tuple[str, Any], ...] = ()
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a document says of a checkpoint beside its source.
+
+    Attributes:
+        dtype: the precision in which its components run; None for that of the run.
+        variant: which files of a folder are taken, such as `fp16`.
+        components: role → source of the checkpoint whose part is taken instead, and where that is written.
+        loras: in the order in which they are laid over.
+        scheduler: the sampler of its stages where they name none.
+    """
+
+    dtype: str | None = None
+    variant: str | None = None
+    components: tuple[tuple[str, Scalar], ...] = ()
+    loras: tuple[Lora, ...] = ()
+    scheduler: SamplerChoice | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is said, as plain data."""
+        said: dict[str, Any] = {"dtype": self.dtype, "variant": self.variant}
+        said["components"] = {role: source.text for role, source in self.components}
+        said["loras"] = [{"source": str(lora.path), "scale": lora.scale} for lora in self.loras]
+        said["scheduler"] = (
+            None if self.scheduler is None else {"name": self.scheduler.name, **dict(self.scheduler.changes)}
+        )
+        return {key: value for key, value in said.items() if value}
+
+
+NO_DETAILS = Details()
+
+
+def read_details(decl: CheckpointDecl, document: Document) -> Details:
+    """Read the details of a declared checkpoint.
+
+    Raises:
+        Refusal: one of them is wrong; it knows its place.
+    """
+    return _Reader(decl, document).details()
+
+
+class _Reader:
+    def __init__(self, decl: CheckpointDecl, document: Document) -> None:
+        self._decl = decl
+        self._folder = decl.source.folder or document.folder
+        self._entries = {key: entry.value for key, entry in decl.details.entries.items()}
+
+    def details(self) -> Details:
+        for key, why in (
+            ("revision", "only repositories of the hub have revisions"),
+            ("prior", "only Kandinsky checkpoints have a prior"),
+        ):
+            if key in self._entries:
+                self._refuse(self._entries[key], f"{key} has no meaning for it", why, f"remove {key}")
+        return Details(
+            dtype=self._optional("dtype", self._dtype),
+            variant=self._optional("variant", self._text),
+            components=self._optional("components", self._components) or (),
+            loras=self._optional("loras", self._loras) or (),
+            scheduler=self._optional("scheduler", self._scheduler),
+        )
+
+    def _optional(self, key: str, read: Callable[[Tree], Any]) -> Any:
+        return read(self._entries[key]) if key in self._entries else None
+
+    def _refuse(self, tree: Tree, message: str, why: str = "", fix: str = "", code: str = "bad-value") -> None:
+        raise Refusal(code, f"the checkpoint {self._decl.name}: {message}", why, fix, place=tree.place)
+
+    def _text(self, tree: Tree) -> str:
+        if not isinstance(tree, Scalar):
+            self._refuse(tree, "one word is needed here", fix="write one value", code="wrong-shape")
+        assert isinstance(tree, Scalar)
+        return tree.text
+
+    def _dtype(self, tree: Tree) -> str:
+        name = self._text(tree)
+        if name not in DTYPES:
+            fix = f"did you mean {close}?" if (close := nearest(name, list(DTYPES))) else f"write {' or '.join(DTYPES)}"
+            self._refuse(tree, f"{name!r} is no dtype", "", fix)
+        return name
+
+    def _components(self, tree: Tree) -> tuple[tuple[str, Scalar], ...]:
+        if not isinstance(tree, Mapping):
+            self._refuse(tree, "components is no map", "", "write components: {vae: ./other}", "wrong-shape")
+        assert isinstance(tree, Mapping)
+        found = []
+        for role, entry in tree.entries.items():
+            self._text(entry.value)
+            assert isinstance(entry.value, Scalar)
+            found.append((role, entry.value))
+        return tuple(found)
+
+    def _loras(self, tree: Tree) -> tuple[Lora, ...]:
+        items = tree.items if isinstance(tree, Sequence) else (tree,)
+        return tuple(self._lora(item) for item in items)
+
+    def _lora(self, tree: Tree) -> Lora:
+        if isinstance(tree, Mapping):
+            wrong = [key for key in tree.entries if key not in ("source", "scale")]
+            if wrong or "source" not in tree.entries:
+                said = f"a LoRA has no key {wrong[0]}" if wrong else "a LoRA has no source"
+                self._refuse(tree, said, "", "write {source: ./file.safetensors, scale: 0.8}", "wrong-shape")
+            scale = tree.entries["scale"].value if "scale" in tree.entries else None
+            return self._lora_file(tree.entries["source"].value, 1.0 if scale is None else self._number(scale))
+        return self._lora_file(tree, 1.0)
+
+    def _number(self, tree: Tree) -> float:
+        text = self._text(tree)
+        try:
+            return float(read_scalar(Scalar(text), "float"))
+        except InvalidValue as error:
+            self._refuse(tree, f"a LoRA's scale cannot be {text}", str(error), "write a number such as 0.8")
+            raise
+
+    def _lora_file(self, tree: Tree, scale: float) -> Lora:
+        text = self._text(tree)
+        path = self._folder / Path(text).expanduser()
+        if path.suffix != ".safetensors":
+            why = "files of other kinds can run code when they are loaded"
+            self._refuse(tree, f"the LoRA {text} is no .safetensors file", why, "name one", "checkpoint-unsafe")
+        if not path.is_file():
+            self._refuse(tree, f"the LoRA {text} does not exist", "", "name a file that is there", "checkpoint-missing")
+        try:
+            names = Tensors.of(path).tensors
+        except ValueError as error:
+            fix = "get the file again; it may have been cut off on its way"
+            self._refuse(tree, f"{path.name} is no whole safetensors file", str(error), fix, "checkpoint-broken")
+            raise
+        roles = frozenset(_changed(names))
+        if not roles:
+            why = f"its first tensor is {next(iter(names), 'missing')}"
+            self._refuse(tree, f"{text} is no LoRA of a UNet or a text encoder", why, "name one", "checkpoint-broken")
+        return Lora(path, scale, roles)
+
+    def _scheduler(self, tree: Tree) -> SamplerChoice:
+        if not isinstance(tree, Mapping):
+            return SamplerChoice(self._text(tree), place=tree.place)
+        settings = {key: entry.value for key, entry in tree.entries.items()}
+        name = settings.pop("name", None)
+        changes = tuple((key, self._plain(value)) for key, value in settings.items())
+        return SamplerChoice(None if name is None else self._text(name), changes, tree.place)
+
+    def _plain(self, tree: Tree) -> Any:
+        """A setting of a sampler by its looks: bool, int, float, else text; what the class takes shows later."""
+        text = self._text(tree)
+        for word in ("bool", "int", "float"):
+            try:
+                return read_scalar(Scalar(text), word)
+            except InvalidValue:
+                continue
+        return text
+
+
+def _changed(names: dict[str, Any]) -> Iterator[str]:
+    if any(_UNET_KEYS.match(name) for name in names):
+        yield "unet"
+    if any(_TEXT_ENCODER_KEYS.match(name) for name in names):
+        yield "text_encoder"

@@ -1,0 +1,202 @@
+"""Details of checkpoints: precision, files, replaced parts, LoRAs and samplers, each equal to the plain script."""
+
+from __future__ import annotations
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline
+
+import graphflow as gf
+from graphflow_nodes.families import CLASSES
+from tests import plain
+from tests.tiny.loras import make_lora
+
+
+def painted(folder, *, engine=None, scheduler=None, **details):
+    graph = gf.Graph()
+    name = graph.checkpoint("base", str(folder), **details)
+    given = {} if scheduler is None else {"scheduler": scheduler}
+    stage = graph.add("text2img", checkpoint=name, prompt="a red circle", seed=5, num_inference_steps=3, **given)
+    graph.output(image=stage.image)
+    return (engine or gf).run(graph)["image"].array
+
+
+def by_hand(pipe):
+    pipe.set_progress_bar_config(disable=True)
+    generator = torch.Generator("cpu").manual_seed(5)
+    return np.asarray(pipe("a red circle", num_inference_steps=3, generator=generator).images[0])
+
+
+def loaded(folder, **options):
+    return StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, **options)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_dtype_of_a_checkpoint_equals_the_plain_call(tiny, dtype):
+    expected = by_hand(loaded(tiny("sd"), dtype=getattr(torch, dtype)))
+    assert np.array_equal(painted(tiny("sd"), dtype=dtype), expected)
+    assert not np.array_equal(expected, by_hand(loaded(tiny("sd"))))
+
+
+def test_the_calls_dtype_is_above_the_checkpoints(tiny):
+    with gf.Engine(dtype="bfloat16") as engine:
+        found = painted(tiny("sd"), engine=engine, dtype="float16")
+        assert {component.spec.dtype for component, _ in engine.pool.loaded if component.nbytes} == {"bfloat16"}
+    assert np.array_equal(found, by_hand(loaded(tiny("sd"), dtype=torch.bfloat16)))
+
+
+def test_two_precisions_are_two_components_of_half_the_bytes(tiny):
+    graph = gf.Graph()
+    graph.checkpoint("half", str(tiny("sd")), dtype="float16")
+    for name in ("half", str(tiny("sd"))):
+        graph.add("text2img", checkpoint=name, prompt="x", num_inference_steps=2)
+    uses = [step.uses["unet"] for step in graph.plan().steps if "unet" in step.uses]
+    assert len({one.identity for one in uses}) == 2
+    assert 2 * min(one.nbytes for one in uses) == max(one.nbytes for one in uses)
+
+
+def test_variant_chooses_the_files(tiny):
+    expected = by_hand(loaded(tiny("sd_fp16"), variant="fp16", dtype=torch.float32))
+    assert np.array_equal(painted(tiny("sd_fp16"), variant="fp16"), expected)
+    graph = gf.Graph()
+    name = graph.checkpoint("base", str(tiny("sd_fp16")), variant="fp61")
+    with pytest.raises(gf.InvalidGraph, match="did you mean fp16"):
+        graph.add("text2img", checkpoint=name, prompt="x")
+
+
+def test_a_part_of_another_checkpoint_takes_its_place(tiny):
+    vae = AutoencoderKL.from_pretrained(tiny("sd_other_vae"), subfolder="vae")
+    expected = by_hand(loaded(tiny("sd"), vae=vae))
+    assert np.array_equal(painted(tiny("sd"), components={"vae": str(tiny("sd_other_vae"))}), expected)
+    assert np.array_equal(painted(tiny("sd"), components={"vae": str(tiny("sd_other_vae") / "vae")}), expected)
+    assert not np.array_equal(expected, painted(tiny("sd")))
+
+
+def test_a_replaced_vae_is_the_one_of_the_other_checkpoint_in_the_pool(tiny):
+    graph = gf.Graph()
+    mixed = graph.checkpoint("mixed", str(tiny("sd")), components={"vae": str(tiny("sd_other_vae"))})
+    one = graph.add("text2img", checkpoint=mixed, prompt="x", num_inference_steps=2)
+    two = graph.add("img2img", checkpoint=str(tiny("sd_other_vae")), image=one.latents, prompt="x")
+    graph.output(image=two.image)
+    assert not graph.check().problems
+    vaes = {step.uses["vae"].identity for step in graph.plan().steps if "vae" in step.uses}
+    assert len(vaes) == 1
+
+
+@pytest.mark.parametrize(("replaced", "told"), [
+    ({"unet": "sd_v"}, "24 wide"),
+    ({"text_encoder": "sd_v"}, "gives 24"),
+])  # fmt: skip
+def test_parts_that_do_not_fit_are_refused(tiny, replaced, told):
+    graph = gf.Graph()
+    parts = {role: str(tiny(name)) for role, name in replaced.items()}
+    graph.add("text2img", checkpoint=graph.checkpoint("mixed", str(tiny("sd")), components=parts), prompt="x")
+    (problem,) = graph.check().problems
+    assert problem.code == "wrong-part"
+    assert told in problem.why
+
+
+def test_a_part_of_another_class_is_refused(tiny):
+    graph = gf.Graph()
+    graph.add("text2img", checkpoint=str(tiny("sd_wrong_class")), prompt="x")
+    (problem,) = graph.check().problems
+    assert problem.code == "wrong-part"
+    assert "VQModel" in problem.why
+
+
+@pytest.mark.filterwarnings("ignore:Already found a `peft_config`:UserWarning")
+def test_loras_equal_the_plain_call(tiny, tmp_path):
+    first, second = (
+        make_lora(tmp_path / "one.safetensors", 41, text=True),
+        make_lora(tmp_path / "two.safetensors", 43, text=True),
+    )
+    pipe = loaded(tiny("sd"))
+    for name, path in (("one", first), ("two", second)):
+        pipe.load_lora_weights(path, adapter_name=name)
+    pipe.set_adapters(["one", "two"], [0.5, 1.0])
+    expected = by_hand(pipe)
+    found = painted(tiny("sd"), loras=[{"source": str(first), "scale": 0.5}, str(second)])
+    assert np.array_equal(found, expected)
+    assert not np.array_equal(found, painted(tiny("sd"), loras=[str(first), str(second)]))
+
+
+def test_a_lora_changes_no_component_of_anybody_else(tiny, tmp_path):
+    lora = str(make_lora(tmp_path / "one.safetensors", 41, text=True))
+    graph = gf.Graph()
+    graph.checkpoint("styled", str(tiny("sd")), loras=lora)
+    pictures = [
+        graph.add("text2img", checkpoint=name, prompt="a red circle", seed=5, num_inference_steps=3).image
+        for name in (str(tiny("sd")), "styled", str(tiny("sd")))
+    ]
+    graph.output(**{f"n{number}": picture for number, picture in enumerate(pictures)})
+    with gf.Engine() as engine:
+        result = engine.run(graph)
+        roles = [component.spec.files.role for component, _ in engine.pool.loaded]
+    plain_one = plain.text2img(tiny("sd"), "a red circle", seed=5, steps=3)
+    assert np.array_equal(result["n0"].array, plain_one)
+    assert np.array_equal(result["n2"].array, plain_one)
+    assert not np.array_equal(result["n1"].array, plain_one)
+    assert roles.count("vae") == 1
+
+
+def test_a_file_that_is_no_lora_is_refused(tiny):
+    graph = gf.Graph()
+    vae = tiny("sd") / "vae" / "diffusion_pytorch_model.safetensors"
+    name = graph.checkpoint("base", str(tiny("sd")), loras=str(vae))
+    with pytest.raises(gf.InvalidGraph, match="is no LoRA"):
+        graph.add("text2img", checkpoint=name, prompt="x")
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_scheduler_by_its_class_equals_the_plain_call(tiny, name):
+    expected = plain.text2img(tiny("sd"), "a red circle", seed=5, steps=3, scheduler=name)
+    assert np.array_equal(painted(tiny("sd"), scheduler=name), expected)
+
+
+def test_a_scheduler_of_the_checkpoint_holds_where_the_stage_names_none(tiny):
+    choice = {"name": "DPMSolverMultistepScheduler", "use_karras_sigmas": True, "solver_order": 1}
+    changes = {"use_karras_sigmas": True, "solver_order": 1}
+    expected = plain.text2img(
+        tiny("sd"), "a red circle", seed=5, steps=3, scheduler=("DPMSolverMultistepScheduler", changes)
+    )
+    graph = gf.Graph()
+    name = graph.checkpoint("base", str(tiny("sd")), scheduler=choice)
+    for given in ({}, {"scheduler": "euler"}):
+        graph.add("text2img", checkpoint=name, prompt="a red circle", seed=5, num_inference_steps=3, **given)
+    result = gf.run(graph)
+    assert np.array_equal(result["text2img"].array, expected)
+    euler = ("EulerDiscreteScheduler", {"use_karras_sigmas": False})
+    other = plain.text2img(tiny("sd"), "a red circle", seed=5, steps=3, scheduler=euler)
+    assert np.array_equal(result["text2img_2"].array, other)
+
+
+def test_settings_alone_change_the_checkpoints_own_class(tiny):
+    graph = gf.Graph()
+    name = graph.checkpoint("base", str(tiny("sd_v")), scheduler={"timestep_spacing": "trailing"})
+    graph.output(
+        image=graph.add("text2img", checkpoint=name, prompt="a red circle", seed=5, num_inference_steps=3).image
+    )
+    own = diffusers.DDIMScheduler.__name__
+    changed = plain.text2img(
+        tiny("sd_v"), "a red circle", seed=5, steps=3, scheduler=(own, {"timestep_spacing": "trailing"})
+    )
+    assert np.array_equal(gf.run(graph)["image"].array, changed)
+
+
+def test_the_threads_of_an_engine_are_its_own(tiny):
+    before = torch.get_num_threads()
+    seen = []
+    with gf.Engine(threads=2) as engine:
+        graph = gf.Graph()
+        graph.output(image=graph.add("text2img", checkpoint=str(tiny("sd")), prompt="x", num_inference_steps=2).image)
+        engine.run(graph, on_event=lambda event: seen.append(torch.get_num_threads()))
+    assert set(seen) == {2}
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("call", [{"device": "tpu"}, {"dtype": "half"}, {"threads": 0}])
+def test_what_no_device_dtype_or_number_of_threads_is_refused(call):
+    with pytest.raises(gf.GraphflowError, match=str(next(iter(call.values())))):
+        gf.Engine(**call)
