@@ -7,6 +7,7 @@ asked again with the facts of real values where some were unknown (`faults`), so
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,8 +52,9 @@ def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> l
             if fault.unless_read_by and fault.unless_read_by in readers.get(node.sources.get(fault.about), ()):
                 continue
             problem = problem_of(fault, node)
-            # One fault of a for_each or of a template used often is one problem.
-            problems.setdefault((problem.code, problem.place, fault.message, problem.used[1:]), problem)
+            # One fault of a for_each or of a template used often is one problem; a graph built in Python has no lines.
+            where = problem.place if problem.place.line else re.sub(r"\[\d+\]", "", node.path)
+            problems.setdefault((problem.code, where, fault.message, problem.used[1:]), problem)
     return list(problems.values())
 
 

@@ -44,6 +44,21 @@ def test_a_strength_that_runs_no_step_is_refused(tiny):
     assert "0.2" in text
 
 
+@pytest.mark.parametrize("steps", [1, 3, 7, 49, 150, 999, 1000])
+def test_the_strength_that_is_told_runs_a_step(tiny, steps):
+    ((_, text),) = problems(stages(tiny("sd"), tiny("sd"), strength=0.0, num_inference_steps=steps))
+    told = float(text.partition("raise strength to ")[2].split()[0])
+    assert problems(stages(tiny("sd"), tiny("sd"), strength=told, num_inference_steps=steps)) == []
+
+
+def test_two_nodes_built_in_python_are_refused_each(tiny):
+    def build(graph):
+        for name in ("one", "two"):
+            graph.add("text2img", id=name, checkpoint=str(tiny("sd")), prompt="x", width=60)
+
+    assert [text.split(": ")[1] for _, text in problems(build)] == ["one", "two"]
+
+
 @pytest.mark.parametrize(("width", "near"), [(60, "56 or 64"), (9, "8 or 16")])
 def test_odd_sizes_are_refused_with_the_nearest(tiny, width, near):
     def build(graph):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -185,7 +186,8 @@ class Stage:
         if int(steps * strength) < 1:
             why = f"strength {strength} of {steps} steps is less than one"
             about = "strength" if self.params.get("strength") is not None else "num_inference_steps"
-            self.refuse("no step would run", why, f"raise strength to {1 / steps:g} or more", about)
+            least = math.ceil(10_000 / steps) / 10_000  # rounded up: what is told has to run a step
+            self.refuse("no step would run", why, f"raise strength to {least:g} or more", about)
 
     def check_latents(self, facts: Facts, port: str) -> None:
         """Refuse latents of another space, and warn of a sibling's."""
