@@ -18,6 +18,9 @@ from graphflow.cli.settings import (
 from graphflow.plan.plan import Plan, PlannedStep, plan
 from graphflow.problems import Level
 
+LONGEST = 60
+"""Letters of a text that are shown; a sampler's whole config is among them, and `--json` has it all."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the call."""
@@ -91,6 +94,8 @@ def _value(value: Any) -> str:
     path = getattr(value, "path", None)
     if path is not None:
         return str(path.name)
+    if isinstance(value, str) and len(value) > LONGEST:
+        value = value[: LONGEST - 1] + "…"
     return repr(value) if not isinstance(value, bool) else str(value).lower()
 
 

@@ -83,6 +83,12 @@ def test_plan_tells_order_merging_and_what_is_skipped(graphflow, write):
     assert "skipped d: when is false" in lines
 
 
+def test_plan_shows_a_step_in_a_line_that_can_be_read(graphflow):
+    lines = graphflow("plan", "text2img").stdout.splitlines()
+    assert max(map(len, lines)) < 600
+    assert any("prompt='a yellow circle, night sky'" in line or "text='a yellow" in line for line in lines)
+
+
 def test_draw_writes_svg_and_mermaid(graphflow, folder):
     assert graphflow("draw", "make_a_mask", "-o", "g.svg").returncode == 0
     assert (folder / "g.svg").read_text().lstrip().startswith("<svg")
