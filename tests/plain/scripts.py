@@ -38,7 +38,7 @@ def text2img(
 ) -> Result:
     """`load` goes to `from_pretrained`: variant, dtype."""
     pipe = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, **load)
-    _prepare(pipe, scheduler)
+    prepare(pipe, scheduler)
     result = pipe(
         **_prompts(pipe, prompt, negative_prompt, clip_skip),
         height=height,
@@ -48,7 +48,7 @@ def text2img(
         generator=torch.Generator("cpu").manual_seed(seed),
         output_type=output_type,
     ).images
-    return _result(result)
+    return unwrap(result)
 
 
 def img2img(
@@ -68,7 +68,7 @@ def img2img(
 ) -> Result:
     """`image`: a picture, or latents (1, 4, h, w) as `output_type="latent"` gives them. The class has no size."""
     pipe = StableDiffusionImg2ImgPipeline.from_pretrained(folder, safety_checker=None, **load)
-    _prepare(pipe, scheduler)
+    prepare(pipe, scheduler)
     result = pipe(
         **_prompts(pipe, prompt, negative_prompt, clip_skip),
         image=image,
@@ -78,7 +78,7 @@ def img2img(
         generator=torch.Generator("cpu").manual_seed(seed),
         output_type=output_type,
     ).images
-    return _result(result)
+    return unwrap(result)
 
 
 def inpaint(
@@ -102,7 +102,7 @@ def inpaint(
 ) -> Result:
     """With a UNet of 4 or 9 channels; latents as `image` only with 4, where `masked_image_latents` is not read."""
     pipe = StableDiffusionInpaintPipeline.from_pretrained(folder, safety_checker=None, **load)
-    _prepare(pipe, scheduler)
+    prepare(pipe, scheduler)
     result = pipe(
         **_prompts(pipe, prompt, negative_prompt, clip_skip),
         image=image,
@@ -117,7 +117,7 @@ def inpaint(
         generator=torch.Generator("cpu").manual_seed(seed),
         output_type=output_type,
     ).images
-    return _result(result)
+    return unwrap(result)
 
 
 def chain(
@@ -134,7 +134,7 @@ def chain(
 ) -> Result:
     """text2img → inpaint → img2img in latents, each stage by its own `from_pretrained` and its own generator."""
     text = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
-    _prepare(text)
+    prepare(text)
     latents = text(
         prompts[0],
         height=height,
@@ -144,7 +144,7 @@ def chain(
         output_type="latent",
     ).images
     fill = StableDiffusionInpaintPipeline.from_pretrained(folder, safety_checker=None)
-    _prepare(fill)
+    prepare(fill)
     latents = fill(
         prompts[1],
         image=latents,
@@ -158,7 +158,7 @@ def chain(
         output_type="latent",
     ).images
     polish = StableDiffusionImg2ImgPipeline.from_pretrained(folder, safety_checker=None)
-    _prepare(polish)
+    prepare(polish)
     result = polish(
         prompts[2],
         image=latents,
@@ -167,7 +167,7 @@ def chain(
         generator=torch.Generator("cpu").manual_seed(seed),
         output_type=output_type,
     ).images
-    return _result(result)
+    return unwrap(result)
 
 
 def embed(pipe: Any, text: str, clip_skip: int | None = None) -> torch.Tensor:
@@ -192,12 +192,12 @@ def _prompts(pipe: Any, prompt: str, negative_prompt: str | None, clip_skip: int
     }
 
 
-def _prepare(pipe: DiffusionPipeline, scheduler: Scheduler = None) -> None:
+def prepare(pipe: DiffusionPipeline, scheduler: Scheduler = None) -> None:
     pipe.set_progress_bar_config(disable=True)
     if scheduler is not None:
         name, options = scheduler if isinstance(scheduler, tuple) else (scheduler, {})
         pipe.scheduler = getattr(diffusers, name).from_config(pipe.scheduler.config, **options)
 
 
-def _result(images: list[Image.Image] | torch.Tensor) -> Result:
+def unwrap(images: list[Image.Image] | torch.Tensor) -> Result:
     return images if isinstance(images, torch.Tensor) else np.asarray(images[0])

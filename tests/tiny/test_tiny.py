@@ -8,8 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline
+from diffusers import (
+    ControlNetModel,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
+    StableDiffusionXLInpaintPipeline,
+    StableDiffusionXLPipeline,
+)
+from PIL import Image
 from safetensors.torch import load_file
+from transformers import AutoImageProcessor, DPTForDepthEstimation
 
 from tests.tiny import NAMES, make, parts
 
@@ -160,3 +169,112 @@ def test_the_tokenizer_merges_the_words_it_knows():
     assert tokenizer.tokenize("a blue square, x") == ["a</w>", "blue</w>", "square</w>", ",</w>", "x</w>"]
     assert len(tokenizer("", padding="max_length", max_length=77).input_ids) == 77
     assert parts.tokenizer(sd2=True).pad_token == "!"
+
+
+def _load_xl(path: Path, kind=StableDiffusionXLPipeline, **options):
+    pipeline = kind.from_pretrained(path, add_watermarker=False, **options)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _pixels(seed=1) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (64, 64, 3), np.uint8))
+
+
+def test_xl_shares_what_the_published_ones_share(folder):
+    vae, text = "vae/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"
+    second = "text_encoder_2/model.safetensors"
+    xl = make("sdxl", folder)
+    for name in ("sdxl_inpaint", "sdxl_refiner", "sdxl_mean_std"):
+        other = make(name, folder)
+        assert _digest(other / vae) == _digest(xl / vae)
+        assert _digest(other / second) == _digest(xl / second)
+    assert _digest(xl / text) == _digest(make("sd", folder) / text)
+    assert _digest(xl / vae) != _digest(make("sd", folder) / vae)
+
+
+def test_the_xl_folders_say_what_the_published_ones_say(folder):
+    base, refiner = (
+        json.loads((make(name, folder) / "model_index.json").read_text()) for name in ("sdxl", "sdxl_refiner")
+    )
+    assert base["force_zeros_for_empty_prompt"] is True
+    assert refiner["force_zeros_for_empty_prompt"] is False
+    assert refiner["requires_aesthetics_score"] is True
+    assert refiner["text_encoder"] == refiner["tokenizer"] == [None, None]
+    for name in ("sdxl", "sdxl_refiner"):
+        vae, unet = (json.loads((folder / name / part / "config.json").read_text()) for part in ("vae", "unet"))
+        assert vae["force_upcast"] is True
+        assert vae["latents_mean"] is vae["latents_std"] is None
+        assert vae["scaling_factor"] == 0.13025
+        assert unet["addition_embed_type"] == "text_time"
+
+
+@pytest.mark.parametrize("name", ["sdxl", "sdxl_mean_std"])
+def test_xl_paints_by_prompt_and_seed(name, folder):
+    pipeline = _load_xl(make(name, folder))
+
+    def paint(prompt, seed):
+        generator = torch.Generator().manual_seed(seed)
+        return np.asarray(pipeline(prompt, num_inference_steps=2, generator=generator).images[0]).astype(int)
+
+    first = paint("a cat", 0)
+    assert first.shape == (64, 64, 3)
+    assert first.std() > 8
+    assert abs(first - paint("a dog", 0)).mean() > 1
+    assert abs(first - paint("a cat", 1)).mean() > 1
+
+
+@pytest.mark.parametrize("name", ["sdxl_refiner", "sdxl_inpaint"])
+def test_the_other_xl_checkpoints_repaint(name, folder):
+    mask = Image.new("L", (64, 64), 255)
+    call = {} if name == "sdxl_refiner" else {"mask_image": mask, "height": 64, "width": 64}
+    kind = StableDiffusionXLImg2ImgPipeline if name == "sdxl_refiner" else StableDiffusionXLInpaintPipeline
+    pipeline = _load_xl(make(name, folder), kind)
+    generator = torch.Generator().manual_seed(0)
+    call |= {"image": _pixels(), "strength": 0.8, "num_inference_steps": 3, "generator": generator}
+    picture = np.asarray(pipeline("a cat", **call).images[0])
+    assert picture.std() > 8
+    assert ((picture == 0) | (picture == 255)).mean() < 0.2
+
+
+def test_xl_in_half_precision_is_read_by_its_variant_only(folder):
+    path, roles = make("sdxl_fp16", folder), ("unet", "vae", "text_encoder", "text_encoder_2")
+    half = _load_xl(path, variant="fp16", dtype=torch.float32)
+    whole = _load_xl(make("sdxl", folder))
+    for role in roles:
+        states = getattr(whole, role).state_dict()
+        found = getattr(half, role).state_dict()
+        assert all(torch.equal(tensor, states[name].half().float()) for name, tensor in found.items())
+    with pytest.raises((OSError, ValueError)):
+        _load_xl(path)
+
+
+@pytest.mark.parametrize("name", ["controlnet_canny", "controlnet_inpaint", "controlnet_depth", "controlnet_xl"])
+def test_each_controlnet_reads_its_picture(name, folder):
+    net = ControlNetModel.from_pretrained(make(name, folder)).eval()
+    context = net.config.cross_attention_dim
+    more = {"text_embeds": torch.zeros(1, 24), "time_ids": torch.zeros(1, 6)} if name == "controlnet_xl" else None
+    unit = torch.Generator().manual_seed(0)
+    sample, text = torch.randn(1, 4, 8, 8, generator=unit), torch.randn(1, 77, context, generator=unit)
+
+    def middle(seed):
+        picture = torch.from_numpy(np.asarray(_pixels(seed)).copy()).permute(2, 0, 1)[None] / 255
+        with torch.no_grad():
+            return net(sample, 500, text, picture, added_cond_kwargs=more, return_dict=False)[1]
+
+    assert (middle(1) - middle(2)).abs().mean() > 0.05
+
+
+def test_the_depth_estimator_reads_pictures(folder):
+    path = make("depth", folder)
+    model, processor = DPTForDepthEstimation.from_pretrained(path), AutoImageProcessor.from_pretrained(path)
+
+    def estimate(seed):
+        with torch.no_grad():
+            return model(**processor(_pixels(seed), return_tensors="pt")).predicted_depth
+
+    first = estimate(1)
+    assert first.shape == (1, 64, 64)
+    assert first.std() > 0.1
+    assert (first == 0).float().mean() < 0.2
+    assert (first - estimate(2)).abs().mean() > 0.1
