@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphflow.latent_space import Noise
 from graphflow.values import Image, Mask, value_word
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Facts:
         space: the latent space of latents; of a picture, that of the latents that it was decoded from.
         items: the facts of a list's items.
         word: the type's word, where a port takes several types.
+        noise: of latents: where their denoising ended, None where it came to its end.
         soft: whether a mask was given a soft edge.
         content: gives the picture or mask itself, where it can be had before the run; called by rules that need it.
     """
@@ -30,6 +32,7 @@ class Facts:
     space: Hashable | None = None
     items: tuple[Facts, ...] | None = None
     word: str | None = None
+    noise: Noise | None = None
     soft: bool = False
     content: Callable[[], Image | Mask] | None = field(default=None, compare=False, repr=False)
 
@@ -37,6 +40,10 @@ class Facts:
     def size(self) -> tuple[int, int] | None:
         """(width, height), or None where one of them is unknown."""
         return None if self.width is None or self.height is None else (self.width, self.height)
+
+    def resized(self, width: int | None, height: int | None) -> Facts:
+        """The facts of another picture of this size that is made from it."""
+        return Facts(width, height, word=self.word, soft=self.soft)
 
 
 UNKNOWN = Facts()
@@ -51,5 +58,6 @@ def facts_of(value: Any) -> Facts:
         getattr(value, "height", None),
         getattr(value, "space", None),
         word=value_word(value),
+        noise=getattr(value, "noise", None),
         content=(lambda: value) if isinstance(value, (Image, Mask)) else None,
     )

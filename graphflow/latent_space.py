@@ -21,6 +21,32 @@ class Match(Enum):
 
 
 @dataclass(frozen=True)
+class Noise:
+    """What is known of latents whose denoising ended before the last step.
+
+    Attributes:
+        fraction: of the steps that were run, above 0 and below 1.
+        sampler: class of the scheduler.
+        config: its settings, as JSON.
+        steps: `num_inference_steps` of the stage that left them.
+    """
+
+    fraction: float
+    sampler: str
+    config: str
+    steps: int
+
+    def to_json(self) -> str:
+        """The same as text, for a step's params."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def of_json(cls, text: str) -> Noise:
+        """What `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
 class LatentSpace:
     """A latent space, read from a VAE's config and weights.
 

@@ -137,6 +137,7 @@ CODES: dict[str, Code] = {
         list_to_single="A list is given where one value is needed.",
         latents_to_picture="Latents are given where a picture is needed, or the other way round.",
         latent_space="Latents belong to a VAE that the reading checkpoint does not have.",
+        latent_noise="Latents are noisy where clean ones are read, or the other way round, or do not go on exactly.",
         param_needs_value="A param is given a node's output; params are known before the run.",
         cycle="Nodes depend on each other in a circle.",
         checkpoint_missing="A checkpoint's folder, file or name does not exist.",

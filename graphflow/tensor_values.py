@@ -11,7 +11,15 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from graphflow import tensors
-from graphflow.latent_space import LatentSpace
+from graphflow.latent_space import LatentSpace, Noise
+
+TENSORS = (
+    "prompt_embeds",
+    "negative_prompt_embeds",
+    "pooled_prompt_embeds",
+    "negative_pooled_prompt_embeds",
+)
+"""The tensors of a conditioning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +29,12 @@ class Latents:
     Attributes:
         tensor: (1, C, h, w), scaled as the space's VAE expects them between stages.
         space: which VAE they belong to.
+        noise: where their denoising ended, for latents that are still noisy.
     """
 
     tensor: Any
     space: LatentSpace
+    noise: Noise | None = None
 
     word: ClassVar[str] = "latents"
 
@@ -49,8 +59,9 @@ class Latents:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the tensor and its space, in hexadecimal."""
-        return f"{tensors.digest(self.tensor)} {self.space.weights}"
+        """sha256 of the tensor, its space and its noise, in hexadecimal."""
+        noise = self.noise.to_json() if self.noise is not None else ""
+        return f"{tensors.digest(self.tensor)} {self.space.weights} {noise}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,19 +71,22 @@ class Conditioning:
     Attributes:
         prompt_embeds: (1, tokens, width).
         negative_prompt_embeds: the same shape; None where no negative is encoded.
+        pooled_prompt_embeds, negative_pooled_prompt_embeds: (1, width), where the family reads them.
         readout: how the family reads its encoder, such as `sd`: another family's is refused.
         encoder: identity of the text encoder.
     """
 
     prompt_embeds: Any
     negative_prompt_embeds: Any = None
+    pooled_prompt_embeds: Any = None
+    negative_pooled_prompt_embeds: Any = None
     readout: str = ""
     encoder: str = ""
 
     word: ClassVar[str] = "conditioning"
 
     def _tensors(self) -> list[Any]:
-        return [one for one in (self.prompt_embeds, self.negative_prompt_embeds) if one is not None]
+        return [tensor for name in TENSORS if (tensor := getattr(self, name)) is not None]
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -86,4 +100,5 @@ class Conditioning:
     @cached_property
     def digest(self) -> str:
         """sha256 of all tensors, in hexadecimal."""
-        return " ".join([self.readout, self.encoder, *map(tensors.digest, self._tensors())])
+        named = [f"{name} {tensors.digest(one)}" for name in TENSORS if (one := getattr(self, name)) is not None]
+        return " ".join([self.readout, self.encoder, *named])

@@ -48,13 +48,15 @@ def _file(value: Any, _: str | None) -> bytes:
 def _latents(value: Any, _: str | None) -> bytes:
     from graphflow.tensors import to_safetensors
 
-    return to_safetensors({"latents": value.tensor}, {"space": value.space.to_json()})
+    noise = {} if value.noise is None else {"noise": value.noise.to_json()}
+    return to_safetensors({"latents": value.tensor}, {"space": value.space.to_json(), **noise})
 
 
 def _conditioning(value: Any, _: str | None) -> bytes:
+    from graphflow.tensor_values import TENSORS
     from graphflow.tensors import to_safetensors
 
-    named = {name: getattr(value, name) for name in ("prompt_embeds", "negative_prompt_embeds")}
+    named = {name: getattr(value, name) for name in TENSORS}
     about = {"readout": value.readout, "encoder": value.encoder}
     return to_safetensors({name: tensor for name, tensor in named.items() if tensor is not None}, about)
 

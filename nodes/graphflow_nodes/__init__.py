@@ -3,6 +3,7 @@
 NODES: tuple[str, ...] = (
     "graphflow_nodes.diffusion.img2img:img2img",
     "graphflow_nodes.diffusion.inpaint:inpaint",
+    "graphflow_nodes.diffusion.refiner:refiner",
     "graphflow_nodes.diffusion.text2img:text2img",
     "graphflow_nodes.flow.switch:switch",
     "graphflow_nodes.image.animate:animate",

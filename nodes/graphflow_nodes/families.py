@@ -6,7 +6,7 @@ A stage is one node type for every family; what differs lives here as data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphflow.check.checkpoints import Checkpoint
@@ -20,11 +20,35 @@ class Entry:
         pipeline: the diffusers class.
         defaults: what the class takes where a param is not given; equal to its signature.
         latents: whether the stage's `image` may be latents.
+        beside: whether the class takes latents as `image` only beside themselves as `masked_image_latents`.
+        reads_vae: whether the class reads a setting off the VAE even where it encodes nothing.
+        sized: whether the class has `height` and `width`.
+        control: the argument that takes control pictures; empty where the class has none.
+        decode: how the class decodes, see `graphflow_nodes.ops.vae.decode`.
     """
 
     pipeline: str
     defaults: Mapping[str, Any]
     latents: bool = False
+    beside: bool = False
+    reads_vae: bool = False
+    sized: bool = False
+    control: str = ""
+    decode: str = "sd"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a text encoder of a family is read.
+
+    Attributes:
+        text_encoder, tokenizer: roles.
+        readout: see `graphflow_nodes.ops.encode_text.encode_text`.
+    """
+
+    text_encoder: str
+    tokenizer: str
+    readout: str
 
 
 @dataclass(frozen=True)
@@ -33,60 +57,131 @@ class Family:
 
     Attributes:
         name: as messages show it.
-        readout: how its text encoder is read; conditionings of one readout can be exchanged.
-        stages: stage → entry.
+        readings: its text encoders, in the order in which the UNet reads them.
+        stages: stage → entry; a name with `+control` is the stage with ControlNets.
         parts: role → classes that it may have; the schedulers have a table of their own.
+        flags: settings of the pipeline, where a checkpoint says nothing of them.
+        decode: how `vae_decode` decodes.
     """
 
     name: str
-    readout: str
+    readings: tuple[Reading, ...]
     stages: Mapping[str, Entry]
     parts: Mapping[str, tuple[str, ...]]
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    decode: str = "sd"
 
+    @property
+    def readout(self) -> str:
+        """What conditionings of one kind have in common, so that they can be exchanged."""
+        return " ".join(reading.readout for reading in self.readings)
+
+
+_SAMPLING = {"num_inference_steps": 50, "guidance_scale": 7.5, "eta": 0.0}
+_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 
 SD = Family(
     name="Stable Diffusion",
-    readout="sd",
+    readings=(Reading("text_encoder", "tokenizer", "sd"),),
     stages={
-        "text2img": Entry(
-            "StableDiffusionPipeline",
-            {"num_inference_steps": 50, "guidance_scale": 7.5, "guidance_rescale": 0.0, "eta": 0.0},
-        ),
-        "img2img": Entry(
-            "StableDiffusionImg2ImgPipeline",
-            {"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 0.8, "eta": 0.0},
-            latents=True,
-        ),
+        "text2img": Entry("StableDiffusionPipeline", {**_SAMPLING, "guidance_rescale": 0.0}, sized=True),
+        "img2img": Entry("StableDiffusionImg2ImgPipeline", {**_SAMPLING, "strength": 0.8}, latents=True),
         "inpaint": Entry(
             "StableDiffusionInpaintPipeline",
-            {"num_inference_steps": 50, "guidance_scale": 7.5, "strength": 1.0, "eta": 0.0},
+            {**_SAMPLING, "strength": 1.0},
             latents=True,
+            beside=True,
+            reads_vae=True,
+            sized=True,
         ),
     },
     parts={
         "unet": ("UNet2DConditionModel",),
         "vae": ("AutoencoderKL",),
         "text_encoder": ("CLIPTextModel",),
-        "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+        "tokenizer": _TOKENIZERS,
         "scheduler": (),
     },
 )
 
-_BY_CLASS = {
+_SIZES = {
+    "original_size": None,
+    "crops_coords_top_left": (0, 0),
+    "target_size": None,
+    "negative_original_size": None,
+    "negative_crops_coords_top_left": (0, 0),
+    "negative_target_size": None,
+}
+_SCORES = {"aesthetic_score": 6.0, "negative_aesthetic_score": 2.5}
+_XL_TEXT = {
+    "num_inference_steps": 50,
+    "guidance_scale": 5.0,
+    "guidance_rescale": 0.0,
+    "eta": 0.0,
+    "denoising_end": None,
+    **_SIZES,
+}
+_XL_IMAGE = {**_XL_TEXT, **_SCORES, "strength": 0.3, "denoising_start": None}
+_XL_INPAINT = {
+    **_XL_IMAGE,
+    "strength": 0.9999,
+    "guidance_scale": 7.5,
+}
+_XL_IMG2IMG = Entry("StableDiffusionXLImg2ImgPipeline", _XL_IMAGE, latents=True, reads_vae=True, decode="xl")
+_XL_FILL = Entry("StableDiffusionXLInpaintPipeline", _XL_INPAINT, latents=True, reads_vae=True, sized=True, decode="xl")
+_XL_PARTS = {
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL",),
+    "text_encoder_2": ("CLIPTextModelWithProjection",),
+    "tokenizer_2": _TOKENIZERS,
+    "scheduler": (),
+}
+
+SDXL = Family(
+    name="Stable Diffusion XL",
+    readings=(Reading("text_encoder", "tokenizer", "xl"), Reading("text_encoder_2", "tokenizer_2", "xl")),
+    stages={
+        "text2img": Entry("StableDiffusionXLPipeline", _XL_TEXT, sized=True, decode="xl"),
+        "img2img": _XL_IMG2IMG,
+        "inpaint": _XL_FILL,
+        "refiner": _XL_IMG2IMG,
+        "refiner+mask": _XL_FILL,
+    },
+    parts={"text_encoder": ("CLIPTextModel",), "tokenizer": _TOKENIZERS, **_XL_PARTS},
+    flags={"force_zeros_for_empty_prompt": True, "requires_aesthetics_score": False},
+    decode="xl",
+)
+
+REFINER = Family(
+    name="Stable Diffusion XL refiner",
+    readings=(Reading("text_encoder_2", "tokenizer_2", "xl"),),
+    stages={name: SDXL.stages[name] for name in ("img2img", "inpaint", "refiner", "refiner+mask")},
+    parts=_XL_PARTS,
+    flags={"force_zeros_for_empty_prompt": False, "requires_aesthetics_score": True},
+    decode="xl",
+)
+
+_FAMILIES = {
     "StableDiffusionPipeline": SD,
     "StableDiffusionImg2ImgPipeline": SD,
     "StableDiffusionInpaintPipeline": SD,
+    "StableDiffusionXLPipeline": SDXL,
+    "StableDiffusionXLImg2ImgPipeline": SDXL,
+    "StableDiffusionXLInpaintPipeline": SDXL,
 }
+FAMILIES = (SD, SDXL, REFINER)
 
 
 def family_of(checkpoint: Checkpoint) -> Family | None:
-    """The family of a checkpoint by its pipeline class; None where it is not one of the table."""
-    return _BY_CLASS.get(checkpoint.class_name)
+    """The family of a checkpoint by its pipeline class and its parts; None where it is not one of the table."""
+    found = _FAMILIES.get(checkpoint.class_name)
+    # The refiner is saved as the same class, without the first text encoder.
+    return REFINER if found is SDXL and "text_encoder" not in checkpoint.components else found
 
 
 def supported() -> str:
     """The families of the table, for messages."""
-    return ", ".join(sorted({family.name for family in _BY_CLASS.values()}))
+    return ", ".join(family.name for family in FAMILIES)
 
 
 SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -122,3 +217,10 @@ CLASSES = (
 
 SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {**SCHEDULERS, **{name: (name, {}) for name in CLASSES}}
 """What the param `scheduler` takes: a short name, or a class of diffusers as it is."""
+
+RESUMING: Mapping[str, Mapping[str, Any]] = {
+    "EulerDiscreteScheduler": {},
+    "DDIMScheduler": {"eta": 0.0},
+    "DPMSolverMultistepScheduler": {"solver_order": 1, "algorithm_type": "dpmsolver++"},
+}
+"""Samplers that go on exactly where another stage stopped, with the settings that this takes."""

@@ -87,7 +87,7 @@ def test_a_replaced_vae_is_the_one_of_the_other_checkpoint_in_the_pool(tiny):
 
 @pytest.mark.parametrize(("replaced", "told"), [
     ({"unet": "sd_v"}, "24 wide"),
-    ({"text_encoder": "sd_v"}, "gives 24"),
+    ({"text_encoder": "sd_v"}, "they are 24"),
 ])  # fmt: skip
 def test_parts_that_do_not_fit_are_refused(tiny, replaced, told):
     graph = gf.Graph()

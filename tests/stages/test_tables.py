@@ -9,7 +9,7 @@ import diffusers
 import pytest
 
 from graphflow.check.components import class_defaults
-from graphflow_nodes.families import SAMPLERS, SD
+from graphflow_nodes.families import FAMILIES, SAMPLERS
 from graphflow_nodes.ops.stage_params import Sampler
 from tests.check.make_class_defaults import defaults
 
@@ -18,9 +18,11 @@ def test_class_defaults_are_those_of_the_installed_classes():
     assert class_defaults() == json.loads(json.dumps(defaults()))
 
 
-@pytest.mark.parametrize("stage", SD.stages)
-def test_family_defaults_are_those_of_the_diffusers_class(stage):
-    entry = SD.stages[stage]
+ENTRIES = {entry.pipeline: entry for family in FAMILIES for entry in family.stages.values()}
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_family_defaults_are_those_of_the_diffusers_class(entry):
     parameters = inspect.signature(getattr(diffusers, entry.pipeline).__call__).parameters
     assert {name: parameters[name].default for name in entry.defaults} == dict(entry.defaults)
 

@@ -5,24 +5,28 @@ from typing import Annotated, Any
 
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
-from graphflow.marker import Doc, Planned, Step, node
+from graphflow.marker import Doc, Planned, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
     ClipSkip,
+    Corner,
+    DenoisingEnd,
     Eta,
     Guidance,
     Model,
     NegativePrompt,
     Painted,
     Prompt,
+    Rescale,
     Scheduler,
+    Score,
     Seed,
+    Sides,
     Steps,
     Strength,
 )
-from graphflow_nodes.ops.steps import sample_img2img
 
 
 def _plan(
@@ -41,13 +45,11 @@ def _plan(
         stage.check_size(image.width, image.height, ("image", "image"))
         stage.advise_latents(image)
     stage.check_strength()
-    steps, inputs = stage.texts()
-    settings = {name: stage.value(name) for name in stage.entry.defaults}
-    common = {"space": stage.space.to_json(), "scheduler": stage.scheduler(), "seed": params["seed"]}
-    roles = ("unet",) if image.word == "latents" else ("unet", "vae")
-    inputs["image"] = "image"
-    sample = Step("sample", sample_img2img, inputs, {**settings, **common}, ("latents",), stage.use(*roles))
-    return stage.planned([*steps, sample], image.width, image.height)
+    if params["denoising_end"] is not None:
+        stage.check_resuming("denoising_end")
+    texts = stage.texts()
+    sample = stage.sampling(texts, {"image": "image"}, () if image.word == "latents" else ("vae",))
+    return stage.planned([*texts[0], sample], image.width, image.height)
 
 
 @node(version=1, environment="torch", plan=_plan)
@@ -60,7 +62,17 @@ def img2img(
     strength: Strength = None,
     num_inference_steps: Steps = None,
     guidance_scale: Guidance = None,
+    guidance_rescale: Rescale = None,
     eta: Eta = None,
+    denoising_end: DenoisingEnd = None,
+    original_size: Sides = None,
+    crops_coords_top_left: Corner = None,
+    target_size: Sides = None,
+    negative_original_size: Sides = None,
+    negative_crops_coords_top_left: Corner = None,
+    negative_target_size: Sides = None,
+    aesthetic_score: Score = None,
+    negative_aesthetic_score: Score = None,
     clip_skip: ClipSkip = None,
     scheduler: Scheduler = None,
     seed: Seed,

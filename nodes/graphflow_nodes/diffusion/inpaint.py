@@ -8,20 +8,24 @@ from graphflow.facts import Facts
 from graphflow.marker import Doc, Fault, Ge, Planned, SameSize, Step, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image, Mask
+from graphflow_nodes.ops.sample import paint_crop
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
     ClipSkip,
+    Corner,
     Eta,
     Guidance,
     NegativePrompt,
     Painted,
     Prompt,
+    Rescale,
     Scheduler,
+    Score,
     Seed,
+    Sides,
     Steps,
     Strength,
 )
-from graphflow_nodes.ops.steps import paint_crop, sample_inpaint
 
 
 def _plan(
@@ -41,12 +45,8 @@ def _plan(
         message = "mask is hardened at one half"
         stage.faults.append(Fault(message, why, fix, "mask", "node-hint", unless_read_by="overlay"))
     stage.check_strength()
-    steps, inputs = stage.texts()
-    inputs |= {"image": "image", "mask": "mask"}
-    settings = {name: stage.value(name) for name in stage.entry.defaults}
-    settings |= {"space": stage.space.to_json(), "scheduler": stage.scheduler(), "seed": params["seed"]}
     if params["padding_mask_crop"] is not None:
-        return _cropped(stage, steps, inputs, settings, wanted)
+        return _cropped(stage, wanted)
     for side in ("width", "height"):
         if params[side] is not None:
             why = f"without padding_mask_crop the stage works at the picture's own {side}"
@@ -55,9 +55,9 @@ def _plan(
         stage.check_size(image.width, image.height, ("image", "image"))
         if stage.channels == 4:
             stage.advise_latents(image)
-    # The class reads a setting off the VAE even where it encodes nothing.
-    sample = Step("sample", sample_inpaint, inputs, settings, ("latents",), stage.use("unet", "vae"))
-    return stage.planned([*steps, sample], image.width, image.height)
+    texts = stage.texts()
+    sample = stage.sampling(texts, {"image": "image", "mask": "mask"}, ("vae",))
+    return stage.planned([*texts[0], sample], image.width, image.height)
 
 
 def _check_latents(stage: Stage, image: Facts) -> None:
@@ -72,9 +72,7 @@ def _check_latents(stage: Stage, image: Facts) -> None:
         stage.check_latents(image, "image")
 
 
-def _cropped(
-    stage: Stage, steps: list[Step], inputs: dict[str, str], settings: dict[str, Any], wanted: frozenset[str]
-) -> Planned:
+def _cropped(stage: Stage, wanted: frozenset[str]) -> Planned:
     """The answer where the surroundings of the mask are painted at the model's size and pasted back."""
     if "latents" in wanted:
         why = "with padding_mask_crop the result is pasted into the picture, which has no latents"
@@ -88,8 +86,10 @@ def _cropped(
     own_width, own_height = stage.own_size()
     width, height = stage.params["width"] or own_width, stage.params["height"] or own_height
     stage.check_size(width, height, ("width", "height"))
-    given = {"width": width, "height": height, "padding_mask_crop": stage.params["padding_mask_crop"]}
-    paint = Step("paint", paint_crop, inputs, {**settings, **given}, ("image",), stage.use("unet", "vae"))
+    steps, inputs = stage.texts()
+    inputs |= {"image": "image", "mask": "mask"}
+    settings = stage.common(width=width, height=height, padding_mask_crop=stage.params["padding_mask_crop"])
+    paint = Step("paint", paint_crop, inputs, settings, ("image",), stage.use("unet", "vae"))
     image = stage.facts["image"]
     outputs = {"image": Facts(image.width, image.height)}
     return Planned(outputs, problems=tuple(stage.faults), steps=(*steps, paint), verify=mask is None)
@@ -111,7 +111,16 @@ def inpaint(
     height: Annotated[int | None, Ge(8), Doc("With padding_mask_crop: pixels at which the crop is painted.")] = None,
     num_inference_steps: Steps = None,
     guidance_scale: Guidance = None,
+    guidance_rescale: Rescale = None,
     eta: Eta = None,
+    original_size: Sides = None,
+    crops_coords_top_left: Corner = None,
+    target_size: Sides = None,
+    negative_original_size: Sides = None,
+    negative_crops_coords_top_left: Corner = None,
+    negative_target_size: Sides = None,
+    aesthetic_score: Score = None,
+    negative_aesthetic_score: Score = None,
     clip_skip: ClipSkip = None,
     scheduler: Scheduler = None,
     seed: Seed,

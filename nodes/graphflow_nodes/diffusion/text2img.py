@@ -5,21 +5,24 @@ from typing import Annotated, Any
 
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
-from graphflow.marker import Doc, Ge, Le, Planned, Step, node
+from graphflow.marker import Doc, Ge, Planned, node
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
     ClipSkip,
+    Corner,
+    DenoisingEnd,
     Eta,
     Guidance,
     Model,
     NegativePrompt,
     Painted,
     Prompt,
+    Rescale,
     Scheduler,
     Seed,
+    Sides,
     Steps,
 )
-from graphflow_nodes.ops.steps import sample_text2img
 
 
 def _plan(
@@ -34,24 +37,11 @@ def _plan(
     own_width, own_height = stage.own_size()
     width, height = params["width"] or own_width, params["height"] or own_height
     stage.check_size(width, height, ("width", "height"))
-    steps, inputs = stage.texts()
-    settings = {name: stage.value(name) for name in stage.entry.defaults}
-    sample = Step(
-        "sample",
-        sample_text2img,
-        inputs,
-        {
-            **settings,
-            "space": stage.space.to_json(),
-            "scheduler": stage.scheduler(),
-            "seed": params["seed"],
-            "width": width,
-            "height": height,
-        },
-        ("latents",),
-        stage.use("unet"),
-    )
-    return stage.planned([*steps, sample], width, height)
+    if params["denoising_end"] is not None:
+        stage.check_resuming("denoising_end")
+    texts = stage.texts()
+    sample = stage.sampling(texts, {}, (), width=width, height=height)
+    return stage.planned([*texts[0], sample], width, height)
 
 
 @node(version=1, environment="torch", plan=_plan)
@@ -64,8 +54,15 @@ def text2img(
     height: Annotated[int | None, Ge(8), Doc("Pixels; the model's own size where it is not given.")] = None,
     num_inference_steps: Steps = None,
     guidance_scale: Guidance = None,
-    guidance_rescale: Annotated[float | None, Ge(0), Le(1), Doc("Against overexposure (arXiv 2305.08891).")] = None,
+    guidance_rescale: Rescale = None,
     eta: Eta = None,
+    denoising_end: DenoisingEnd = None,
+    original_size: Sides = None,
+    crops_coords_top_left: Corner = None,
+    target_size: Sides = None,
+    negative_original_size: Sides = None,
+    negative_crops_coords_top_left: Corner = None,
+    negative_target_size: Sides = None,
     clip_skip: ClipSkip = None,
     scheduler: Scheduler = None,
     seed: Seed,

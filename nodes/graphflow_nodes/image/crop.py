@@ -1,7 +1,6 @@
 """crop: cut a rectangle out of a picture or a mask."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeVar
 
 from graphflow.facts import Facts
@@ -38,7 +37,7 @@ def _plan(
             why = f"{edge} {start} and {extent} {length}, but the picture's {extent} is {side}"
             about = extent if params[extent] is not None else edge
             problems.append(Fault("the crop reaches beyond the picture", why, f"stay within 0 to {side}", about))
-    return Planned({"image": replace(picture, **result)}, problems=tuple(problems))
+    return Planned({"image": picture.resized(**result)}, problems=tuple(problems))
 
 
 @node(plan=_plan)

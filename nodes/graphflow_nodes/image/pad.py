@@ -1,7 +1,6 @@
 """pad: make a picture or a mask larger at its edges, with a mask of what is new."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 from graphflow.facts import Facts
@@ -29,7 +28,7 @@ def _plan(
     height = None if picture.height is None else picture.height + params["top"] + params["bottom"]
     if width is not None and height is not None:
         problems += too_large(width, height)
-    outputs = {"image": replace(picture, width=width, height=height), "mask": Facts(width, height)}
+    outputs = {"image": picture.resized(width, height), "mask": Facts(width, height)}
     return Planned(outputs, problems=problems)
 
 

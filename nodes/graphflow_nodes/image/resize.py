@@ -1,7 +1,6 @@
 """resize: give a picture or a mask another size."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -42,12 +41,12 @@ def _plan(
             return Planned(problems=(fault,))
         width, height = facts["like"].size or (None, None)
         if width is None:
-            return Planned(outputs={"image": replace(facts["image"], width=None, height=None)})
+            return Planned(outputs={"image": facts["image"].resized(None, None)})
     elif not sides and params["multiple_of"] == 1:
         return Planned(problems=(Fault("no size is given", fix="give width, height, multiple_of or like"),))
     size = _target(facts["image"].size, width, height, params["fit"], params["multiple_of"]) or (None, None)
     problems = too_large(*size) if size[0] and size[1] else ()
-    return Planned({"image": replace(facts["image"], width=size[0], height=size[1])}, problems=problems)
+    return Planned({"image": facts["image"].resized(*size)}, problems=problems)
 
 
 @node(plan=_plan)

@@ -9,7 +9,7 @@ from graphflow.marker import Doc, Planned, SizeOf, Step, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image
 from graphflow_nodes.ops.stage import Stage
-from graphflow_nodes.ops.steps import decode
+from graphflow_nodes.ops.vae import decode
 
 
 def _plan(
@@ -22,7 +22,7 @@ def _plan(
     if not stage.known():
         return stage.refused()
     stage.check_latents(facts["latents"], "latents")
-    step = Step("decode", decode, {"latents": "latents"}, {}, ("image",), stage.use("vae"))
+    step = Step("decode", decode, {"latents": "latents"}, stage.rule(), ("image",), stage.use("vae"))
     size = Facts(facts["latents"].width, facts["latents"].height)
     return Planned({"image": size}, problems=tuple(stage.faults), steps=(step,))
 

@@ -9,7 +9,7 @@ from graphflow.marker import Doc, Planned, Seed, Step, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image
 from graphflow_nodes.ops.stage import Stage
-from graphflow_nodes.ops.steps import encode
+from graphflow_nodes.ops.vae import encode
 
 
 def _plan(
@@ -23,7 +23,7 @@ def _plan(
         return stage.refused()
     image = facts["image"]
     stage.check_size(image.width, image.height, ("image", "image"))
-    settings = {"space": stage.space.to_json(), "seed": params["seed"]}
+    settings = {"space": stage.space.to_json(), "seed": params["seed"], **stage.rule()}
     step = Step("encode", encode, {"image": "image"}, settings, ("latents",), stage.use("vae"))
     output = Facts(image.width, image.height, stage.space, word="latents")
     return Planned({"latents": output}, problems=tuple(stage.faults), steps=(step,))

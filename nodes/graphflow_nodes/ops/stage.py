@@ -6,16 +6,21 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.check.components import class_defaults
 from graphflow.facts import Facts
-from graphflow.latent_space import LatentSpace, Match
+from graphflow.latent_space import LatentSpace, Match, Noise
 from graphflow.marker import Component, Fault, Planned, Step
 from graphflow.problems import did_you_mean
-from graphflow_nodes.families import SAMPLERS, Entry, Family, family_of, supported
-from graphflow_nodes.ops.steps import decode, encode_text
+from graphflow_nodes.families import RESUMING, SAMPLERS, SD, Entry, Family, Reading, family_of, supported
+from graphflow_nodes.ops.encode_text import encode_text
+from graphflow_nodes.ops.sample import sample
+from graphflow_nodes.ops.vae import decode
+
+_OTHER = "take the part of a checkpoint of the same family"
 
 
 @dataclass
@@ -23,7 +28,7 @@ class Stage:
     """A stage while it is planned.
 
     Attributes:
-        name: `text2img`, …
+        name: a key of the family's stages, such as `text2img`.
         facts, params: as the plan function gets them.
         faults: what the stage refuses or advises so far.
     """
@@ -34,7 +39,7 @@ class Stage:
     checkpoint: Checkpoint
     faults: list[Fault] = field(default_factory=list)
 
-    @property
+    @cached_property
     def family(self) -> Family | None:
         return family_of(self.checkpoint)
 
@@ -43,18 +48,37 @@ class Stage:
         assert self.family is not None
         return self.family.stages[self.name]
 
+    # What can be planned at all
+
     def known(self) -> bool:
-        """Whether the checkpoint's files are here and of a known family; a fault where they cannot be used."""
+        """Whether the checkpoint's files are here and of a family that has this stage; a fault where not."""
         if self.checkpoint.kind == "hub":
             why = "a repository's files are not read from the hub yet"
             self.refuse(f"{self.checkpoint.name} is not on this machine", why, "name a folder", "checkpoint")
             return False
+        stage = self.name.partition("+")[0]
         if self.family is None or self.name not in (*self.family.stages, "vae_encode", "vae_decode"):
             what = self.checkpoint.class_name or f"a {self.checkpoint.kind}"
             why = f"it is {what}; supported are: {supported()}"
-            self.refuse(f"{self.checkpoint.name} cannot run {self.name}", why, "name another checkpoint", "checkpoint")
+            if self.family is not None:
+                able = ", ".join(name for name in self.family.stages if "+" not in name)
+                why = f"it is {self.family.name}, which has the stages {able}"
+            self.refuse(f"{self.checkpoint.name} cannot run {stage}", why, "name another checkpoint", "checkpoint")
             return False
-        return self._fitting_parts(self.family)
+        return self._fitting_parts(self.family) and self._known_params()
+
+    def _known_params(self) -> bool:
+        """Whether every param that is given is one of the family's class."""
+        assert self.family is not None
+        if self.name not in self.family.stages:
+            return True
+        scored = self._flag("requires_aesthetics_score")
+        for name in _FAMILY_PARAMS:
+            read = name in self.entry.defaults and (scored or "aesthetic_score" not in name)
+            if self.params.get(name) is not None and not read:
+                why = f"{self.entry.pipeline}, which runs {self.name.partition('+')[0]} for it, has no such param"
+                self.refuse(f"{name} has no meaning for {self.family.name}", why, "leave it out", name)
+        return True
 
     def _fitting_parts(self, family: Family) -> bool:
         """Whether the parts are there, of the family's classes, and fit each other; diffusers itself asks nothing."""
@@ -70,26 +94,27 @@ class Stage:
             if role != "scheduler" and not named <= set(classes):
                 (strange, *_) = sorted(named - set(classes))
                 why = f"it is {strange}, and {family.name} takes {' or '.join(classes)}"
-                self._refuse_part(f"the {role} of {self.checkpoint.name} is of another class", why)
+                message = f"the {role} of {self.checkpoint.name} is of another class"
+                self.refuse(message, why, _OTHER, "checkpoint", "wrong-part")
         if self.faults:
             return False
-        unet, text = parts["unet"].full_config, parts["text_encoder"].full_config
-        told, width = unet["cross_attention_dim"], text["hidden_size"]
-        if told != width:
-            why = f"the unet reads texts {told} wide, and the text_encoder gives {width}"
-            self._refuse_part(f"the parts of {self.checkpoint.name} do not fit", why)
+        unet = parts["unet"].full_config
+        width = sum(int(parts[reading.text_encoder].full_config["hidden_size"]) for reading in family.readings)
         cells = parts["vae"].full_config["latent_channels"]
-        if unet["out_channels"] != cells:
-            why = f"the unet gives {unet['out_channels']} channels, and the vae reads {cells}"
-            self._refuse_part(f"the parts of {self.checkpoint.name} do not fit", why)
+        for one, other, why in (
+            (unet["cross_attention_dim"], width, "the unet reads texts {} wide, and they are {}"),
+            (unet["out_channels"], cells, "the unet gives {} latent channels, and the vae reads {}"),
+        ):
+            if one != other:
+                message = f"the parts of {self.checkpoint.name} do not fit"
+                self.refuse(message, why.format(one, other), _OTHER, "checkpoint", "wrong-part")
         return not self.faults
-
-    def _refuse_part(self, message: str, why: str) -> None:
-        self.refuse(message, why, "take the part of a checkpoint of the same family", "checkpoint", "wrong-part")
 
     def refuse(self, message: str, why: str, fix: str, about: str, code: str = "node") -> None:
         """Add a fault."""
         self.faults.append(Fault(message, why, fix, about, code))
+
+    # Facts of the checkpoint
 
     def use(self, *roles: str) -> dict[str, Component]:
         """Components by role, for a step's `uses`."""
@@ -111,15 +136,17 @@ class Stage:
         height, width = own if isinstance(own, list) else (own, own)
         return width * self.space.factor, height * self.space.factor
 
-    @property
+    @cached_property
     def space(self) -> LatentSpace:
         return self.checkpoint.components["vae"].latent_space
 
-    def scheduler(self) -> str:
-        """The scheduler as JSON: class, the checkpoint's config, and what a short name changes in it."""
+    # The sampler
+
+    @cached_property
+    def scheduler(self) -> dict[str, Any]:
+        """The scheduler: class and config of the checkpoint's own, the class asked for, and what changes in it."""
         files = self.checkpoint.components["scheduler"]
-        described = {"own": files.class_name, "config": files.config, **self._sampler(files.class_name)}
-        return json.dumps(described, sort_keys=True)
+        return {"own": files.class_name, "config": files.config, **self._sampler(files.class_name)}
 
     def _sampler(self, own: str) -> dict[str, Any]:
         """Class (None for the checkpoint's own object) and settings over its config: the param's, else the details'."""
@@ -142,29 +169,73 @@ class Stage:
                 self.refuse(f"{class_name} has no setting {key}", "", fix, "checkpoint")
         return {"class": class_name, "changes": {**usual, **changes}}
 
+    def noise(self, fraction: float) -> Noise:
+        """What is known of latents that this stage leaves, or takes, noisy at `fraction`."""
+        described = self.scheduler
+        name = described["class"] or described["own"]
+        known = class_defaults().get(name, {})
+        config = {**known, **{key: value for key, value in described["config"].items() if key in known}}
+        text = json.dumps({**config, **described["changes"]}, sort_keys=True)
+        return Noise(fraction, name, text, self.value("num_inference_steps"))
+
+    def check_resuming(self, about: str) -> None:
+        """Refuse a sampler that does not go on exactly where another stage stopped."""
+        name = self.scheduler["class"] or self.scheduler["own"]
+        wanted = RESUMING.get(name)
+        usual, changes = class_defaults().get(name, {}), self.scheduler["changes"]
+        config = {**usual, **self.scheduler["config"], **changes, "eta": self.value("eta")}
+        if wanted is None or any(config.get(key) != value for key, value in wanted.items()):
+            able = "EulerDiscreteScheduler, DDIMScheduler with eta 0, DPMSolverMultistepScheduler with solver_order 1"
+            why = f"{name} does not go on exactly where another stage stopped; these do: {able}"
+            where = "scheduler" if self.params.get("scheduler") is not None else about
+            self.refuse("denoising cannot be split with this sampler", why, "use scheduler: euler", where)
+
+    # Texts
+
     def guided(self) -> bool:
         """Whether a negative text is needed: guidance above 1 and a UNet that takes none as an embedding."""
         unet = self.checkpoint.components["unet"].full_config
         return bool(self.value("guidance_scale") > 1 and unet.get("time_cond_proj_dim") is None)
 
+    def zeros(self) -> bool:
+        """Whether the class takes zeros for a negative text that is not given."""
+        return (
+            self.guided() and "negative_prompt" not in self.facts and bool(self._flag("force_zeros_for_empty_prompt"))
+        )
+
+    def _flag(self, name: str) -> Any:
+        assert self.family is not None
+        return self.checkpoint.flags.get(name, self.family.flags.get(name))
+
     def texts(self) -> tuple[list[Step], dict[str, str]]:
         """The encoding steps, and where `sample` finds what they give."""
         assert self.family is not None
-        uses = self.use("tokenizer", "text_encoder")
-        common = {"readout": self.family.readout, "encoder": uses["text_encoder"].identity}
         if self.facts.get("prompt", Facts()).word == "conditioning":
             return [], {"positive": "prompt"}
-        skip = {"clip_skip": self.params.get("clip_skip")}
-        steps = [Step("encode_prompt", encode_text, {"text": "prompt"}, {**common, **skip}, ("conditioning",), uses)]
-        inputs = {"positive": "encode_prompt.conditioning"}
-        if self.guided():
-            given = "negative_prompt" in self.facts
-            text, params = ({"text": "negative_prompt"}, common) if given else ({}, {**common, "text": ""})
-            steps.append(
-                Step("encode_negative", encode_text, text, {**params, "clip_skip": None}, ("conditioning",), uses)
-            )
-            inputs["negative"] = "encode_negative.conditioning"
+        steps: list[Step] = []
+        inputs = {}
+        for number, reading in enumerate(self.family.readings):
+            end = f"_{number + 1}" if number else ""
+            positive = self._text(f"encode_prompt{end}", reading, "prompt", self.params.get("clip_skip"))
+            steps.append(positive)
+            inputs[f"positive{end}"] = f"{positive.name}.conditioning"
+            if self.guided() and not self.zeros():
+                negative = self._text(f"encode_negative{end}", reading, "negative_prompt", None)
+                steps.append(negative)
+                inputs[f"negative{end}"] = f"{negative.name}.conditioning"
         return steps, inputs
+
+    def _text(self, name: str, reading: Reading, port: str, clip_skip: int | None) -> Step:
+        uses = {
+            "tokenizer": self.checkpoint.component(reading.tokenizer),
+            "text_encoder": self.checkpoint.component(reading.text_encoder),
+        }
+        params = {"readout": reading.readout, "encoder": uses["text_encoder"].identity, "clip_skip": clip_skip}
+        if port not in self.facts:
+            return Step(name, encode_text, {}, {**params, "text": ""}, ("conditioning",), uses)
+        return Step(name, encode_text, {"text": port}, params, ("conditioning",), uses)
+
+    # Rules
 
     def check_size(self, width: int | None, height: int | None, about: tuple[str, str]) -> None:
         """Refuse a size that is no multiple of the VAE's factor (8 at least, as the classes ask)."""
@@ -190,7 +261,7 @@ class Stage:
             self.refuse("no step would run", why, f"raise strength to {least:g} or more", about)
 
     def check_latents(self, facts: Facts, port: str) -> None:
-        """Refuse latents of another space, and warn of a sibling's."""
+        """Refuse latents of another space, and noisy ones where clean ones are read; warn of a sibling's."""
         space = facts.space
         if not isinstance(space, LatentSpace):
             return
@@ -202,6 +273,33 @@ class Stage:
             why = f"the VAE of {self.checkpoint.name} has other weights than theirs, though all else is equal"
             fix = "use the sender's .image where the picture looks wrong"
             self.refuse(f"the latents of {port} are of a sibling VAE", why, fix, port, "latent-sibling")
+        self._check_noise(facts, port)
+
+    def _check_noise(self, facts: Facts, port: str) -> None:
+        """Refuse noisy latents where clean ones are read, clean ones where noisy ones are, and what does not go on."""
+        start, noise = self.params.get("denoising_start"), facts.noise
+        if noise is None and start is not None and facts.word == "latents":
+            why = "they come from a stage without denoising_end"
+            fix = f"add denoising_end: {start:g} to the stage before, or leave denoising_start out"
+            self.refuse("denoising_start needs noisy latents", why, fix, "denoising_start", "latent-noise")
+        elif noise is not None and start is None:
+            why = f"their denoising ended at {noise.fraction:g}"
+            fix = f"read them with refiner and denoising_start: {noise.fraction:g}"
+            self.refuse(f"the latents of {port} are noisy", why, fix, port, "latent-noise")
+        elif noise is not None and start is not None:
+            own = self.noise(start)
+            for what, about, theirs, mine in (
+                ("denoising_end", "denoising_start", f"{noise.fraction:g}", f"{own.fraction:g}"),
+                ("num_inference_steps", "num_inference_steps", str(noise.steps), str(own.steps)),
+                ("sampler", "scheduler", noise.sampler, own.sampler),
+                ("settings of the sampler", "scheduler", noise.config, own.config),
+            ):
+                if theirs != mine:
+                    told = "" if theirs == noise.config else f" {theirs}, and here it is {mine}"
+                    why = f"the stage before has the {what}{told or ' that differ from those here'}"
+                    fix = f"use {about}: {theirs}" if about != "scheduler" else "name the same scheduler in both stages"
+                    self.refuse("denoising does not go on where it stopped", why, fix, about, "latent-noise")
+                    break
 
     def advise_latents(self, facts: Facts) -> None:
         """A hint where a picture comes out of the latent space into which it goes."""
@@ -212,13 +310,87 @@ class Stage:
             fix = "use the sender's .latents, which saves both"
             self.refuse("image could stay in latent space", why, fix, "image", "node-hint")
 
+    # The answer
+
+    def sampling(
+        self, texts: tuple[list[Step], dict[str, str]], ports: Mapping[str, str], roles: tuple[str, ...], **size: int
+    ) -> Step:
+        """The step that samples.
+
+        Args:
+            texts: what `texts` gives.
+            ports: further arguments of `sample` → port.
+            roles: the components that it borrows beside the UNet.
+            size: width and height, where no picture says them.
+        """
+        _, inputs = texts
+        latents = self.facts.get("image", Facts()).word == "latents"
+        if self.entry.reads_vae and "vae" not in roles:
+            roles = (*roles, "vae")
+        how = {
+            "sized": self.entry.sized and "image" in ports,
+            "beside": self.entry.beside and latents,
+            "vae": "vae" in roles,
+        }
+        end = self.params.get("denoising_end")
+        params = {**self.common(**size), **{name: True for name, said in how.items() if said}}
+        if end is not None:
+            params["noise"] = self.noise(end).to_json()
+        return Step("sample", sample, {**inputs, **ports}, params, ("latents",), self.use("unet", *roles))
+
+    def common(self, **more: Any) -> dict[str, Any]:
+        """The params of a sampling step that every stage has; `more` are further settings of the call."""
+        assert self.family is not None
+        settings = {name: self.value(name) for name in self.entry.defaults}
+        params = {
+            "pipeline": self.entry.pipeline,
+            "space": self.space.to_json(),
+            "scheduler": json.dumps(self.scheduler, sort_keys=True),
+            "seed": self.params["seed"],
+            "settings": json.dumps({**settings, **more}, sort_keys=True),
+            "flags": json.dumps(self._flags(), sort_keys=True),
+        }
+        return params | ({"zeros": True} if self.zeros() else {})
+
+    def _flags(self) -> dict[str, Any]:
+        """Arguments of the class beside its components."""
+        assert self.family is not None
+        if self.family is SD:
+            return {"requires_safety_checker": False}
+        scores = {"requires_aesthetics_score": self._flag("requires_aesthetics_score")}
+        return {"add_watermarker": False, **(scores if "aesthetic_score" in self.entry.defaults else {})}
+
+    def rule(self) -> dict[str, str]:
+        """How the family encodes and decodes, as a param of those steps; nothing where it is the usual way."""
+        assert self.family is not None
+        return {} if self.family.decode == "sd" else {"rule": self.family.decode}
+
     def planned(self, steps: list[Step], width: int | None, height: int | None) -> Planned:
         """The answer: `sample` and what comes before it, then `decode`."""
-        size = Facts(width, height, self.space)
-        last = Step("decode", decode, {"latents": "sample.latents"}, {}, ("image",), self.use("vae"))
-        outputs = {"image": size, "latents": Facts(width, height, self.space, word="latents")}
+        end = self.params.get("denoising_end")
+        noise = self.noise(end) if end is not None else None
+        picture = Facts(width, height, self.space)
+        rule = {} if self.entry.decode == "sd" else {"rule": self.entry.decode}
+        last = Step("decode", decode, {"latents": "sample.latents"}, rule, ("image",), self.use("vae"))
+        outputs = {"image": picture, "latents": Facts(width, height, self.space, word="latents", noise=noise)}
         return Planned(outputs, problems=tuple(self.faults), steps=(*steps, last))
 
     def refused(self) -> Planned:
         """The answer where there is nothing to plan."""
         return Planned(problems=tuple(self.faults))
+
+
+_FAMILY_PARAMS = (
+    "guidance_rescale",
+    "eta",
+    "denoising_start",
+    "denoising_end",
+    "original_size",
+    "crops_coords_top_left",
+    "target_size",
+    "negative_original_size",
+    "negative_crops_coords_top_left",
+    "negative_target_size",
+    "aesthetic_score",
+    "negative_aesthetic_score",
+)

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, NamedTuple
 
 from graphflow.check.checkpoints import Checkpoint
-from graphflow.marker import Doc, Ge, Le
+from graphflow.marker import Doc, Ge, Gt, Le, Len, Lt
 from graphflow.marker import Seed as AnySeed
 from graphflow.tensor_values import Conditioning, Latents
 from graphflow.values import Image
@@ -15,6 +15,13 @@ Strength = Annotated[float | None, Ge(0), Le(1), Doc("How much may change; stren
 Steps = Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps; where there is a strength, before it.")]
 Guidance = Annotated[float | None, Ge(0), Doc("How strongly the prompt is followed; 1 or less: not.")]
 Eta = Annotated[float | None, Ge(0), Le(1), Doc("Noise of DDIM's steps; other samplers ignore it.")]
+Rescale = Annotated[float | None, Ge(0), Le(1), Doc("Against overexposure (arXiv 2305.08891).")]
+DenoisingEnd = Annotated[
+    float | None, Gt(0), Lt(1), Doc("Stop at this share of the steps and leave noisy latents for a refiner; SDXL.")
+]
+Sides = Annotated[list[int] | None, Len(2, 2), Doc("[height, width] in pixels that the model is told; SDXL.")]
+Corner = Annotated[list[int] | None, Len(2, 2), Doc("[top, left] in pixels of the crop it is told; SDXL.")]
+Score = Annotated[float | None, Ge(0), Le(10), Doc("How pleasing the picture is to be; SDXL's refiner.")]
 ClipSkip = Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip from the end.")]
 Seed = Annotated[AnySeed, Doc("Decides the noise.")]
 

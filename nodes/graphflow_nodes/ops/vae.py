@@ -1,0 +1,86 @@
+"""The steps between pictures and latents."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from graphflow.latent_space import LatentSpace
+from graphflow.marker import Context, step
+from graphflow.tensor_values import Latents
+from graphflow.values import Image
+
+
+@step(version=1)
+def encode(image: Image, context: Context, *, space: str, seed: int, rule: str = "sd") -> Latents:
+    """Encode a picture: a draw from the VAE's posterior, scaled.
+
+    Args:
+        rule: `sd`, or `xl`: in float32 where the VAE's config asks for it, and with its mean and deviation.
+
+    Source: prepare_latents of the image-to-image pipelines; `preprocess` decides the memory format, and that the bits.
+    """
+    import torch
+    from diffusers.image_processor import VaeImageProcessor
+
+    vae, latent_space = context.borrow("vae"), LatentSpace.of_json(space)
+    pixels = VaeImageProcessor(vae_scale_factor=latent_space.factor).preprocess(image.pil())
+    own = vae.dtype
+    with torch.no_grad(), _in_float32(vae, when=rule == "xl" and vae.config.force_upcast):
+        drawn = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.sample(context.generator(seed)).to(own)
+    mean, std = _mean_and_std(vae, drawn) if rule == "xl" else (None, None)
+    if mean is None:
+        return Latents(vae.config.scaling_factor * drawn, latent_space)
+    return Latents((drawn - mean) * vae.config.scaling_factor / std, latent_space)
+
+
+@step(version=1)
+def decode(latents: Latents, context: Context, *, rule: str = "sd") -> Image:
+    """Decode latents into a picture, as the class does it that made them.
+
+    Args:
+        rule: `sd`, or `xl`: in float32 where the VAE is in float16 and its config asks for it, and with its mean and
+            deviation.
+
+    Source: the end of the calls of StableDiffusionPipeline and StableDiffusionXLPipeline.
+    """
+    import torch
+    from diffusers.image_processor import VaeImageProcessor
+
+    vae = context.borrow("vae")
+    upcast = rule == "xl" and vae.dtype == torch.float16 and vae.config.force_upcast
+    with torch.no_grad(), _in_float32(vae, when=upcast):
+        given = latents.tensor.to(vae.device, vae.dtype)
+        mean, std = _mean_and_std(vae, given) if rule == "xl" else (None, None)
+        given = given / vae.config.scaling_factor if mean is None else given * std / vae.config.scaling_factor + mean
+        picture = vae.decode(given, return_dict=False)[0]
+    processor = VaeImageProcessor(vae_scale_factor=latents.space.factor)
+    return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
+
+
+@contextlib.contextmanager
+def _in_float32(vae: Any, *, when: bool) -> Iterator[None]:
+    """The VAE in float32 meanwhile; what others borrow is put back as it was, bit for bit."""
+    import torch
+
+    own = vae.dtype
+    if not when or own == torch.float32:
+        yield
+        return
+    vae.to(dtype=torch.float32)
+    try:
+        yield
+    finally:
+        vae.to(dtype=own)
+
+
+def _mean_and_std(vae: Any, like: Any) -> tuple[Any, Any]:
+    """Mean and deviation of each latent channel, (1, C, 1, 1); None twice where the VAE has none."""
+    import torch
+
+    mean, std = getattr(vae.config, "latents_mean", None), getattr(vae.config, "latents_std", None)
+    if mean is None or std is None:
+        return None, None
+    shape = (1, len(mean), 1, 1)
+    return tuple(torch.tensor(one).view(shape).to(like.device, like.dtype) for one in (mean, std))
