@@ -10,6 +10,7 @@ from pathlib import Path
 
 from graphflow.check.components import ComponentFiles, Placed, read_header, read_json
 from graphflow.check.details import NO_DETAILS, Details, read_details
+from graphflow.check.hub import snapshot
 from graphflow.check.refusal import Refusal
 from graphflow.check.single_file import read_single_file
 from graphflow.compute import CPU, Compute
@@ -32,10 +33,10 @@ class Checkpoint:
     Attributes:
         name: as written.
         kind: `pipeline` (folder with model_index.json), `component` (folder with config.json),
-            `file` (one .safetensors file), or `hub` (a repository; its facts are unknown here).
+            `file` (one .safetensors file), or `hub` (a repository that is not on this machine: its facts are unknown).
         path: the folder or file; None for `hub`.
         class_name: of the pipeline or the component; empty where unknown.
-        components: role → files of it, for a pipeline or a file.
+        components: role → files of it; the one of a `component` has the role "".
         missing: roles that a file's family has and the file has not.
         flags: what model_index.json says of the pipeline itself, such as force_zeros_for_empty_prompt.
         details: what a document says of it beside its source.
@@ -61,9 +62,22 @@ class Checkpoint:
         return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device, loras).component
 
     @property
+    def only(self) -> ComponentFiles | None:
+        """The component of a checkpoint that is a single model, such as a ControlNet."""
+        return next(iter(self.components.values())) if len(self.components) == 1 else None
+
+    def placed(self, files: ComponentFiles) -> Component:
+        """Another component as a stage of this checkpoint uses it: in the stage's precision, on its device."""
+        return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device).component
+
+    @property
     def digest(self) -> str:
-        """What it is named by in keys of values; components have identities of their own."""
-        return f"checkpoint {self.path or self.name} {self.details} {self.compute}"
+        """What it is named by in keys of values: what it holds where it is one model, else where it is.
+
+        Components have identities of their own.
+        """
+        named = self.only.identity if self.only is not None else self.path or self.name
+        return f"checkpoint {named} {self.details} {self.compute}"
 
 
 @dataclass
@@ -121,13 +135,17 @@ class CheckpointReader:
         document: Document,
     ) -> ComponentFiles:
         """The part of another checkpoint that takes the place of this one's."""
+        if roles == ("",):
+            message = f"the checkpoint {decl.name} has no parts"
+            raise Refusal("checkpoint-broken", message, "it is a single model", "remove components", place=source.place)
         other = self._located_at(source, source.folder or decl.source.folder or document.folder)
         if other.kind == "component" and other.path is not None and (not roles or role in roles):
             return _part(role, other.path, other.name)
         if role in other.components:
             return other.components[role]
-        known = list(other.components or roles)
-        why = f"{source.text} has {', '.join(known)}" if other.components else f"the parts are {', '.join(known)}"
+        theirs = list(other.components) if other.kind != "component" else []
+        known = theirs or list(roles)
+        why = f"{source.text} has {', '.join(known)}" if theirs else f"the parts are {', '.join(known)}"
         message = f"the checkpoint {decl.name} cannot take its {role} from {source.text}"
         raise Refusal("checkpoint-broken", message, why, did_you_mean(role, known, else_="write"), place=source.place)
 
@@ -159,7 +177,8 @@ class CheckpointReader:
                 return read_checkpoint(text, Path(place) / text)
         written_as_path = text.startswith((".", "/", "~")) or text.endswith((".safetensors", *_UNSAFE))
         if _HUB.match(text) and not written_as_path:
-            return Checkpoint(text, "hub")
+            here = snapshot(text)
+            return Checkpoint(text, "hub") if here is None else read_checkpoint(text, here)
         there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
         close = nearest(text, names) or (
             (found := nearest(path.name, there)) and (Path(text).parent / found).as_posix()
@@ -272,9 +291,11 @@ def _unchanged(name: str, path: Path, _: tuple[tuple[str, int, int, int], ...]) 
         return _pipeline(name, path)
     if (path / "config.json").is_file():
         config = read_json(path / "config.json")
-        class_name = config.get("_class_name") or next(iter(config.get("architectures") or ()), "")
+        class_name = str(config.get("_class_name") or next(iter(config.get("architectures") or ()), ""))
         _safe_weights(name, path)
-        return Checkpoint(name, "component", path, str(class_name))
+        library = "diffusers" if "_class_name" in config else "transformers"
+        files = ComponentFiles("", library, class_name, path, name)
+        return Checkpoint(name, "component", path, class_name, {"": files})
     raise Refusal(
         "checkpoint-broken",
         f"{name} is no checkpoint",

@@ -6,13 +6,15 @@ Each gives the bytes that the plain diffusers call gives.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
-from graphflow.errors import InvalidValue
+from graphflow.control import Control
+from graphflow.errors import FileProblem, InvalidValue
 from graphflow.latent_space import LatentSpace, Noise
 from graphflow.marker import Context, step
 from graphflow.tensor_values import Conditioning, Latents
 from graphflow.values import Image, Mask
+from graphflow_nodes.ops.control import roles, steering
 from graphflow_nodes.ops.pipeline import Call
 
 
@@ -25,6 +27,7 @@ def sample(
     negative_2: Conditioning | None = None,
     image: Image | Latents | None = None,
     mask: Mask | None = None,
+    control: list[Control] | None = None,
     *,
     pipeline: str,
     space: str,
@@ -32,6 +35,7 @@ def sample(
     seed: int,
     settings: str,
     flags: str = "{}",
+    steered: str = "",
     sized: bool = False,
     beside: bool = False,
     vae: bool = False,
@@ -45,10 +49,12 @@ def sample(
     Args:
         positive, negative, positive_2, negative_2: texts as the first and the second encoder read them.
         mask: white = repaint; grey is hardened at one half.
+        control: one for each ControlNet; their components are `controlnet_0`, `controlnet_1`, …
         pipeline: the diffusers class.
         space, scheduler: as JSON; see `LatentSpace` and `graphflow_nodes.ops.pipeline`.
         settings: further arguments of the call, as JSON.
         flags: settings of the class, as JSON.
+        steered: the argument of the call that takes control pictures.
         sized: whether the class is told the size of `image`.
         beside: whether latents go in beside themselves as `masked_image_latents`: Stable Diffusion's inpainting
             refuses them otherwise, and with a UNet of 4 channels never reads those.
@@ -66,7 +72,9 @@ def sample(
             arguments |= {"height": image.height, "width": image.width}
     if mask is not None:
         arguments["mask_image"] = mask.pil()
-    call = Call(pipeline, context, LatentSpace.of_json(space), scheduler, seed, json.loads(flags), vae)
+    arguments |= steering(control, steered, arguments)
+    nets = roles(control)
+    call = Call(pipeline, context, LatentSpace.of_json(space), scheduler, seed, json.loads(flags), vae, nets)
     told = _told(positive, positive_2), _below(positive, _told(negative, negative_2), positive_2, zeros)
     made = call.images(*told, output_type="latent", **arguments)
     return Latents(made, call.space, Noise.of_json(noise) if noise else None)
@@ -81,6 +89,7 @@ def paint_crop(
     negative: Conditioning | None = None,
     positive_2: Conditioning | None = None,
     negative_2: Conditioning | None = None,
+    control: list[Control] | None = None,
     *,
     pipeline: str,
     space: str,
@@ -88,6 +97,7 @@ def paint_crop(
     seed: int,
     settings: str,
     flags: str = "{}",
+    steered: str = "",
     zeros: bool = False,
 ) -> Image:
     """Repaint the surroundings of the mask's white part, and paste the result back; see `sample`.
@@ -99,10 +109,30 @@ def paint_crop(
     """
     if mask.pil().getbbox() is None:
         raise InvalidValue("the mask is black everywhere, and padding_mask_crop cuts out its white part")
-    call = Call(pipeline, context, LatentSpace.of_json(space), scheduler, seed, json.loads(flags), vae=True)
+    arguments = _arguments(settings)
+    arguments |= {"image": image.pil(), "mask_image": mask.pil(), **steering(control, steered, arguments)}
+    nets = roles(control)
+    call = Call(pipeline, context, LatentSpace.of_json(space), scheduler, seed, json.loads(flags), True, nets)
     told = _told(positive, positive_2), _below(positive, _told(negative, negative_2), positive_2, zeros)
-    (painted,) = call.images(*told, image=image.pil(), mask_image=mask.pil(), **_arguments(settings))
+    (painted,) = call.images(*told, **arguments)
     return Image.of(painted)
+
+
+class Made(NamedTuple):
+    """What a stage gives."""
+
+    image: Image
+    latents: Latents
+
+
+@step(version=1, deterministic=False)
+def missing(*, name: str, fix: str) -> Made:
+    """Stands for a stage whose checkpoint is not on this machine.
+
+    Raises:
+        FileProblem: always.
+    """
+    raise FileProblem(f"the checkpoint {name} is not on this machine; {fix}")
 
 
 def _arguments(settings: str) -> dict[str, Any]:

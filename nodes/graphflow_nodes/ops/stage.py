@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,8 +16,9 @@ from graphflow.latent_space import LatentSpace, Match, Noise
 from graphflow.marker import Component, Fault, Planned, Step
 from graphflow.problems import did_you_mean
 from graphflow_nodes.families import RESUMING, SAMPLERS, SD, Entry, Family, Reading, family_of, supported
+from graphflow_nodes.ops.control import nets
 from graphflow_nodes.ops.encode_text import encode_text
-from graphflow_nodes.ops.sample import sample
+from graphflow_nodes.ops.sample import missing, sample
 from graphflow_nodes.ops.vae import decode
 
 _OTHER = "take the part of a checkpoint of the same family"
@@ -53,15 +54,16 @@ class Stage:
     def known(self) -> bool:
         """Whether the checkpoint's files are here and of a family that has this stage; a fault where not."""
         if self.checkpoint.kind == "hub":
-            why = "a repository's files are not read from the hub yet"
-            self.refuse(f"{self.checkpoint.name} is not on this machine", why, "name a folder", "checkpoint")
+            why = "so nothing is known of it, and a run would end at once"
+            message = f"{self.checkpoint.name} is not on this machine"
+            self.refuse(message, why, _download(self.checkpoint), "checkpoint", "node-hint")
             return False
-        stage = self.name.partition("+")[0]
+        stage = self.name.replace("+", " with ")
         if self.family is None or self.name not in (*self.family.stages, "vae_encode", "vae_decode"):
             what = self.checkpoint.class_name or f"a {self.checkpoint.kind}"
             why = f"it is {what}; supported are: {supported()}"
             if self.family is not None:
-                able = ", ".join(name for name in self.family.stages if "+" not in name)
+                able = ", ".join(name.replace("+", " with ") for name in self.family.stages)
                 why = f"it is {self.family.name}, which has the stages {able}"
             self.refuse(f"{self.checkpoint.name} cannot run {stage}", why, "name another checkpoint", "checkpoint")
             return False
@@ -72,9 +74,8 @@ class Stage:
         assert self.family is not None
         if self.name not in self.family.stages:
             return True
-        scored = self._flag("requires_aesthetics_score")
         for name in _FAMILY_PARAMS:
-            read = name in self.entry.defaults and (scored or "aesthetic_score" not in name)
+            read = name in self.entry.defaults and (self.scored or "aesthetic_score" not in name)
             if self.params.get(name) is not None and not read:
                 why = f"{self.entry.pipeline}, which runs {self.name.partition('+')[0]} for it, has no such param"
                 self.refuse(f"{name} has no meaning for {self.family.name}", why, "leave it out", name)
@@ -126,6 +127,11 @@ class Stage:
         return self.entry.defaults[name] if given is None else given
 
     @property
+    def scored(self) -> bool:
+        """Whether the UNet is told how pleasing the picture is to be."""
+        return bool(self._flag("requires_aesthetics_score"))
+
+    @property
     def channels(self) -> int:
         """Channels that the UNet takes: 4, or 9 where it was trained for inpainting."""
         return int(self.checkpoint.components["unet"].full_config["in_channels"])
@@ -139,6 +145,11 @@ class Stage:
     @cached_property
     def space(self) -> LatentSpace:
         return self.checkpoint.components["vae"].latent_space
+
+    @property
+    def made(self) -> LatentSpace:
+        """The space of the latents that the stage gives; some classes know no mean and deviation."""
+        return replace(self.space, mean=None, std=None) if self.entry.decode == "xl_control" else self.space
 
     # The sampler
 
@@ -336,7 +347,9 @@ class Stage:
         params = {**self.common(**size), **{name: True for name, said in how.items() if said}}
         if end is not None:
             params["noise"] = self.noise(end).to_json()
-        return Step("sample", sample, {**inputs, **ports}, params, ("latents",), self.use("unet", *roles))
+        if self.entry.control:
+            inputs = {**inputs, "control": "control"}
+        return Step("sample", sample, {**inputs, **ports}, params, ("latents",), self.use("unet", *roles) | nets(self))
 
     def common(self, **more: Any) -> dict[str, Any]:
         """The params of a sampling step that every stage has; `more` are further settings of the call."""
@@ -344,12 +357,14 @@ class Stage:
         settings = {name: self.value(name) for name in self.entry.defaults}
         params = {
             "pipeline": self.entry.pipeline,
-            "space": self.space.to_json(),
+            "space": self.made.to_json(),
             "scheduler": json.dumps(self.scheduler, sort_keys=True),
             "seed": self.params["seed"],
             "settings": json.dumps({**settings, **more}, sort_keys=True),
             "flags": json.dumps(self._flags(), sort_keys=True),
         }
+        if self.entry.control:
+            params["steered"] = self.entry.control
         return params | ({"zeros": True} if self.zeros() else {})
 
     def _flags(self) -> dict[str, Any]:
@@ -357,7 +372,7 @@ class Stage:
         assert self.family is not None
         if self.family is SD:
             return {"requires_safety_checker": False}
-        scores = {"requires_aesthetics_score": self._flag("requires_aesthetics_score")}
+        scores = {"requires_aesthetics_score": self.scored}
         return {"add_watermarker": False, **(scores if "aesthetic_score" in self.entry.defaults else {})}
 
     def rule(self) -> dict[str, str]:
@@ -369,15 +384,24 @@ class Stage:
         """The answer: `sample` and what comes before it, then `decode`."""
         end = self.params.get("denoising_end")
         noise = self.noise(end) if end is not None else None
-        picture = Facts(width, height, self.space)
+        picture = Facts(width, height, self.made)
         rule = {} if self.entry.decode == "sd" else {"rule": self.entry.decode}
         last = Step("decode", decode, {"latents": "sample.latents"}, rule, ("image",), self.use("vae"))
-        outputs = {"image": picture, "latents": Facts(width, height, self.space, word="latents", noise=noise)}
+        outputs = {"image": picture, "latents": Facts(width, height, self.made, word="latents", noise=noise)}
         return Planned(outputs, problems=tuple(self.faults), steps=(*steps, last))
 
     def refused(self) -> Planned:
-        """The answer where there is nothing to plan."""
-        return Planned(problems=tuple(self.faults))
+        """The answer where there is nothing to plan; a checkpoint that is not here is told again when it is run."""
+        if self.checkpoint.kind != "hub":
+            return Planned(problems=tuple(self.faults))
+        told = {"name": self.checkpoint.name, "fix": _download(self.checkpoint)}
+        steps = (Step("checkpoint", missing, {}, told, ("image", "latents")),)
+        return Planned(problems=tuple(self.faults), steps=steps)
+
+
+def _download(checkpoint: Checkpoint) -> str:
+    name, _, revision = checkpoint.name.partition("@")
+    return f"get it with: hf download {name}" + (f" --revision {revision}" if revision else "")
 
 
 _FAMILY_PARAMS = (
