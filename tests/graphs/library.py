@@ -24,6 +24,10 @@ CHECKPOINTS: dict[str, dict[str, str | list[str]]] = {
     "negative_prompt": {"checkpoint": "sd_inpaint"},
     "padding_mask_crop": {"checkpoint": "sd"},
     "inpaint_img2img": {"checkpoint": "sd_inpaint", "polish_checkpoint": "sd"},
+    "sdxl_inpaint": {"checkpoint": "sdxl_inpaint"},
+    "inpaint_refine_img2img": {"checkpoint": "sd_inpaint", "refiner": "sdxl_refiner"},
+    "sdxl_base_refiner": {"base": "sdxl", "refiner": "sdxl_refiner"},
+    "models_side_by_side": {"sd": "sd_inpaint", "sdxl": "sdxl_inpaint"},
 }
 """Graph → input → the tiny checkpoint that stands for the embedded one."""
 

@@ -24,6 +24,10 @@ GIVEN = {
     "prompts": [flows.PROMPT, flows.NEXT, flows.LAST],
     "softness": flows.BLUR,
     "padding_mask_crop": flows.CROP,
+    "polish_strength": flows.STRENGTH,
+    "large_width": flows.LARGE,
+    "large_height": flows.LARGE,
+    "split": flows.SPLIT,
     "box": list(flows.BOX),
     **SIZE,
 }

@@ -14,13 +14,15 @@ import numpy as np
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image, ImageOps
 
-from tests.plain import scripts
+from tests.plain import scripts, xl
 
 SIDE, STEPS, GUIDANCE, BLUR, CROP = 64, 4, 4.0, 3.0, 8
 """The models' own size, and what the graphs are given with it."""
 PROMPT, NEGATIVE, NEXT, LAST = "a red circle", "blue", "a green star, sea", "a ring"
 STRENGTH, STRENGTHS = 0.6, (0.3, 0.6, 1.0)
 """Of four steps two are run, or one, two and four: another number than with the defaults of graphs and classes."""
+LARGE, SPLIT = 80, 0.5
+"""The size at which a refiner works, and the share of steps of a base before it."""
 SCALES, BOX = (1.0, 2.5, 7.5), (0.25, 0.125, 0.75, 0.625)
 
 Folders: TypeAlias = Callable[[str], Path]
@@ -121,6 +123,34 @@ def inpaint_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, 
     return {"filled": _fill(*call), "image": polished}
 
 
+def sdxl_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    call = {"strength": STRENGTH, "negative_prompt": NEGATIVE}
+    return {"image": _fill_xl(folders("sdxl_inpaint"), PROMPT, fit(photo), fit(mask), seed, **call)}
+
+
+def inpaint_refine_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    filled = _fill(folders("sd_inpaint"), PROMPT, fit(photo), fit(mask), seed)
+    large = Image.fromarray(filled).resize((LARGE, LARGE), Image.Resampling.LANCZOS)
+    area = fit(mask).resize((LARGE, LARGE), Image.Resampling.LANCZOS)
+    refiner = folders("sdxl_refiner")
+    call = {"strength": STRENGTH, "height": LARGE, "width": LARGE, "output_type": "latent"}
+    latents = _fill_xl(refiner, PROMPT, large, area, seed, **call)
+    more = {"guidance": GUIDANCE, "steps": STEPS, "strength": STRENGTH}
+    return {"filled": filled, "image": xl.xl_img2img(refiner, PROMPT, latents, seed=seed, **more)}
+
+
+def sdxl_base_refiner(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    euler = ("EulerDiscreteScheduler", {"use_karras_sigmas": False})
+    call = {"at": SPLIT, "seed": seed, "steps": STEPS, "guidance": GUIDANCE, "scheduler": euler}
+    return {"image": xl.ensemble(folders("sdxl"), folders("sdxl_refiner"), PROMPT, NEGATIVE, **call)}
+
+
+def models_side_by_side(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    call = (PROMPT, fit(photo), fit(mask), seed)
+    one = _fill(folders("sd_inpaint"), *call, strength=STRENGTH)
+    return {"images": [one, _fill_xl(folders("sdxl_inpaint"), *call, strength=STRENGTH)]}
+
+
 def fit(picture: Image.Image) -> Image.Image:
     """The largest middle part that has the models' shape, at the models' size."""
     return ImageOps.fit(picture, (SIDE, SIDE), Image.Resampling.LANCZOS)
@@ -150,6 +180,11 @@ def _fill(folder: Path, prompt: str, image, mask: Image.Image, seed: int, **more
     return scripts.inpaint(folder, prompt, image, mask, seed=seed, **call)
 
 
+def _fill_xl(folder: Path, prompt: str, image, mask: Image.Image, seed: int, **more) -> np.ndarray:
+    call = {"guidance": GUIDANCE, "steps": STEPS, "height": SIDE, "width": SIDE} | more
+    return xl.xl_inpaint(folder, prompt, image, mask, seed=seed, **call)
+
+
 FLOWS: Sequence[Callable[..., Pictures]] = (
     text2img,
     img2img,
@@ -166,4 +201,8 @@ FLOWS: Sequence[Callable[..., Pictures]] = (
     negative_prompt,
     padding_mask_crop,
     inpaint_img2img,
+    sdxl_inpaint,
+    inpaint_refine_img2img,
+    sdxl_base_refiner,
+    models_side_by_side,
 )
