@@ -24,6 +24,7 @@ CHECKPOINTS: dict[str, dict[str, str | list[str]]] = {
     "negative_prompt": {"checkpoint": "sd_inpaint"},
     "padding_mask_crop": {"checkpoint": "sd"},
     "inpaint_img2img": {"checkpoint": "sd_inpaint", "polish_checkpoint": "sd"},
+    "paint_into_photo": {"checkpoint": "sd_inpaint"},
     "sdxl_inpaint": {"checkpoint": "sdxl_inpaint"},
     "inpaint_refine_img2img": {"checkpoint": "sd_inpaint", "refiner": "sdxl_refiner"},
     "sdxl_base_refiner": {"base": "sdxl", "refiner": "sdxl_refiner"},

@@ -123,6 +123,14 @@ def inpaint_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, 
     return {"filled": _fill(*call), "image": polished}
 
 
+def paint_into_photo(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    left, top, right, bottom = (share * side for share, side in zip(BOX, photo.size * 2, strict=True))
+    y, x = (np.arange(side) + 0.5 for side in reversed(photo.size))
+    inside = ((2 * x - left - right) / (right - left)) ** 2 + ((2 * y - top - bottom) / (bottom - top))[:, None] ** 2
+    area = Image.fromarray((inside <= 1).astype(np.uint8) * 255)
+    return {"image": _fill(folders("sd_inpaint"), PROMPT, photo, area, seed, padding_mask_crop=CROP)}
+
+
 def sdxl_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
     call = {"strength": STRENGTH, "negative_prompt": NEGATIVE}
     return {"image": _fill_xl(folders("sdxl_inpaint"), PROMPT, fit(photo), fit(mask), seed, **call)}
@@ -201,6 +209,7 @@ FLOWS: Sequence[Callable[..., Pictures]] = (
     negative_prompt,
     padding_mask_crop,
     inpaint_img2img,
+    paint_into_photo,
     sdxl_inpaint,
     inpaint_refine_img2img,
     sdxl_base_refiner,
