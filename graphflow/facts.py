@@ -11,6 +11,8 @@ from graphflow.values import Image, Mask, value_word
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from graphflow.check.components import ComponentFiles
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -24,6 +26,8 @@ class Facts:
         word: the type's word, where a port takes several types.
         noise: of latents: where their denoising ended, None where it came to its end.
         soft: whether a mask was given a soft edge.
+        net: of a control signal: the ControlNet that it is for.
+        masked: whether a control signal hides pixels from its ControlNet, as those for inpainting want it.
         content: gives the picture or mask itself, where it can be had before the run; called by rules that need it.
     """
 
@@ -34,6 +38,8 @@ class Facts:
     word: str | None = None
     noise: Noise | None = None
     soft: bool = False
+    net: ComponentFiles | None = None
+    masked: bool = False
     content: Callable[[], Image | Mask] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -59,5 +65,7 @@ def facts_of(value: Any) -> Facts:
         getattr(value, "space", None),
         word=value_word(value),
         noise=getattr(value, "noise", None),
+        net=getattr(value, "net", None),
+        masked=getattr(value, "mask", None) is not None,
         content=(lambda: value) if isinstance(value, (Image, Mask)) else None,
     )

@@ -134,6 +134,24 @@ class ComponentFiles:
 
 
 @dataclass(frozen=True)
+class ProcessorFiles(ComponentFiles):
+    """The image processor that lies beside a model's weights; it has none itself."""
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """preprocessor_config.json.
+
+        Raises:
+            Refusal: there is none, or it cannot be read.
+        """
+        return read_json(self.folder / "preprocessor_config.json")
+
+    @cached_property
+    def variants(self) -> dict[str, tuple[Path, ...]]:
+        return {}
+
+
+@dataclass(frozen=True)
 class Placed:
     """A component as a stage uses it.
 

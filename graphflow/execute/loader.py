@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.components import ComponentFiles, Placed
+from graphflow.check.components import ComponentFiles, Placed, ProcessorFiles
 from graphflow.check.layouts import without
 from graphflow.check.single_file import FilePart
 from graphflow.errors import DefinitionError, FileProblem
@@ -18,11 +18,14 @@ from graphflow.marker import Component
 
 LIBRARIES = {
     "AutoencoderKL": "diffusers",
+    "ControlNetModel": "diffusers",
     "UNet2DConditionModel": "diffusers",
     "CLIPTextModel": "transformers",
     "CLIPTextModelWithProjection": "transformers",
     "CLIPTokenizer": "transformers",
     "CLIPTokenizerFast": "transformers",
+    "DPTForDepthEstimation": "transformers",
+    "DPTImageProcessor": "transformers",
 }
 """The classes that can be loaded: a checkpoint's files name one of these, and never code to import."""
 
@@ -60,6 +63,8 @@ def load(component: Component) -> Any:
         raise FileProblem(f"{component.label} is of the class {files.class_name}; the classes known are {known}")
     try:
         with quiet():
+            if isinstance(files, ProcessorFiles):
+                return _image_processor(files)
             return _tokenizer(files) if "Tokenizer" in files.class_name else _model(placed, library)
     except (OSError, ValueError, RuntimeError) as error:
         raise FileProblem(f"{component.label} cannot be loaded: {error}") from error
@@ -164,3 +169,10 @@ def _tokenizer(files: ComponentFiles) -> Any:
         (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
         (folder / "tokenizer_config.json").write_text(json.dumps(files.config), encoding="utf-8")
         return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def _image_processor(files: ProcessorFiles) -> Any:
+    """The processor as transformers chooses it: by torchvision where that is installed, else by Pillow."""
+    from transformers import AutoImageProcessor
+
+    return AutoImageProcessor.from_pretrained(files.folder, local_files_only=True)

@@ -71,6 +71,7 @@ FORMATS: dict[str, Format] = {
     "file": Format(lambda _: "json", _file, joined=True),
     "latents": Format(lambda _: "safetensors", _latents),
     "conditioning": Format(lambda _: "safetensors", _conditioning),
+    "control": Format(lambda _: "png", lambda control, text: encode_png(control.seen(), text)),
 }
 """The type's word → how a value of it is written."""
 

@@ -7,6 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graphflow.control import Control
 from graphflow.values import Animation, Image, Mask, Raster
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class Thumbnail:
 
 
 def has_look(value: Any) -> bool:
-    """Whether a value is a picture or an animation."""
-    return isinstance(value, (Raster, Animation))
+    """Whether a value is a picture, an animation, or holds a picture."""
+    return isinstance(value, (Raster, Animation, Control))
 
 
 def thumbnail(value: Any, edge: int) -> Thumbnail | None:
@@ -43,9 +44,9 @@ def thumbnail(value: Any, edge: int) -> Thumbnail | None:
     """
     if isinstance(value, tuple):
         return thumbnail(value[0], edge) if value else None
-    if isinstance(value, Raster):
+    if isinstance(value, (Raster, Control)):
         shows = f"{value.width} × {value.height} {value.word}"
-        small = _small(value, edge)
+        small = _small(value.seen() if isinstance(value, Control) else value, edge)
         # Masks stay free of the rings that JPEG draws around hard edges.
         return _thumbnail([small], "PNG" if isinstance(value, Mask) else "JPEG", shows)
     if isinstance(value, Animation):

@@ -1,6 +1,8 @@
 """The node types that ship with graphflow, one a file, as the catalog looks them up; nothing else is imported."""
 
 NODES: tuple[str, ...] = (
+    "graphflow_nodes.conditioning.controlnet_condition:controlnet_condition",
+    "graphflow_nodes.conditioning.depth_map:depth_map",
     "graphflow_nodes.diffusion.img2img:img2img",
     "graphflow_nodes.diffusion.inpaint:inpaint",
     "graphflow_nodes.diffusion.refiner:refiner",

@@ -18,7 +18,8 @@ class Entry:
 
     Attributes:
         pipeline: the diffusers class.
-        defaults: what the class takes where a param is not given; equal to its signature.
+        defaults: what the class takes where a param is not given; equal to its signature. That of
+            `controlnet_conditioning_scale` stands for every control signal without a scale.
         latents: whether the stage's `image` may be latents.
         beside: whether the class takes latents as `image` only beside themselves as `masked_image_latents`.
         reads_vae: whether the class reads a setting off the VAE even where it encodes nothing.
@@ -78,6 +79,7 @@ class Family:
 
 
 _SAMPLING = {"num_inference_steps": 50, "guidance_scale": 7.5, "eta": 0.0}
+_SCALE = "controlnet_conditioning_scale"
 _TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 
 SD = Family(
@@ -93,6 +95,23 @@ SD = Family(
             beside=True,
             reads_vae=True,
             sized=True,
+        ),
+        "text2img+control": Entry(
+            "StableDiffusionControlNetPipeline", {**_SAMPLING, _SCALE: 1.0}, sized=True, control="image"
+        ),
+        "img2img+control": Entry(
+            "StableDiffusionControlNetImg2ImgPipeline",
+            {**_SAMPLING, "strength": 0.8, _SCALE: 0.8},
+            latents=True,
+            sized=True,
+            control="control_image",
+        ),
+        "inpaint+control": Entry(
+            "StableDiffusionControlNetInpaintPipeline",
+            {**_SAMPLING, "strength": 1.0, _SCALE: 0.5},
+            reads_vae=True,
+            sized=True,
+            control="control_image",
         ),
     },
     parts={
@@ -129,6 +148,19 @@ _XL_INPAINT = {
 }
 _XL_IMG2IMG = Entry("StableDiffusionXLImg2ImgPipeline", _XL_IMAGE, latents=True, reads_vae=True, decode="xl")
 _XL_FILL = Entry("StableDiffusionXLInpaintPipeline", _XL_INPAINT, latents=True, reads_vae=True, sized=True, decode="xl")
+
+
+def _without(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in names}
+
+
+_XL_CONTROL = {**_without(_XL_TEXT, "guidance_rescale"), _SCALE: 1.0}
+_XL_CONTROL_IMAGE = {**_without(_XL_CONTROL, "denoising_end"), **_SCORES, "strength": 0.8, _SCALE: 0.8}
+_XL_CONTROL_INPAINT = {
+    **_without(_XL_INPAINT, "negative_original_size", "negative_crops_coords_top_left", "negative_target_size"),
+    "guidance_scale": 5.0,
+    _SCALE: 1.0,
+}
 _XL_PARTS = {
     "unet": ("UNet2DConditionModel",),
     "vae": ("AutoencoderKL",),
@@ -146,6 +178,26 @@ SDXL = Family(
         "inpaint": _XL_FILL,
         "refiner": _XL_IMG2IMG,
         "refiner+mask": _XL_FILL,
+        "text2img+control": Entry(
+            "StableDiffusionXLControlNetPipeline", _XL_CONTROL, sized=True, control="image", decode="xl"
+        ),
+        "img2img+control": Entry(
+            "StableDiffusionXLControlNetImg2ImgPipeline",
+            _XL_CONTROL_IMAGE,
+            latents=True,
+            reads_vae=True,
+            sized=True,
+            control="control_image",
+            decode="xl",
+        ),
+        "inpaint+control": Entry(
+            "StableDiffusionXLControlNetInpaintPipeline",
+            _XL_CONTROL_INPAINT,
+            reads_vae=True,
+            sized=True,
+            control="control_image",
+            decode="xl_control",
+        ),
     },
     parts={"text_encoder": ("CLIPTextModel",), "tokenizer": _TOKENIZERS, **_XL_PARTS},
     flags={"force_zeros_for_empty_prompt": True, "requires_aesthetics_score": False},

@@ -28,7 +28,7 @@ def defaults() -> dict[str, dict[str, Any]]:
     import diffusers
     import transformers
 
-    models = ("AutoencoderKL", "UNet2DConditionModel")
+    models = ("AutoencoderKL", "ControlNetModel", "UNet2DConditionModel")
     found = {name: _diffusers(getattr(diffusers, name)) for name in (*models, *CLASSES)}
     for name in ("CLIPTextModel", "CLIPTextModelWithProjection"):
         found[name] = _transformers(transformers.CLIPTextConfig)

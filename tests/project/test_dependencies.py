@@ -20,7 +20,6 @@ MODULE_NAMES = {"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yam
 
 NOT_IMPORTED_YET = {
     "compel": "encode_prompt",
-    "opencv-python-headless": "controlnet_condition with preprocess: canny",
     "peft": "LoRAs of a checkpoint",
     "xformers": "--attention xformers",
 }

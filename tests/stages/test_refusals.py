@@ -117,6 +117,14 @@ def test_latents_into_a_unet_of_nine_channels_are_refused(tiny):
     assert problems(filled(tiny, "sd")) == []
 
 
+@pytest.mark.parametrize("name", ["sd_inpaint", "sdxl_inpaint"])
+def test_a_unet_of_nine_channels_without_a_mask_is_refused(tiny, name):
+    (_, text), *_ = problems(stages(tiny(name), tiny(name), strength=1.0))
+    assert f"{name} cannot run text2img" in text
+    assert "9 channels" in text
+    assert len(problems(stages(tiny(name), tiny(name), strength=1.0))) == 2
+
+
 def test_latents_with_a_crop_are_refused(tiny):
     ((code, _),) = problems(filled(tiny, "sd", padding_mask_crop=8))
     assert code == "latents-to-picture"

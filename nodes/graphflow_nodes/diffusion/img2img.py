@@ -8,9 +8,11 @@ from graphflow.facts import Facts
 from graphflow.marker import Doc, Planned, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image
+from graphflow_nodes.ops.control import check_control, check_score, named
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
     ClipSkip,
+    Control,
     Corner,
     DenoisingEnd,
     Eta,
@@ -35,15 +37,18 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage("img2img", facts, params, checkpoints["checkpoint"])
+    stage = Stage(named("img2img", facts), facts, params, checkpoints["checkpoint"])
     if not stage.known():
         return stage.refused()
+    stage.check_channels()
     image = facts["image"]
     if image.word == "latents":
         stage.check_latents(image, "image")
     else:
         stage.check_size(image.width, image.height, ("image", "image"))
         stage.advise_latents(image)
+    check_control(stage, image.width, image.height)
+    check_score(stage)
     stage.check_strength()
     if params["denoising_end"] is not None:
         stage.check_resuming("denoising_end")
@@ -57,6 +62,7 @@ def img2img(
     image: Annotated[Image | Latents, Doc("What to repaint; latents of the checkpoint's own space save an encode.")],
     prompt: Prompt,
     negative_prompt: NegativePrompt = None,
+    control: Control = None,
     *,
     checkpoint: Model,
     strength: Strength = None,

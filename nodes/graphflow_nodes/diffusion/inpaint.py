@@ -8,10 +8,12 @@ from graphflow.facts import Facts
 from graphflow.marker import Doc, Fault, Ge, Planned, SameSize, Step, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image, Mask
+from graphflow_nodes.ops.control import check_control, check_scaling, named, nets
 from graphflow_nodes.ops.sample import paint_crop
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
     ClipSkip,
+    Control,
     Corner,
     Eta,
     Guidance,
@@ -34,7 +36,7 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage("inpaint", facts, params, checkpoints["checkpoint"])
+    stage = Stage(named("inpaint", facts), facts, params, checkpoints["checkpoint"])
     if not stage.known():
         return stage.refused()
     image = facts["image"]
@@ -45,6 +47,8 @@ def _plan(
         message = "mask is hardened at one half"
         stage.faults.append(Fault(message, why, fix, "mask", "node-hint", unless_read_by="overlay"))
     stage.check_strength()
+    check_control(stage, image.width, image.height, crop=params["padding_mask_crop"] is not None)
+    check_scaling(stage)
     if params["padding_mask_crop"] is not None:
         return _cropped(stage, wanted)
     for side in ("width", "height"):
@@ -64,6 +68,9 @@ def _check_latents(stage: Stage, image: Facts) -> None:
     name = stage.checkpoint.name
     if stage.channels != 4:
         why = f"the UNet of {name} has {stage.channels} channels and reads the masked picture's pixels"
+        stage.refuse("image cannot take latents", why, "use the sender's .image", "image", "latents-to-picture")
+    elif not stage.entry.latents:
+        why = f"{stage.entry.pipeline}, which inpaints with ControlNets, reads pixels"
         stage.refuse("image cannot take latents", why, "use the sender's .image", "image", "latents-to-picture")
     elif stage.params["padding_mask_crop"] is not None:
         why = "padding_mask_crop cuts the part to repaint out of pixels"
@@ -89,7 +96,9 @@ def _cropped(stage: Stage, wanted: frozenset[str]) -> Planned:
     steps, inputs = stage.texts()
     inputs |= {"image": "image", "mask": "mask"}
     settings = stage.common(width=width, height=height, padding_mask_crop=stage.params["padding_mask_crop"])
-    paint = Step("paint", paint_crop, inputs, settings, ("image",), stage.use("unet", "vae"))
+    if stage.entry.control:
+        inputs["control"] = "control"
+    paint = Step("paint", paint_crop, inputs, settings, ("image",), stage.use("unet", "vae") | nets(stage))
     image = stage.facts["image"]
     outputs = {"image": Facts(image.width, image.height)}
     return Planned(outputs, problems=tuple(stage.faults), steps=(*steps, paint), verify=mask is None)
@@ -101,6 +110,7 @@ def inpaint(
     mask: Annotated[Mask, SameSize("image"), Doc("White = repaint; grey is hardened at one half.")],
     prompt: Prompt,
     negative_prompt: NegativePrompt = None,
+    control: Control = None,
     *,
     checkpoint: Annotated[Checkpoint, Doc("The model: trained for inpainting (9 channels), or a regular one (4).")],
     strength: Strength = None,

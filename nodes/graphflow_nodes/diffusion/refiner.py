@@ -37,6 +37,8 @@ def _plan(
     stage = Stage("refiner+mask" if masked else "refiner", facts, params, checkpoints["checkpoint"])
     if not stage.known():
         return stage.refused()
+    if not masked:
+        stage.check_channels()
     image, start = facts["image"], params["denoising_start"]
     if image.word == "latents":
         stage.check_latents(image, "image")

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
 from graphflow.marker import Doc, Ge, Planned, node
+from graphflow_nodes.ops.control import check_control, named
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
     ClipSkip,
+    Control,
     Corner,
     DenoisingEnd,
     Eta,
@@ -31,12 +33,14 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage("text2img", facts, params, checkpoints["checkpoint"])
+    stage = Stage(named("text2img", facts), facts, params, checkpoints["checkpoint"])
     if not stage.known():
         return stage.refused()
+    stage.check_channels()
     own_width, own_height = stage.own_size()
     width, height = params["width"] or own_width, params["height"] or own_height
     stage.check_size(width, height, ("width", "height"))
+    check_control(stage, width, height)
     if params["denoising_end"] is not None:
         stage.check_resuming("denoising_end")
     texts = stage.texts()
@@ -48,6 +52,7 @@ def _plan(
 def text2img(
     prompt: Prompt,
     negative_prompt: NegativePrompt = None,
+    control: Control = None,
     *,
     checkpoint: Model,
     width: Annotated[int | None, Ge(8), Doc("Pixels; the model's own size where it is not given.")] = None,

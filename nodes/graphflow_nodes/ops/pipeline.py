@@ -5,11 +5,12 @@ A pipeline is made by `Class(**components)` with a scheduler of its own and neve
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ class Call:
         seed: of the call's generator.
         flags: settings of the class, such as `requires_aesthetics_score`.
         vae: whether the class encodes something, or reads a setting off the VAE.
+        nets: the roles of the ControlNets, in their order.
     """
 
     pipeline: str
@@ -39,6 +41,7 @@ class Call:
     seed: int
     flags: Mapping[str, Any] = field(default_factory=dict)
     vae: bool = False
+    nets: tuple[str, ...] = ()
 
     def images(self, positive: Conditioning, negative: Conditioning | None, **arguments: Any) -> Any:
         """What the call gives as its `images`."""
@@ -49,12 +52,14 @@ class Call:
             given["negative_prompt_embeds"] = negative.prompt_embeds
             if negative.pooled_prompt_embeds is not None:
                 given["negative_pooled_prompt_embeds"] = negative.pooled_prompt_embeds
-        return self._pipeline()(
-            **given,
-            generator=self.context.generator(self.seed),
-            callback_on_step_end=self._progress,
-            **arguments,
-        ).images
+        pipe = self._pipeline()
+        with _unchanged(pipe.vae):
+            return pipe(
+                **given,
+                generator=self.context.generator(self.seed),
+                callback_on_step_end=self._progress,
+                **arguments,
+            ).images
 
     def _pipeline(self) -> Any:
         """The pipeline with a scheduler of its own; what the call does not need is None."""
@@ -62,6 +67,9 @@ class Call:
         described = json.loads(self.scheduler)
         parts: dict[str, Any] = dict.fromkeys(_texts(class_))
         parts |= {"unet": self.context.borrow("unet"), "vae": self.context.borrow("vae") if self.vae else None}
+        if self.nets:
+            nets = [self.context.borrow(role) for role in self.nets]
+            parts["controlnet"] = nets if len(nets) > 1 else nets[0]
         own = copy.deepcopy(_scheduler(described["own"], json.dumps(described["config"])))
         with warnings.catch_warnings():
             # The constructors' notes on outdated settings of a checkpoint are for its author.
@@ -71,13 +79,29 @@ class Call:
         if pipe.vae is None:
             # The constructor reads the factor off the VAE, which sampling from latents or noise does not need.
             pipe.vae_scale_factor = self.space.factor
-            pipe.image_processor.register_to_config(vae_scale_factor=self.space.factor)
+            for name in ("image_processor", "control_image_processor"):
+                if hasattr(pipe, name):
+                    getattr(pipe, name).register_to_config(vae_scale_factor=self.space.factor)
         pipe.set_progress_bar_config(disable=True)
         return pipe
 
     def _progress(self, pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         self.context.progress(index + 1, pipe.num_timesteps)
         return kwargs
+
+
+@contextlib.contextmanager
+def _unchanged(vae: Any) -> Iterator[None]:
+    """Put the VAE back into its precision after a call: SDXL's inpainting with ControlNets leaves it in float32."""
+    own = vae.dtype if vae is not None else None
+    try:
+        with warnings.catch_warnings():
+            # That upcast_vae will go from diffusers is for the class that calls it.
+            warnings.filterwarnings("ignore", "`upcast_vae` is deprecated", FutureWarning)
+            yield
+    finally:
+        if vae is not None and vae.dtype != own:
+            vae.to(dtype=own)
 
 
 def _class(name: str) -> Any:

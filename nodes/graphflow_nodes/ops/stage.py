@@ -262,6 +262,14 @@ class Stage:
                     name,
                 )
 
+    def check_channels(self) -> None:
+        """Refuse a UNet that reads a mask where there is none."""
+        if self.channels != self.space.channels:
+            why = f"its unet has {self.channels} channels and reads a mask and the masked picture"
+            fix = "use inpaint, or name another checkpoint"
+            stage = self.name.partition("+")[0]
+            self.refuse(f"{self.checkpoint.name} cannot run {stage}", why, fix, "checkpoint")
+
     def check_strength(self) -> None:
         """Refuse a strength that leaves no step to run: some samplers would give nothing, others something odd."""
         strength, steps = self.value("strength"), self.value("num_inference_steps")

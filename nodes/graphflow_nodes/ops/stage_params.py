@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, NamedTuple
 
 from graphflow.check.checkpoints import Checkpoint
+from graphflow.control import Control as ControlSignal
 from graphflow.marker import Doc, Ge, Gt, Le, Len, Lt
 from graphflow.marker import Seed as AnySeed
 from graphflow.tensor_values import Conditioning, Latents
@@ -10,6 +11,9 @@ from graphflow.values import Image
 
 Prompt = Annotated[str | Conditioning, Doc("What to paint.")]
 NegativePrompt = Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")]
+Control = Annotated[
+    list[ControlSignal] | None, Doc("What ControlNets are shown, one for each, from controlnet_condition; SD and SDXL.")
+]
 Model = Annotated[Checkpoint, Doc("The model.")]
 Strength = Annotated[float | None, Ge(0), Le(1), Doc("How much may change; strength × steps are run.")]
 Steps = Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps; where there is a strength, before it.")]

@@ -41,15 +41,16 @@ def decode(latents: Latents, context: Context, *, rule: str = "sd") -> Image:
 
     Args:
         rule: `sd`, or `xl`: in float32 where the VAE is in float16 and its config asks for it, and with its mean and
-            deviation.
+            deviation. `xl_control` is `xl` without mean and deviation, as SDXL's inpainting with ControlNets has it.
 
-    Source: the end of the calls of StableDiffusionPipeline and StableDiffusionXLPipeline.
+    Source: the end of the calls of StableDiffusionPipeline, StableDiffusionXLPipeline and
+    StableDiffusionXLControlNetInpaintPipeline.
     """
     import torch
     from diffusers.image_processor import VaeImageProcessor
 
     vae = context.borrow("vae")
-    upcast = rule == "xl" and vae.dtype == torch.float16 and vae.config.force_upcast
+    upcast = rule != "sd" and vae.dtype == torch.float16 and vae.config.force_upcast
     with torch.no_grad(), _in_float32(vae, when=upcast):
         given = latents.tensor.to(vae.device, vae.dtype)
         mean, std = _mean_and_std(vae, given) if rule == "xl" else (None, None)
