@@ -357,10 +357,10 @@ def test_a_signal_that_is_left_out_does_not_steer(tiny, edges):
 def no_weights(monkeypatch):
     from graphflow.execute import loader
 
-    def never(component):
-        raise AssertionError(component)
+    def never(placed, library):
+        raise AssertionError(placed)
 
-    monkeypatch.setattr(loader, "load", never)
+    monkeypatch.setattr(loader, "_model", never)
 
 
 def refused(tiny, type_, name, *, net="controlnet_canny", size=(64, 64), latents=False, how=None, **params):
@@ -388,7 +388,7 @@ REFUSED = [
     ("text2img", "sd_v", {}, "controlnet_canny does not fit", "reads texts 16 wide, and the unet of", "trained for"),
     ("text2img", "sd", {"size": (64, 48)}, "control has another size", "64×48, and the stage paints 64×64", "resize"),
     ("img2img", "sd", {"size": (32, 64)}, "control has another size", "32×64", "resize to 64×64"),
-    ("inpaint", "sd", {"latents": True}, "image cannot take latents", "reads pixels", "use the sender's .image"),
+    ("inpaint", "sd", {"latents": True}, "image cannot take", "reads pixels", "use the sender's .image"),
     ("inpaint", "sdxl", {"latents": True, "net": "controlnet_xl"}, "image cannot take", "reads pixels", ".image"),
     ("text2img", "sdxl", {"net": "controlnet_xl", "guidance_rescale": 0.5}, "no meaning", "no such param", "leave it"),
     ("img2img", "sdxl", {"net": "controlnet_xl", "denoising_end": 0.5}, "no meaning", "no such param", "leave it out"),
@@ -487,3 +487,18 @@ def test_canny_without_opencv_is_refused(tiny, picture, no_weights, monkeypatch)
     graph.add("controlnet_condition", image=graph.input("image", "image"), **net)
     (problem,) = graph.check({"image": picture}).problems
     assert "pip install 'graphflow[canny]'" in problem.fix
+
+
+def test_a_controlnet_that_is_not_on_this_machine_passes_check_with_a_hint_and_ends_a_run(tiny, picture, no_weights):
+    graph = gf.Graph()
+    image = graph.input("image", "image")
+    depth = graph.add("depth_map", id="depth", image=image, checkpoint="owner/depth")
+    net = graph.add("controlnet_condition", id="net", image=depth.image, checkpoint="owner/net")
+    stage = graph.add("text2img", checkpoint=str(tiny("sd")), control=net, **CALL)
+    graph.output(image=stage.image)
+    problems = graph.check({"image": picture}).problems
+    assert [(one.code, one.fix) for one in problems] == [
+        ("node-hint", "get it with: hf download owner/depth"), ("node-hint", "get it with: hf download owner/net")
+    ]  # fmt: skip
+    with pytest.raises(gf.RunFailed, match="hf download owner"):
+        gf.run(graph, inputs={"image": picture})

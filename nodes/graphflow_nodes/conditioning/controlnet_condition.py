@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from graphflow.check.checkpoints import Checkpoint
+from graphflow.check.components import ComponentFiles
 from graphflow.control import Control
 from graphflow.facts import Facts
 from graphflow.marker import Doc, Fault, Ge, Gt, Le, Lt, Planned, SameSize, node
 from graphflow.values import Image, Mask
+from graphflow_nodes.ops.stage import not_here
 
 _LOW, _HIGH = 100.0, 200.0
 
@@ -20,9 +23,13 @@ def _plan(
     wanted: frozenset[str],
 ) -> Planned:
     checkpoint, image = checkpoints["checkpoint"], facts["image"]
-    problems = (*_of_checkpoint(checkpoint), *_of_params(params, masked="mask" in facts))
-    control = Facts(image.width, image.height, net=checkpoint.only, masked=params["preprocess"] == "inpaint")
-    return Planned({"control": control}, problems=problems)
+    problems = tuple(_of_params(params, masked="mask" in facts))
+    net = checkpoint.only or ComponentFiles("", "", "", Path(checkpoint.name), checkpoint.name)
+    control = Facts(image.width, image.height, net=net, masked=params["preprocess"] == "inpaint")
+    if checkpoint.kind == "hub":
+        missing = not_here(checkpoint, ("control",))
+        return Planned({"control": control}, problems=(*missing.problems, *problems), steps=missing.steps)
+    return Planned({"control": control}, problems=(*_of_checkpoint(checkpoint), *problems))
 
 
 def _of_checkpoint(checkpoint: Checkpoint) -> Iterator[Fault]:

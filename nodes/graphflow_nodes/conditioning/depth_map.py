@@ -9,6 +9,7 @@ from graphflow.facts import Facts
 from graphflow.marker import Doc, Fault, Planned, SizeOf, Step, node
 from graphflow.values import Image
 from graphflow_nodes.ops.depth import estimate
+from graphflow_nodes.ops.stage import not_here
 
 
 def _plan(
@@ -19,6 +20,8 @@ def _plan(
 ) -> Planned:
     checkpoint = checkpoints["checkpoint"]
     files = checkpoint.only
+    if checkpoint.kind == "hub":
+        return not_here(checkpoint, ("image",))
     if files is None or files.class_name != "DPTForDepthEstimation":
         why = f"it is {checkpoint.class_name or f'a {checkpoint.kind}'}, and this node takes a DPTForDepthEstimation"
         fix = "name embedded/depth, or the folder of a DPT model"

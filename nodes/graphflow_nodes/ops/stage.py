@@ -54,9 +54,7 @@ class Stage:
     def known(self) -> bool:
         """Whether the checkpoint's files are here and of a family that has this stage; a fault where not."""
         if self.checkpoint.kind == "hub":
-            why = "so nothing is known of it, and a run would end at once"
-            message = f"{self.checkpoint.name} is not on this machine"
-            self.refuse(message, why, _download(self.checkpoint), "checkpoint", "node-hint")
+            self.faults += not_here(self.checkpoint).problems
             return False
         stage = self.name.replace("+", " with ")
         if self.family is None or self.name not in (*self.family.stages, "vae_encode", "vae_decode"):
@@ -400,16 +398,18 @@ class Stage:
 
     def refused(self) -> Planned:
         """The answer where there is nothing to plan; a checkpoint that is not here is told again when it is run."""
-        if self.checkpoint.kind != "hub":
-            return Planned(problems=tuple(self.faults))
-        told = {"name": self.checkpoint.name, "fix": _download(self.checkpoint)}
-        steps = (Step("checkpoint", missing, {}, told, ("image", "latents")),)
+        steps = not_here(self.checkpoint).steps if self.checkpoint.kind == "hub" else ()
         return Planned(problems=tuple(self.faults), steps=steps)
 
 
-def _download(checkpoint: Checkpoint) -> str:
+def not_here(checkpoint: Checkpoint, outputs: tuple[str, ...] = ("image", "latents")) -> Planned:
+    """The answer for a checkpoint that is not on this machine: a hint now, and a step that ends a run with it."""
     name, _, revision = checkpoint.name.partition("@")
-    return f"get it with: hf download {name}" + (f" --revision {revision}" if revision else "")
+    fix = f"get it with: hf download {name}" + (f" --revision {revision}" if revision else "")
+    message, why = f"{checkpoint.name} is not on this machine", "so nothing is known of it, and a run would end at once"
+    told = {"name": checkpoint.name, "fix": fix}
+    step = Step("checkpoint", missing, {}, told, dict.fromkeys(outputs, "image"))
+    return Planned(problems=(Fault(message, why, fix, "checkpoint", "node-hint"),), steps=(step,))
 
 
 _FAMILY_PARAMS = (
