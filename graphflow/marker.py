@@ -190,7 +190,8 @@ class Fault:
     """Something a plan function refuses or advises; the checker adds the place.
 
     Attributes:
-        message: what is wrong, one sentence without a full stop; the node's path is put before it.
+        message: what is wrong, one sentence without a full stop; the node's path is put before it. Here, in `why`
+            and in `fix`, `{sender}` stands for the output that the port `about` reads, such as `fill.latents`.
         why: the facts behind it.
         fix: what to write instead.
         about: the port or param whose place is shown; the node's own where it is empty or not given.

@@ -115,13 +115,17 @@ class Param:
             for attribute, sign in signs.items()
             if getattr(limit, attribute, None) is not None and not self.derived_seed
         ]
-        lengths = [
-            f"{word} {count} item{'s' if count > 1 else ''}"
-            for limit in self.constraints
-            for attribute, word in (("min_length", "at least"), ("max_length", "at most"))
-            if (count := getattr(limit, attribute, None))
-        ]
+        lengths = [text for limit in self.constraints if (text := _length(limit))]
         return ", ".join([" ".join([str(self.type), ", ".join(limits)]).strip(), *lengths])
+
+
+def _length(limit: Any) -> str:
+    """A limit on a list's length in words; empty where it is none."""
+    least, most = getattr(limit, "min_length", None), getattr(limit, "max_length", None)
+    parts = [f"{least}"] if least == most and least else [f"at least {least}"] if least else []
+    parts += [f"at most {most}"] if most and most != least else []
+    plural = "s" if (most or least or 0) > 1 else ""
+    return f"{', '.join(parts)} item{plural}" if parts else ""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> l
         for fault in faults(node, facts, node.planned):
             if fault.unless_read_by and fault.unless_read_by in readers.get(node.sources.get(fault.about), ()):
                 continue
-            problem = problem_of(fault, node)
+            problem = problem_of(fault, node, nodes)
             # One fault of a for_each or of a template used often is one problem; a graph built in Python has no lines.
             where = problem.place if problem.place.line else re.sub(r"\[\d+\]", "", node.path)
             problems.setdefault((problem.code, where, fault.message, problem.used[1:]), problem)
@@ -159,7 +159,7 @@ def faults(node: ExpandedNode, facts: Mapping[str, Facts], planned: Planned | No
                 Fault(
                     f"{name} and {port.same_size} have different sizes",
                     why=f"{name} is {mine[0]}×{mine[1]}, {port.same_size} is {other[0]}×{other[1]}",
-                    fix=f"put a resize to {other[0]}×{other[1]} before {name}",
+                    fix=f"put a resize to {other[0]}×{other[1]} before {name}, or one that is like {port.same_size}",
                     about=name,
                     code="size-mismatch",
                 )
@@ -174,9 +174,18 @@ def _unsure(facts: Facts) -> bool:
     return facts.size is None and facts.word not in ("string", "int", "float", "bool")
 
 
-def problem_of(fault: Fault, node: ExpandedNode) -> Problem:
-    """A fault with the place of what it is about."""
+def problem_of(fault: Fault, node: ExpandedNode, nodes: Sequence[ExpandedNode]) -> Problem:
+    """A fault with the place of what it is about, and the name of who sent it where the texts have `{sender}`."""
     if fault.code not in CODES:
         raise DefinitionError(f"{node.type.name} uses the problem code {fault.code}, which is not in the table")
     place = node.places.place_of(fault.about) if node.places is not None else Place()
-    return Problem(fault.code, f"{node.path}: {fault.message}", fault.why, fault.fix, place, node.used)
+    named = _sender(node.sources.get(fault.about), nodes)
+    texts = [text.replace("{sender}", named) for text in (fault.message, fault.why, fault.fix)]
+    return Problem(fault.code, f"{node.path}: {texts[0]}", texts[1], texts[2], place, node.used)
+
+
+def _sender(source: Source | None, nodes: Sequence[ExpandedNode]) -> str:
+    """How the output is named that a port reads, such as `fill.latents`."""
+    if isinstance(source, ItemOf):
+        return f"{_sender(source.source, nodes)}[{source.item}]"
+    return f"{nodes[source.node].path}.{source.output}" if isinstance(source, OutputOf) else "the value given"

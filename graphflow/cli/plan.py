@@ -70,8 +70,18 @@ def lines(made: Plan, name: str) -> list[str]:
 
 def _recipe(step: PlannedStep, made: Plan) -> str:
     given = [f"{name}={_source(source, made)}" for name, source in step.inputs.items()]
-    given += [f"{name}={_value(value)}" for name, value in step.params.items() if value is not None]
+    given += [text for name, value in step.params.items() if value is not None for text in _param(name, value)]
     return f"{step.function.call.__name__}({', '.join(given)})"
+
+
+def _param(name: str, value: Any) -> list[str]:
+    """A param as it is shown; of one that is JSON, such as the settings of a call, each entry that says something."""
+    if not (isinstance(value, str) and value.startswith("{")):
+        return [f"{name}={_value(value)}"]
+    entries = {key: entry for key, entry in json.loads(value).items() if entry is not None}
+    if name != "settings":
+        return [f"{name}={_value(value)}"] if entries else []
+    return [f"{key}={_value(tuple(entry) if isinstance(entry, list) else entry)}" for key, entry in entries.items()]
 
 
 def _source(source: Source, made: Plan) -> str:

@@ -385,7 +385,7 @@ class Run:
                 else UNKNOWN
             )
         for fault in faults(node, facts, planned(node, facts, node.wanted)):
-            problem = problem_of(fault, node)
+            problem = problem_of(fault, node, self.plan.checked.nodes)
             if problem.level is Level.PROBLEM:
                 raise StepError(step.path, problem)
 

@@ -68,13 +68,13 @@ def _check_latents(stage: Stage, image: Facts) -> None:
     name = stage.checkpoint.name
     if stage.channels != 4:
         why = f"the UNet of {name} has {stage.channels} channels and reads the masked picture's pixels"
-        stage.refuse("image cannot take latents", why, "use the sender's .image", "image", "latents-to-picture")
+        stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
     elif not stage.entry.latents:
         why = f"{stage.entry.pipeline}, which inpaints with ControlNets, reads pixels"
-        stage.refuse("image cannot take latents", why, "use the sender's .image", "image", "latents-to-picture")
+        stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
     elif stage.params["padding_mask_crop"] is not None:
         why = "padding_mask_crop cuts the part to repaint out of pixels"
-        stage.refuse("image cannot take latents", why, "use the sender's .image", "image", "latents-to-picture")
+        stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
     else:
         stage.check_latents(image, "image")
 

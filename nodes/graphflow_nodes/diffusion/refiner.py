@@ -44,7 +44,7 @@ def _plan(
         stage.check_latents(image, "image")
         if masked and stage.channels != 4:
             why = f"the UNet of {stage.checkpoint.name} has {stage.channels} channels and reads the picture's pixels"
-            stage.refuse("image cannot take latents", why, "use the sender's .image", "image", "latents-to-picture")
+            stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
     else:
         stage.check_size(image.width, image.height, ("image", "image"))
         stage.advise_latents(image)

@@ -284,12 +284,12 @@ class Stage:
             return
         match = self.space.match(space)
         if match is Match.OTHER:
-            why = f"they are of {space}; {self.checkpoint.name} reads {self.space}"
-            self.refuse(f"{port} cannot take these latents", why, "use the sender's .image", port, "latent-space")
+            why = f"{{sender}} is of {space}; {self.checkpoint.name} reads {self.space}"
+            self.refuse(f"{port} cannot take {{sender}}", why, "use the sender's .image", port, "latent-space")
         elif match is Match.SIBLING:
             why = f"the VAE of {self.checkpoint.name} has other weights than theirs, though all else is equal"
             fix = "use the sender's .image where the picture looks wrong"
-            self.refuse(f"the latents of {port} are of a sibling VAE", why, fix, port, "latent-sibling")
+            self.refuse("{sender} is of a sibling VAE", why, fix, port, "latent-sibling")
         self._check_noise(facts, port)
 
     def _check_noise(self, facts: Facts, port: str) -> None:
@@ -300,9 +300,9 @@ class Stage:
             fix = f"add denoising_end: {start:g} to the stage before, or leave denoising_start out"
             self.refuse("denoising_start needs noisy latents", why, fix, "denoising_start", "latent-noise")
         elif noise is not None and start is None:
-            why = f"their denoising ended at {noise.fraction:g}"
+            why = f"its denoising ended at {noise.fraction:g}"
             fix = f"read them with refiner and denoising_start: {noise.fraction:g}"
-            self.refuse(f"the latents of {port} are noisy", why, fix, port, "latent-noise")
+            self.refuse(f"{{sender}} is noisy, and {port} takes what is not", why, fix, port, "latent-noise")
         elif noise is not None and start is not None:
             own = self.noise(start)
             for what, about, theirs, mine in (
