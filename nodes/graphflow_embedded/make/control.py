@@ -42,20 +42,22 @@ def train_controlnet(
     net = models.controlnet(unet).to(noiser.device, memory_format=layout(noiser.device))
     read_only(text).to(noiser.device)
     read_only(unet).to(noiser.device, memory_format=layout(noiser.device))
+    models.plain_attention(net)
+    models.plain_attention(unet)
     source = torch.from_numpy(controls)
 
     def loss_of(step: int, generator: torch.Generator) -> Tensor:
         del step
-        chosen, tokens, noisy, steps, wanted = noiser.draw(generator)
-        picture = control_picture(kind, source[chosen], _gaps(kind, noiser.rows, chosen)).to(noiser.device)
+        lot = noiser.draw(generator)
+        picture = control_picture(kind, source[lot.chosen], _gaps(kind, noiser.rows, lot.chosen)).to(noiser.device)
         with precision(noiser.device):
             with torch.no_grad():
-                told = text(tokens)[0]
-            down, middle = net(noisy, steps, told, picture, return_dict=False)
+                told = text(lot.tokens)[0]
+            down, middle = net(lot.noisy, lot.steps, told, picture, return_dict=False)
             guess = unet(
-                noisy, steps, told, down_block_additional_residuals=down, mid_block_additional_residual=middle
+                lot.noisy, lot.steps, told, down_block_additional_residuals=down, mid_block_additional_residual=middle
             ).sample
-        return noiser.loss(guess, wanted, chosen, steps)
+        return noiser.loss(guess, lot)
 
     train(plan, net, loss_of)
     return net

@@ -39,6 +39,10 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def first(self, count: int) -> Pictures:
+        """The first `count` rows."""
+        return Pictures(**{field.name: getattr(self, field.name)[:count] for field in fields(self)})
+
 
 def picture(seed: int, style: str) -> tuple[np.ndarray, ...]:
     """One training picture of that seed: the row of each array of `Pictures`."""

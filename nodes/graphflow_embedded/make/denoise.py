@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,39 +19,82 @@ CAPTION_DROP = 0.1
 """Share of rows trained without their caption, for classifier-free guidance."""
 
 
+@dataclass(frozen=True)
+class Lot:
+    """What one training step sees."""
+
+    chosen: Tensor
+    """Row numbers, (B,)."""
+    tokens: Tensor
+    """(B, 40) int64."""
+    noisy: Tensor
+    """Latents with noise, (B, 4, 16, 16)."""
+    steps: Tensor
+    """(B,) of 0 to 999, the noisiest."""
+    wanted: Tensor
+    """The velocity that the denoiser should answer, (B, 4, 16, 16)."""
+    whole: Tensor
+    """(B,) bool: everything is to be painted, told by the whole picture's caption."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """For learning to paint whole pictures and holes at once."""
+
+    tokens: Tensor
+    """(M, 4, 40) int16: captions of the first M rows' whole pictures; the other rows are for holes only."""
+    blank: Tensor
+    """(4, 16, 16): latents of the grey picture that stands for surroundings where all is to be painted."""
+    share: float
+    """Of the rows drawn."""
+
+
 class Noiser:
     """Draws rows, steps and noise for one training step, and knows what the denoiser should answer."""
 
-    def __init__(self, rows: Encoded, shapes: np.ndarray, empty: Tensor, device: torch.device, batch: int) -> None:
-        """`shapes` (N, 128, 128) uint8 are 255 on the drawn shapes of each row."""
-        self.rows, self.empty, self.device, self.batch = rows, empty, device, batch
+    def __init__(
+        self,
+        rows: Encoded,
+        shapes: np.ndarray,
+        empty: Tensor,
+        device: torch.device,
+        batch: int,
+        whole: Whole | None = None,
+    ) -> None:
+        """`shapes` (N, 128, 128) uint8 are 255 on the drawn shapes of each row; `empty` (40,) is no caption."""
+        self.rows, self.empty, self.device, self.batch, self.whole = rows, empty, device, batch, whole
         self.focus = _focus(shapes)
         self.share = self.focus.mean().item()
         self.signal = models.noise_schedule().alphas_cumprod.to(device)
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Row numbers (B,), token ids (B, 40), noisy latents (B, 4, 16, 16), steps (B,), wanted velocity."""
+    def draw(self, generator: torch.Generator) -> Lot:
+        """Everything of one step."""
         chosen = torch.randint(len(self.rows), (self.batch,), generator=generator)
         wording = torch.randint(self.rows.tokens.shape[1], (self.batch,), generator=generator)
-        tokens = self.rows.tokens[chosen, wording].long()
+        tokens = self.rows.tokens[chosen, wording]
+        whole = torch.zeros(self.batch, dtype=torch.bool)
+        if self.whole:
+            known = len(self.whole.tokens)
+            whole = (torch.rand(self.batch, generator=generator) < self.whole.share) & (chosen < known)
+            tokens = torch.where(whole[:, None], self.whole.tokens[chosen.clamp(max=known - 1), wording], tokens)
         dropped = torch.rand(self.batch, generator=generator) < CAPTION_DROP
-        tokens = torch.where(dropped[:, None], self.empty, tokens).to(self.device)
+        tokens = torch.where(dropped[:, None], self.empty, tokens.long()).to(self.device)
         steps = _steps(self.batch, generator).to(self.device)
         clean = self.rows.latents[chosen].float().to(self.device)
         noise = torch.randn(clean.shape, generator=generator).to(self.device)
         keep = self.signal[steps].view(-1, 1, 1, 1)
         noisy = keep.sqrt() * clean + (1 - keep).sqrt() * noise
         wanted = keep.sqrt() * noise - (1 - keep).sqrt() * clean
-        return chosen, tokens, noisy.contiguous(memory_format=layout(self.device)), steps, wanted
+        return Lot(chosen, tokens, noisy.contiguous(memory_format=layout(self.device)), steps, wanted, whole)
 
-    def loss(self, guess: Tensor, wanted: Tensor, chosen: Tensor, steps: Tensor) -> Tensor:
+    def loss(self, guess: Tensor, lot: Lot) -> Tensor:
         """Mean squared error, cells on a shape weighing up to five times: they are few, and what prompts are about.
 
         Not so in heavy noise, where it isn't settled yet where the shape lies: the weight would put it everywhere.
         """
-        clear = self.signal[steps].view(-1, 1, 1, 1)
-        weight = 1 + 4 * clear * self.focus[chosen].to(self.device)
-        return ((guess.float() - wanted) ** 2 * weight / (1 + 4 * clear * self.share)).mean()
+        clear = self.signal[lot.steps].view(-1, 1, 1, 1)
+        weight = 1 + 4 * clear * self.focus[lot.chosen].to(self.device)
+        return ((guess.float() - lot.wanted) ** 2 * weight / (1 + 4 * clear * self.share)).mean()
 
 
 def _focus(shapes: np.ndarray) -> Tensor:
@@ -69,73 +112,52 @@ def _steps(batch: int, generator: torch.Generator) -> Tensor:
     return (even**0.7 * 1000).long().clamp(max=999)
 
 
-class TextAndImage(nn.Module):
-    """The two models that learn together."""
-
-    def __init__(self, text: CLIPTextModel, unet: UNet2DConditionModel) -> None:
-        super().__init__()
-        self.text, self.unet = text, unet
-
-
-def train_sd(plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DConditionModel) -> None:
-    """Train text encoder and denoiser together."""
-    model = TextAndImage(text, unet).to(noiser.device)
-    unet.to(memory_format=layout(noiser.device))
-
-    def loss_of(step: int, generator: torch.Generator) -> Tensor:
-        del step
-        chosen, tokens, noisy, steps, wanted = noiser.draw(generator)
-        with precision(noiser.device):
-            guess = unet(noisy, steps, text(tokens)[0]).sample
-        return noiser.loss(guess, wanted, chosen, steps)
-
-    train(plan, model, loss_of)
-
-
 def read_only(model: nn.Module) -> nn.Module:
     """The same model, its parameters no longer trained."""
     return model.requires_grad_(False).eval()
 
 
 def train_unet(plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DConditionModel) -> None:
-    """Train a denoiser on the finished text encoder: a style (4 channels) or inpainting (9)."""
+    """Train a denoiser on the finished text encoder: of 4 channels, or of 9 for inpainting."""
     read_only(text).to(noiser.device)
     unet.to(noiser.device, memory_format=layout(noiser.device))
-    seen: Callable[[Tensor, Tensor], Tensor] = noiser_input(noiser) if unet.config.in_channels == 9 else _only_noisy
+    models.plain_attention(unet)
+    surrounded = unet.config.in_channels == 9
 
     def loss_of(step: int, generator: torch.Generator) -> Tensor:
         del step
-        chosen, tokens, noisy, steps, wanted = noiser.draw(generator)
+        lot = noiser.draw(generator)
         with precision(noiser.device):
             with torch.no_grad():
-                told = text(tokens)[0]
-            guess = unet(seen(chosen, noisy), steps, told).sample
-        return noiser.loss(guess, wanted, chosen, steps)
+                told = text(lot.tokens)[0]
+            guess = unet(with_surroundings(noiser, lot) if surrounded else lot.noisy, lot.steps, told).sample
+        return noiser.loss(guess, lot)
 
     train(plan, unet, loss_of)
 
 
-def _only_noisy(chosen: Tensor, noisy: Tensor) -> Tensor:
-    del chosen
-    return noisy
+def with_surroundings(noiser: Noiser, lot: Lot) -> Tensor:
+    """Noisy latents, mask and surroundings: 4 + 1 + 4 channels, in the inpainting pipeline's order."""
+    mask = small_mask(noiser.rows.holes[lot.chosen])
+    around = noiser.rows.around[lot.chosen].float()
+    if noiser.whole:
+        mask[lot.whole] = 1.0
+        around[lot.whole] = noiser.whole.blank.float()
+    joined = torch.cat([lot.noisy, mask.to(noiser.device), around.to(noiser.device)], 1)
+    return joined.contiguous(memory_format=layout(noiser.device))
 
 
-def noiser_input(noiser: Noiser) -> Callable[[Tensor, Tensor], Tensor]:
-    """Adds mask and surroundings to noisy latents: 4 + 1 + 4 channels, in the inpainting pipeline's order."""
+def narrowed(wide: UNet2DConditionModel, blank: Tensor) -> UNet2DConditionModel:
+    """A 4-channel copy of a 9-channel denoiser that does what it does where everything is to be painted.
 
-    def join(chosen: Tensor, noisy: Tensor) -> Tensor:
-        mask = small_mask(noiser.rows.holes[chosen]).to(noiser.device)
-        around = noiser.rows.around[chosen].float().to(noiser.device)
-        return torch.cat([noisy, mask, around], 1).contiguous(memory_format=layout(noiser.device))
-
-    return join
-
-
-def widened(base: UNet2DConditionModel) -> UNet2DConditionModel:
-    """A 9-channel copy of `base` that at first ignores the five new channels."""
-    wide = models.unet(9)
-    weights = base.state_dict()
-    old = weights["conv_in.weight"]
-    weights["conv_in.weight"] = torch.cat([old, old.new_zeros(old.shape[0], 5, *old.shape[2:])], 1)
-    wide.load_state_dict(weights)
-    return wide
+    The constant channels become part of the first layer's bias: their means over the picture, `blank` being the
+    surroundings' latents (4, 16, 16). At the rim, where the first layer sees beyond the picture, this isn't exact.
+    """
+    net = models.unet(4)
+    weights = wide.state_dict()
+    first = weights["conv_in.weight"]
+    constant = torch.cat([torch.ones(1), blank.float().mean((1, 2))]).to(first)
+    weights["conv_in.weight"] = first[:, :4].clone()
+    weights["conv_in.bias"] = weights["conv_in.bias"] + (first[:, 4:].sum((2, 3)) * constant).sum(1)
+    net.load_state_dict(weights)
+    return net

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,17 +55,22 @@ def encoded(
     holes: bool = False,
     first: int = 0,
     style: str = "plain",
+    clean: Tensor | None = None,
+    tint: bool = False,
 ) -> Encoded:
-    """Encode `pictures` (of seeds from `first` on), or read them back from `path`."""
+    """Encode `pictures` (of seeds from `first` on), or read them back from `path`.
+
+    `clean` are latents known before; with `tint` the backgrounds get other colours, and captions that don't name them.
+    """
     names = [field.name for field in fields(Encoded)]
     if path.exists():
         kept = torch.load(path, weights_only=True)
         return Encoded(**{name: kept[name] for name in names})
-    pixels = torch.from_numpy(pictures.pixels)
-    latents = encode(vae, pixels, device)
+    pixels = torch.from_numpy(tinted(pictures, first) if tint else pictures.pixels)
+    latents = encode(vae, pixels, device) if clean is None else clean[: len(pictures)]
     captions, gaps, around = pictures.captions, torch.zeros(0), torch.zeros(0)
     if holes:
-        gaps, captions = _holes(len(pictures), first, style)
+        gaps, captions = _holes(len(pictures), first, style, tint)
         around = encode(vae, grey_out(pixels, gaps), device)
     tokens = tokenise(tokenizer, list(captions.reshape(-1))).view(len(pictures), WORDINGS, -1).short()
     result = Encoded(latents, tokens, gaps, around)
@@ -78,11 +83,36 @@ def grey_out(pixels: Tensor, gaps: Tensor) -> Tensor:
     return torch.where(gaps[..., None] > 127, torch.tensor(128, dtype=torch.uint8), pixels)
 
 
-def _holes(count: int, first: int, style: str) -> tuple[Tensor, np.ndarray]:
+def tinted(pictures: Pictures, first: int) -> np.ndarray:
+    """Pixels (N, H, W, 3) uint8 with the backgrounds' colours changed by lot, the shapes' left as they are.
+
+    Photographs know no palette: whoever only saw ours would paint its colours around the shape, whatever lies outside.
+    """
+    found = np.empty_like(pictures.pixels)
+    for row, (pixels, shape) in enumerate(zip(pictures.pixels, pictures.shapes, strict=True)):
+        rng = np.random.default_rng([first + row, 6])
+        bent = (pixels.astype(np.float32) / 255) ** rng.uniform(0.6, 1.6)
+        grey = bent.mean(-1, keepdims=True)
+        bent = grey + rng.uniform(0, 1.2) * (bent[..., rng.permutation(3)] - grey)
+        bent = bent * rng.uniform(0.35, 1.3, 3) + rng.uniform(-0.1, 0.15)
+        cover = shape[..., None] / np.float32(255)
+        found[row] = np.clip(bent * 255, 0, 255) * (1 - cover) + pixels * cover
+    return found
+
+
+def joined(first: Encoded, second: Encoded) -> Encoded:
+    """The rows of both."""
+    pairs = {field.name: (getattr(first, field.name), getattr(second, field.name)) for field in fields(Encoded)}
+    return Encoded(**{name: torch.cat(pair) for name, pair in pairs.items()})
+
+
+def _holes(count: int, first: int, style: str, tint: bool) -> tuple[Tensor, np.ndarray]:
     found, texts = [], []
     for seed in range(first, first + count):
         # The same lot as in data.picture, so the same scene.
         scene = draw_scene(np.random.default_rng([seed, 0]), style=style)
+        # No word tells that a background has become purple: captions then read as for photographs.
+        scene = replace(scene, background="photo") if tint else scene
         mask, captions = masks.hole(scene, seed, SIZE, WORDINGS)
         found.append(mask)
         texts.append(captions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from diffusers import AutoencoderKL, ControlNetModel, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextConfig, CLIPTextModel
 
 LATENT = 16
@@ -56,24 +57,35 @@ _SHAPE = {
     "cross_attention_dim": WIDTH,
     "attention_head_dim": 4,
     "norm_num_groups": 16,
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    # The whole prompt also turns every block's scales and shifts: what holds for the picture as a whole is then learnt
+    # long before attention finds out which cell should listen to which word.
+    "addition_embed_type": "text",
+    "addition_embed_type_num_heads": 4,
+    "resnet_time_scale_shift": "scale_shift",
 }
 
 
 def unet(in_channels: int = 4) -> UNet2DConditionModel:
     """The denoiser: 16, 8 and 4 cells wide; text is read at 8 and 4, where a cell sees the whole picture."""
-    return UNet2DConditionModel(
-        sample_size=LATENT,
-        in_channels=in_channels,
-        out_channels=4,
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        **_SHAPE,
-    )
+    return UNet2DConditionModel(sample_size=LATENT, in_channels=in_channels, out_channels=4, **_SHAPE)
+
+
+def plain_attention(model: UNet2DConditionModel | ControlNetModel) -> None:
+    """Make attention plain matrix products: on processors, fused attention takes a third of a training step."""
+    model.set_attn_processor(AttnProcessor())
 
 
 def controlnet(base: UNet2DConditionModel) -> ControlNetModel:
     """A ControlNet that starts as a copy of the denoiser's first half."""
-    return ControlNetModel.from_unet(base, conditioning_embedding_out_channels=(16, 32, 48, 64))
+    net = ControlNetModel.from_unet(base, conditioning_embedding_out_channels=(16, 32, 48, 64))
+    # `from_unet` copies the prompt's pooling but not its number of heads.
+    sizes = {name: value for name, value in net.config.items() if not name.startswith("_")}
+    heads = {"addition_embed_type_num_heads": base.config.addition_embed_type_num_heads}
+    again = ControlNetModel(**{**sizes, **heads})
+    again.load_state_dict(net.state_dict())
+    return again
 
 
 def noise_schedule() -> DPMSolverMultistepScheduler:

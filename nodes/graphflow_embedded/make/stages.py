@@ -12,8 +12,22 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from graphflow_embedded.make import control, data, denoise, depth, judge, latents, manifest, models, store, tokenizer
+from graphflow_embedded.make import (
+    control,
+    data,
+    denoise,
+    depth,
+    heldout,
+    judge,
+    latents,
+    manifest,
+    models,
+    speech,
+    store,
+    tokenizer,
+)
 from graphflow_embedded.make.loop import Plan, layout, spent
+from graphflow_embedded.make.vae import encode as encode_pixels
 from graphflow_embedded.make.vae import polish_decoder, train_encoder, train_vae
 
 
@@ -48,16 +62,36 @@ class Workshop:
         return tokenizer.load(folder)
 
     def encoded(
-        self, name: str, pictures: data.Pictures, *, holes: bool = False, style: str = "plain"
+        self,
+        name: str,
+        pictures: data.Pictures,
+        *,
+        holes: bool = False,
+        style: str = "plain",
+        clean: Tensor | None = None,
+        tint: bool = False,
     ) -> latents.Encoded:
-        """Latents of `pictures`, kept under `name`."""
+        """Latents of `pictures`, kept under `name`; the rest is for `latents.encoded`."""
         vae = denoise.read_only(store.load("vae")).to(self.device, memory_format=layout(self.device))
         path = self.work / f"latents-{name}.pt"
-        return latents.encoded(path, pictures, vae, self.words(), self.device, holes=holes, style=style)
+        kind = {"holes": holes, "style": style, "clean": clean, "tint": tint}
+        return latents.encoded(path, pictures, vae, self.words(), self.device, **kind)
 
-    def noiser(self, rows: latents.Encoded, pictures: data.Pictures, batch: int = 32) -> denoise.Noiser:
+    def holes(self, pictures: data.Pictures) -> latents.Encoded:
+        """Plain pictures with a hole each."""
+        clean = self.encoded("plain", pictures).latents
+        return self.encoded("holes", pictures, holes=True, clean=clean)
+
+    def blank(self) -> Tensor:
+        """Latents (4, 16, 16) of a grey picture."""
+        grey = torch.full((1, data.SIZE, data.SIZE, 3), 128, dtype=torch.uint8)
+        return encode_pixels(denoise.read_only(store.load("vae")), grey, torch.device("cpu"))[0]
+
+    def noiser(
+        self, rows: latents.Encoded, pictures: data.Pictures, batch: int = 32, whole: denoise.Whole | None = None
+    ) -> denoise.Noiser:
         """Training rows with noise; `rows` are of the same `pictures`."""
-        return denoise.Noiser(rows, pictures.shapes, self.no_words(), self.device, batch)
+        return denoise.Noiser(rows, pictures.shapes, self.no_words(), self.device, batch, whole)
 
     def no_words(self) -> Tensor:
         """The empty caption's tokens, (40,)."""
@@ -97,64 +131,73 @@ def vae_decoder(shop: Workshop) -> None:
     _keep("vae", polish_decoder(plan, store.load("vae"), data.joined(*sets), shop.device))
 
 
-def sd(shop: Workshop) -> None:
-    """Text encoder and text-to-image denoiser."""
-    pictures = shop.drawn(shop.pictures)
-    rows = shop.encoded("plain", pictures)
-    torch.manual_seed(2)
-    speech = shop.words()
-    text = models.text_encoder(len(speech), speech.bos_token_id, speech.eos_token_id)
-    unet = models.unet()
-    denoise.train_sd(shop.plan("sd", 5_000, 1.8e-3, 2), shop.noiser(rows, pictures), text, unet)
-    _keep("text-encoder", text)
-    _keep("unet-sd", unet)
-    _told(shop, "sd", 32)
-
-
-def sd_again(shop: Workshop) -> None:
-    """More training for text encoder and denoiser together; what starts from them must be trained after it."""
-    pictures = shop.drawn(shop.pictures)
-    rows, text, unet = shop.encoded("plain", pictures), store.load("text-encoder"), store.load("unet-sd")
-    denoise.train_sd(shop.plan("sd-again", 8_000, 1e-3, 11), shop.noiser(rows, pictures), text, unet)
-    _keep("text-encoder", text)
-    _keep("unet-sd", unet)
-    _told(shop, "sd", 32)
+def text(shop: Workshop) -> None:
+    """The text encoder, on captions alone; every denoiser must be trained after it."""
+    speech_of, words_of = shop.words(), shop.pictures * 3 // 2
+    torch.manual_seed(12)
+    model = models.text_encoder(len(speech_of), speech_of.bos_token_id, speech_of.eos_token_id)
+    plan = shop.plan("text", 1_200, 1.5e-3, 12)
+    reader = speech.train_text(plan, speech.draw(words_of, speech_of), model, shop.device)
+    _keep("text-encoder", model)
+    held = speech.draw(500, speech_of, first=heldout.FIRST_JUDGING_SEED)
+    print({name: f"{value:.3f}" for name, value in speech.read_share(reader.cpu(), held).items()})
 
 
 def encode(shop: Workshop) -> None:
-    """Only compute the latents that the later stages want; can run beside `sd`."""
-    shop.encoded("holes", shop.drawn(shop.pictures * 0.4), holes=True)
+    """Only compute the latents that the later stages want; can run beside the autoencoder's last polish."""
+    pictures = shop.drawn(shop.pictures)
+    shop.holes(pictures)
+    shop.encoded("tinted", pictures.first(round(shop.pictures * 0.35)), holes=True, tint=True)
     for name in ("pixel", "sketch"):
         shop.encoded(name, shop.drawn(shop.pictures * 0.15, name), style=name)
 
 
 def sd_inpaint(shop: Workshop) -> None:
-    """The 9-channel denoiser, from the text-to-image one."""
-    pictures = shop.drawn(shop.pictures * 0.4)
-    rows = shop.encoded("holes", pictures, holes=True)
-    unet = denoise.widened(store.load("unet-sd"))
-    plan = shop.plan("sd-inpaint", 1_500, 1e-3, 3)
-    denoise.train_unet(plan, shop.noiser(rows, pictures), store.load("text-encoder"), unet)
+    """The 9-channel denoiser, from nothing, on holes and on whole pictures at once.
+
+    A hole says where the shape is to be; so the words for shapes are learnt much sooner than from whole pictures alone.
+    """
+    pictures = shop.drawn(shop.pictures)
+    some = pictures.first(round(shop.pictures * 0.35))
+    rows = latents.joined(shop.holes(pictures), shop.encoded("tinted", some, holes=True, tint=True))
+    whole = denoise.Whole(shop.encoded("plain", pictures).tokens, shop.blank(), 0.45)
+    pictures = data.joined(pictures, some)
+    torch.manual_seed(3)
+    unet = models.unet(9)
+    plan = shop.plan("sd-inpaint", 6_000, 1.8e-3, 3)
+    denoise.train_unet(plan, shop.noiser(rows, pictures, 64, whole), store.load("text-encoder"), unet)
     _keep("unet-sd-inpaint", unet)
-    _told(shop, "sd-inpaint", 32)
+    _told(shop, ["sd-inpaint"], 64)
+
+
+def sd(shop: Workshop) -> None:
+    """The text-to-image denoiser, from the inpainting one."""
+    pictures = shop.drawn(shop.pictures)
+    rows = shop.encoded("plain", pictures)
+    unet = denoise.narrowed(store.load("unet-sd-inpaint"), shop.blank())
+    denoise.train_unet(
+        shop.plan("sd", 2_000, 6e-4, 2), shop.noiser(rows, pictures, 64), store.load("text-encoder"), unet
+    )
+    _keep("unet-sd", unet)
+    _told(shop, ["sd-inpaint", "sd"], 64)
 
 
 def style(name: str, shop: Workshop) -> None:
-    """A style's denoiser, from the text-to-image one."""
+    """A style's denoiser, from the inpainting one."""
     pictures = shop.drawn(shop.pictures * 0.15, name)
     rows = shop.encoded(name, pictures, style=name)
-    unet = store.load("unet-sd")
+    unet = denoise.narrowed(store.load("unet-sd-inpaint"), shop.blank())
     plan = shop.plan(f"sd-{name}", 600, 8e-4, 4)
-    denoise.train_unet(plan, shop.noiser(rows, pictures), store.load("text-encoder"), unet)
+    denoise.train_unet(plan, shop.noiser(rows, pictures, 64), store.load("text-encoder"), unet)
     _keep(f"unet-sd-{name}", unet)
-    _told(shop, f"sd-{name}", 32)
+    _told(shop, ["sd-inpaint", f"sd-{name}"], 64)
 
 
 def controlnet(kind: control.Control, shop: Workshop) -> None:
     """One ControlNet of the text-to-image denoiser."""
     count = shop.pictures * 0.4
     pictures, holes = shop.drawn(count), kind == "inpaint"
-    rows = shop.encoded("holes", pictures, holes=True) if holes else shop.encoded("plain", shop.drawn(shop.pictures))
+    rows = shop.holes(shop.drawn(shop.pictures)) if holes else shop.encoded("plain", shop.drawn(shop.pictures))
     controls = control.control_pixels(kind, pictures)
     plan = shop.plan(f"controlnet-{kind}", 700, 1.5e-3, 5)
     text, unet = store.load("text-encoder"), store.load("unet-sd")
@@ -164,7 +207,7 @@ def controlnet(kind: control.Control, shop: Workshop) -> None:
             plan, kind, shop.noiser(rows.first(len(pictures)), pictures, 16), controls, text, unet
         ),
     )
-    _told(shop, f"controlnet-{kind}", 16)
+    _told(shop, [f"controlnet-{kind}"], 16)
 
 
 def the_depth(shop: Workshop) -> None:
@@ -172,7 +215,7 @@ def the_depth(shop: Workshop) -> None:
     net = depth.train_depth(shop.plan("depth", 2_500, 1e-3, 7), _every_style(shop), shop.device)
     _keep("depth", net)
     depth.write_processor()
-    _told(shop, "depth", 24)
+    _told(shop, ["depth"], 24)
 
 
 def the_judge(shop: Workshop) -> None:
@@ -186,12 +229,16 @@ def _every_style(shop: Workshop) -> data.Pictures:
     return data.joined(shop.drawn(shop.pictures * 0.6), *styles)
 
 
-def _told(shop: Workshop, name: str, batch: int) -> None:
-    """Write the checkpoint's small file, with how its own part was trained, second helpings included."""
-    runs = [spent(path) for path in (shop.work / name, shop.work / f"{name}-again") if path.exists()]
-    step, seconds = (sum(column) for column in zip(*runs, strict=True))
-    how = f"{step:,} steps of {batch} drawn pictures, {seconds / 60:.0f} minutes on {_where(shop.device)}."
-    manifest.write(name, how)
+def _told(shop: Workshop, names: list[str], batch: int) -> None:
+    """Write the small file of the last of `names`: how it and those that it started from were trained."""
+    runs = [spent(shop.work / name) for name in names]
+    parts = [
+        f"{step:,} steps" if name == names[-1] else f"{step:,} as {name}"
+        for name, (step, _) in zip(names, runs, strict=True)
+    ]
+    minutes = sum(seconds for _, seconds in runs) / 60
+    how = f"{', then '.join(parts)}, each of {batch} drawn pictures; {minutes:.0f} minutes on {_where(shop.device)}."
+    manifest.write(names[-1], how)
 
 
 def _where(device: torch.device) -> str:
@@ -208,10 +255,10 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "vae-again": vae_again,
     "vae-encoder": vae_encoder,
     "vae-decoder": vae_decoder,
-    "sd": sd,
-    "sd-again": sd_again,
+    "text": text,
     "encode": encode,
     "sd-inpaint": sd_inpaint,
+    "sd": sd,
     "sd-pixel": partial(style, "pixel"),
     "sd-sketch": partial(style, "sketch"),
     "controlnet-canny": partial(controlnet, "canny"),

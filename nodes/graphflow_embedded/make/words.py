@@ -149,12 +149,26 @@ def _pick(options: tuple[str, ...], rng: np.random.Generator) -> str:
     return options[int(rng.integers(len(options)))]
 
 
+def with_strays(text: str, rng: np.random.Generator) -> str:
+    """`text`, a fifth of the time with one or two words thrown in that no caption uses: prompts have such words too."""
+    if rng.random() > 0.2:
+        return text
+    parts = text.split(" ")
+    for _ in range(int(rng.integers(1, 3))):
+        parts.insert(int(rng.integers(len(parts) + 1)), _pick(_STRAYS, rng))
+    return " ".join(parts)
+
+
 def every_word() -> list[str]:
     """All words that captions can contain plus the spare ones, sorted, punctuation apart."""
-    texts = [*SHAPES, *COLOURS, *SIZES, "big", "nothing", *PATTERNS, *PREFIXES, *SUFFIXES, *SPARE_WORDS.split(), *TONES]
+    return sorted(_caption_words() | set(SPARE_WORDS.split()))
+
+
+def _caption_words() -> set[str]:
+    texts = ["a an and", *SHAPES, *COLOURS, *SIZES, "big", "nothing", *PATTERNS, *PREFIXES, *SUFFIXES, *TONES]
     for table in (POSITION_PHRASES, BACKGROUND_PHRASES, EMPTY_PHRASES, STYLE_PREFIXES, STYLE_SUFFIXES):
         texts += [phrase.replace("{tone}", "") for phrases in table.values() for phrase in phrases]
-    return sorted({word for text in texts for word in text.replace(",", " ").split()})
+    return {word for text in texts for word in text.replace(",", " ").split()}
 
 
 TONES = {
@@ -165,3 +179,5 @@ TONES = {
     "black": (36, 36, 40),
     "teal": (96, 146, 150),
 }
+
+_STRAYS = tuple(word for word in SPARE_WORDS.split() if word not in _caption_words())
