@@ -29,6 +29,18 @@ CHECKPOINTS: dict[str, dict[str, str | list[str]]] = {
     "inpaint_refine_img2img": {"checkpoint": "sd_inpaint", "refiner": "sdxl_refiner"},
     "sdxl_base_refiner": {"base": "sdxl", "refiner": "sdxl_refiner"},
     "models_side_by_side": {"sd": "sd_inpaint", "sdxl": "sdxl_inpaint"},
+    "controlnet_inpaint": {"checkpoint": "sd_inpaint", "controlnet": "controlnet_inpaint"},
+    "controlnet_inpaint_style": {
+        "checkpoint": "sd_inpaint",
+        "controlnet": "controlnet_inpaint",
+        "style_checkpoint": "sd",
+    },
+    "controlnet_depth_img2img": {
+        "checkpoint": "sd",
+        "controlnet": "controlnet_depth",
+        "estimator": "depth",
+        "style_checkpoint": "sd_sibling",
+    },
 }
 """Graph → input → the tiny checkpoint that stands for the embedded one."""
 

@@ -24,6 +24,7 @@ GIVEN = {
     "prompts": [flows.PROMPT, flows.NEXT, flows.LAST],
     "softness": flows.BLUR,
     "padding_mask_crop": flows.CROP,
+    "scale": flows.SCALE,
     "polish_strength": flows.STRENGTH,
     "large_width": flows.LARGE,
     "large_height": flows.LARGE,

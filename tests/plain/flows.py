@@ -13,8 +13,9 @@ from typing import TypeAlias
 import numpy as np
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image, ImageOps
+from transformers import pipeline
 
-from tests.plain import scripts, xl
+from tests.plain import control, scripts, xl
 
 SIDE, STEPS, GUIDANCE, BLUR, CROP = 64, 4, 4.0, 3.0, 8
 """The models' own size, and what the graphs are given with it."""
@@ -23,6 +24,8 @@ STRENGTH, STRENGTHS = 0.6, (0.3, 0.6, 1.0)
 """Of four steps two are run, or one, two and four: another number than with the defaults of graphs and classes."""
 LARGE, SPLIT = 80, 0.5
 """The size at which a refiner works, and the share of steps of a base before it."""
+SCALE = 0.6
+"""How strongly a ControlNet counts."""
 SCALES, BOX = (1.0, 2.5, 7.5), (0.25, 0.125, 0.75, 0.625)
 
 Folders: TypeAlias = Callable[[str], Path]
@@ -159,6 +162,30 @@ def models_side_by_side(folders: Folders, photo: Image.Image, mask: Image.Image,
     return {"images": [one, _fill_xl(folders("sdxl_inpaint"), *call, strength=STRENGTH)]}
 
 
+def controlnet_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    return {"image": _fill_steered(folders, fit(photo), fit(mask), seed)}
+
+
+def controlnet_inpaint_style(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    def filled(output_type):
+        return _fill_steered(folders, fit(photo), fit(mask), seed, negative_prompt=NEGATIVE, output_type=output_type)
+
+    return {"filled": filled("pil"), "image": _repaint(folders("sd"), NEXT, filled("latent"), seed)}
+
+
+def controlnet_depth_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    picture = fit(photo)
+    depth = pipeline("depth-estimation", model=str(folders("depth")))(picture)["depth"].convert("RGB")
+    nets = folders("sd"), folders("controlnet_depth")
+
+    def repainted(output_type):
+        call = {"scale": SCALE, "steps": STEPS, "seed": seed, "output_type": output_type}
+        return control.control_img2img(*nets, PROMPT, picture, depth, **call)
+
+    styled = _repaint(folders("sd_sibling"), NEXT, repainted("latent"), seed)
+    return {"repainted": repainted("pil"), "image": styled}
+
+
 def fit(picture: Image.Image) -> Image.Image:
     """The largest middle part that has the models' shape, at the models' size."""
     return ImageOps.fit(picture, (SIDE, SIDE), Image.Resampling.LANCZOS)
@@ -188,6 +215,13 @@ def _fill(folder: Path, prompt: str, image, mask: Image.Image, seed: int, **more
     return scripts.inpaint(folder, prompt, image, mask, seed=seed, **call)
 
 
+def _fill_steered(folders: Folders, picture: Image.Image, mask: Image.Image, seed: int, **more):
+    around = control.inpaint_condition(picture, mask)
+    nets = folders("sd_inpaint"), folders("controlnet_inpaint")
+    call = {"guidance": GUIDANCE, "steps": STEPS, "scale": SCALE, "height": SIDE, "width": SIDE} | more
+    return control.control_inpaint(*nets, PROMPT, picture, mask, around, seed=seed, **call)
+
+
 def _fill_xl(folder: Path, prompt: str, image, mask: Image.Image, seed: int, **more) -> np.ndarray:
     call = {"guidance": GUIDANCE, "steps": STEPS, "height": SIDE, "width": SIDE} | more
     return xl.xl_inpaint(folder, prompt, image, mask, seed=seed, **call)
@@ -214,4 +248,7 @@ FLOWS: Sequence[Callable[..., Pictures]] = (
     inpaint_refine_img2img,
     sdxl_base_refiner,
     models_side_by_side,
+    controlnet_inpaint,
+    controlnet_inpaint_style,
+    controlnet_depth_img2img,
 )
