@@ -9,7 +9,7 @@ READY := $(VENV)/ready
 .NOTPARALLEL:
 
 help:
-	@echo "make demo     run a graph of the library on a photograph"
+	@echo "make demo     paint a star into a photograph, offline"
 	@echo "make test     format, lint, types, import contracts, then the tests"
 	@echo "make check    the same as make test"
 	@echo "make format   put the code into its standard form"
@@ -26,7 +26,7 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/graphflow run selective_color --out demo
+	$(BIN)/graphflow run paint_into_photo --out demo
 	@echo "The picture is $(CURDIR)/demo/image.png, how it was made $(CURDIR)/demo/report.html"
 
 test: lint types imports pytest

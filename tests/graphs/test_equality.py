@@ -23,6 +23,7 @@ GIVEN = {
     "polish_prompt": flows.NEXT,
     "prompts": [flows.PROMPT, flows.NEXT, flows.LAST],
     "softness": flows.BLUR,
+    "inset": -flows.INSET,
     "padding_mask_crop": flows.CROP,
     "scale": flows.SCALE,
     "polish_strength": flows.STRENGTH,

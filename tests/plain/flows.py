@@ -12,12 +12,12 @@ from typing import TypeAlias
 
 import numpy as np
 from diffusers.image_processor import VaeImageProcessor
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 from transformers import pipeline
 
 from tests.plain import control, scripts, xl
 
-SIDE, STEPS, GUIDANCE, BLUR, CROP = 64, 4, 4.0, 3.0, 8
+SIDE, STEPS, GUIDANCE, BLUR, CROP, INSET = 64, 4, 4.0, 3.0, 8, 4
 """The models' own size, and what the graphs are given with it."""
 PROMPT, NEGATIVE, NEXT, LAST = "a red circle", "blue", "a green star, sea", "a ring"
 STRENGTH, STRENGTHS = 0.6, (0.3, 0.6, 1.0)
@@ -131,7 +131,9 @@ def paint_into_photo(folders: Folders, photo: Image.Image, mask: Image.Image, *,
     y, x = (np.arange(side) + 0.5 for side in reversed(photo.size))
     inside = ((2 * x - left - right) / (right - left)) ** 2 + ((2 * y - top - bottom) / (bottom - top))[:, None] ** 2
     area = Image.fromarray((inside <= 1).astype(np.uint8) * 255)
-    return {"image": _fill(folders("sd_inpaint"), PROMPT, photo, area, seed, padding_mask_crop=CROP)}
+    painted = _fill(folders("sd_inpaint"), PROMPT, photo, area, seed, padding_mask_crop=CROP)
+    inner = area.filter(ImageFilter.MinFilter(2 * INSET + 1))
+    return {"image": paste_soft(photo, inner, painted, BLUR)}
 
 
 def sdxl_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:

@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, ControlNetModel
 from PIL import Image
 from transformers import pipeline
 
 import graphflow as gf
+from graphflow.control import Control
 from graphflow.execute.loader import load
 from tests import plain
+from tests.tiny.loras import make_lora
 
 CALL = {"prompt": "a red circle", "seed": 5, "num_inference_steps": 4}
 PLAIN = {"seed": 5, "steps": 4}
@@ -502,3 +504,92 @@ def test_a_controlnet_that_is_not_on_this_machine_passes_check_with_a_hint_and_e
     ]  # fmt: skip
     with pytest.raises(gf.RunFailed, match="hf download owner"):
         gf.run(graph, inputs={"image": picture})
+
+
+@gf.node(environment="pure")
+def handed_on(control: Control) -> Control:
+    """Give the same control signal; nothing is known of it before the run."""
+    return control
+
+
+@gf.node(environment="pure")
+def halved(image: gf.Image) -> gf.Image:
+    """A picture of half the size, which nobody knows before the run."""
+    return gf.Image.of(image.pil().resize((image.width // 2, image.height // 2)))
+
+
+def test_a_signal_whose_controlnet_is_not_known_before_the_run_is_refused(tiny, edges, no_weights):
+    graph = gf.Graph(catalog=gf.default_catalog().extended(handed_on))
+    control = graph.add("handed_on", control=condition(graph, tiny, "controlnet_canny"))
+    graph.add("text2img", checkpoint=str(tiny("sd")), control=[control], **CALL)
+    (problem,) = graph.check({"condition_image": edges}).problems
+    assert "the ControlNet of control is not known" in problem.message
+    assert problem.fix == "use a controlnet_condition"
+
+
+def test_a_size_that_is_known_only_in_the_run_is_refused_then(tiny, edges, counted):
+    counts, loader = counted
+    graph = gf.Graph(catalog=gf.default_catalog().extended(halved))
+    small = graph.add("halved", image=graph.input("image", "image"))
+    net = graph.add("controlnet_condition", image=small, checkpoint=str(tiny("controlnet_canny")))
+    graph.output(image=graph.add("text2img", checkpoint=str(tiny("sd")), control=net, **CALL).image)
+    assert not graph.check({"image": edges}).problems
+    with (
+        gf.Engine(loader=loader) as engine,
+        pytest.raises(gf.RunFailed, match="control is 32×32, and the stage paints"),
+    ):
+        engine.run(graph, inputs={"image": edges})
+    assert "UNet2DConditionModel" not in counts
+
+
+def test_a_for_each_of_signals_makes_their_list(tiny, edges):
+    graph = gf.Graph()
+    net = graph.add(
+        "controlnet_condition",
+        image=graph.input("image", "image"),
+        checkpoint=str(tiny("controlnet_canny")),
+        for_each={"scale": [0.2, 0.7]},
+    )
+    graph.output(image=graph.add("text2img", checkpoint=str(tiny("sd")), control=net, **CALL).image)
+    nets, shown = [tiny("controlnet_canny")] * 2, [edges] * 2
+    expected = plain.control_text2img(tiny("sd"), nets, "a red circle", shown, scale=[0.2, 0.7], **PLAIN)
+    assert np.array_equal(gf.run(graph, inputs={"image": edges})["image"].array, expected)
+
+
+def test_a_signal_can_be_given_as_an_input(tiny, edges):
+    control = seen(tiny, edges, scale=0.6)
+    graph = gf.Graph()
+    steer = graph.input("control", "list of control")
+    graph.output(image=graph.add("text2img", checkpoint=str(tiny("sd")), control=steer, **CALL).image)
+    expected = plain.control_text2img(tiny("sd"), tiny("controlnet_canny"), "a red circle", edges, scale=0.6, **PLAIN)
+    assert np.array_equal(gf.run(graph, inputs={"control": [control]})["image"].array, expected)
+
+
+def test_a_variant_of_a_controlnet_is_taken(tiny, edges, tmp_path):
+    net = ControlNetModel.from_pretrained(tiny("controlnet_canny"))
+    net.save_pretrained(tmp_path / "both")
+    for name in ("both", "half"):
+        net.half().save_pretrained(tmp_path / name, variant="fp16")
+
+    def painted(folder, **details):
+        graph = gf.Graph()
+        name = graph.checkpoint("net", str(folder), **details)
+        control = graph.add("controlnet_condition", image=graph.input("image", "image"), checkpoint=name)
+        graph.output(image=graph.add("text2img", checkpoint=str(tiny("sd")), control=control, **CALL).image)
+        return gf.run(graph, inputs={"image": edges})["image"]
+
+    assert painted(tmp_path / "both", variant="fp16") == painted(tmp_path / "half")
+    assert painted(tmp_path / "both", variant="fp16") != painted(tmp_path / "both")
+
+
+def test_details_that_a_controlnet_has_not_are_refused(tiny, picture, no_weights, tmp_path):
+    lora = {"source": str(make_lora(tmp_path / "style.safetensors", 61))}
+    for details, told in (({"loras": [lora]}, "loras"), ({"scheduler": "euler"}, "scheduler")):
+        graph = gf.Graph()
+        name = graph.checkpoint("net", str(tiny("controlnet_canny")), **details)
+        graph.add("controlnet_condition", image=graph.input("image", "image"), checkpoint=name)
+        (problem,) = graph.check({"image": picture}).problems
+        assert problem.message.endswith(f"{told} of net has no meaning for a ControlNet")
+    graph = gf.Graph()
+    graph.checkpoint("net", str(tiny("controlnet_canny")), components={"vae": str(tiny("sd"))})
+    assert "net has no parts" in graph.check().problems[0].message
