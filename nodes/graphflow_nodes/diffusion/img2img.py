@@ -85,7 +85,7 @@ def img2img(
 ) -> Painted:
     """Repaint a picture under a text, at the picture's own size; use `resize` for another one.
 
-    Equal, byte for byte, to diffusers' image-to-image pipeline of the checkpoint's family with the same
-    components, parameters, size and CPU generator, without safety checker and watermark.
+    Equal, byte for byte, to diffusers' image-to-image pipeline of the checkpoint's family (with `control`, to that for
+    ControlNets) with the same components, parameters, size and CPU generator, without safety checker and watermark.
     """
     raise AssertionError("a stage runs as its steps")

@@ -139,6 +139,7 @@ def inpaint(
 
     Without padding_mask_crop the kept part passes through the VAE and changes a little; follow with `overlay` to
     keep it. With it, what the mask keeps is untouched. Equal, byte for byte, to diffusers' inpainting pipeline of
-    the checkpoint's family with the same components, parameters, size and CPU generator, without safety checker.
+    the checkpoint's family (with `control`, to that for ControlNets, which takes no latents) with the same components,
+    parameters, size and CPU generator, without safety checker.
     """
     raise AssertionError("a stage runs as its steps")

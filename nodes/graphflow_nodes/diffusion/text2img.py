@@ -74,7 +74,7 @@ def text2img(
 ) -> Painted:
     """Paint a picture from a text.
 
-    Equal, byte for byte, to diffusers' text-to-image pipeline of the checkpoint's family with the same
-    components, parameters, size and CPU generator, without safety checker and watermark.
+    Equal, byte for byte, to diffusers' text-to-image pipeline of the checkpoint's family (with `control`, to that for
+    ControlNets) with the same components, parameters, size and CPU generator, without safety checker and watermark.
     """
     raise AssertionError("a stage runs as its steps")
