@@ -15,7 +15,8 @@ HEAD = """# embedded/{name}
 - **Training**: {training}
 - **Held out**: the combinations in `make/heldout.json` and all seeds from 9,000,000 on; all figures below are of those.
 - **Limits**: it knows the shapes, colours, sizes, positions, patterns and backgrounds of `make/words.py` and nothing
-  else. Other prompts give a picture, but not what they say.
+  else. Other prompts give a picture, but not what they say. The autoencoder knows the colours of the drawn pictures:
+  others, such as those of wood or skin in photographs, come out shifted.
 """
 
 MEASURES = {
