@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -34,14 +35,15 @@ class Compute:
         Raises:
             InvalidValue: a value is none of those known.
         """
-        device = device if device is not None else default_device()
-        if device.partition(":")[0] not in ("cpu", "cuda"):
+        device = str(device) if device is not None else default_device()
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
             raise InvalidValue(f"{device!r} is no device; write cpu, cuda or cuda:N")
         if dtype == "auto":
             dtype = _faster(device)
         if dtype is not None and dtype not in DTYPES:
             raise InvalidValue(f"{dtype!r} is no dtype; write {', '.join(DTYPES)} or auto")
-        if threads is not None and (isinstance(threads, bool) or threads < 1):
+        count: object = threads
+        if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
             raise InvalidValue(f"{threads!r} is no number of threads; give 1 or more")
         return cls(device, dtype, threads)
 

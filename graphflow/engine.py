@@ -25,7 +25,18 @@ from graphflow.plan.plan import Plan
 from graphflow.tensors import computing_threads
 from graphflow.values import describe
 
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TB": 10**12,
+    "TIB": 2**40,
+}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
 
 
@@ -87,7 +98,7 @@ class Engine:
 
         Args:
             graph: a graph, a document's path, a library graph's name, or a plan made before (then `inputs`,
-                `seed` and `only` are the plan's own).
+                `seed`, `only`, device, dtype and threads are the plan's own).
             inputs: input name → value: plain values, paths of files, Pillow pictures, arrays, `gf.Image`.
             seed: the run's seed, from which stages without a seed derive theirs.
             only: names of the outputs to make; empty for all.
@@ -103,6 +114,7 @@ class Engine:
         recorder = None
         with self._running() as cancellation:
             plan = self._plan(graph, inputs, seed, only)
+            require_budget(plan, self.pool.budget)
             if record is not None:
                 from graphflow.record.folder import Recorder
 
@@ -219,9 +231,9 @@ def parse_bytes(size: int | str) -> int:
     Raises:
         GraphflowError: it is none of these.
     """
-    if isinstance(size, int):
+    if isinstance(size, int) and not isinstance(size, bool) and size >= 0:
         return size
-    match = _SIZE.match(size)
+    match = _SIZE.match(size) if isinstance(size, str) else None
     if match is None or match[2].upper() not in _UNITS:
         raise GraphflowError(f"{size!r} is no size; write 8GiB, 500MB or a number of bytes")
     return int(float(match[1]) * _UNITS[match[2].upper()])

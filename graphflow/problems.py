@@ -168,6 +168,7 @@ CODES: dict[str, Code] = {
         unused_checkpoint="Nothing names an entry of `checkpoints`.",
         unread_node="No output of the graph needs a node.",
         latent_sibling="Latents belong to a VAE that differs from the reading checkpoint's in its weights alone.",
+        noisy_picture="A picture is read of a stage that stops before the last step.",
         no_effect="A value that was given changes nothing.",
     ),
     **_codes(

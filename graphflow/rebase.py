@@ -18,7 +18,7 @@ from graphflow.document.parse import read_file
 from graphflow.document.text import Reference, read_text, write_text
 from graphflow.document.tree import Entry, Scalar, Sequence, Tree
 from graphflow.document.tree import Mapping as MapTree
-from graphflow.types import CHECKPOINT, PICTURES, Type, item_of, member_for
+from graphflow.types import CHECKPOINT, FILE, PICTURES, Type, item_of, member_for
 
 _FILES = (*PICTURES, "file")
 
@@ -95,8 +95,24 @@ class _Mover:
 
     def checkpoint(self, decl: CheckpointDecl) -> CheckpointDecl:
         source = self._scalar(decl.source, CHECKPOINT, plain=True)
-        entries = {**decl.details.entries, "source": Entry(source, decl.details.entries["source"].place)}
+        old = decl.details.entries
+        entries = {**old, "source": Entry(source, old["source"].place)}
+        for key, type_ in (("components", CHECKPOINT), ("prior", CHECKPOINT), ("loras", FILE)):
+            if key in entries:
+                entries[key] = Entry(self._part(old[key].value, type_), old[key].place)
         return dataclasses.replace(decl, source=source, details=MapTree(entries, decl.details.place))
+
+    def _part(self, tree: Tree, type_: Type) -> Tree:
+        """A detail with its paths moved: one, several, or a map that holds them; numbers stay."""
+        if isinstance(tree, Sequence):
+            return dataclasses.replace(tree, items=tuple(self._part(item, type_) for item in tree.items))
+        if isinstance(tree, MapTree):
+            moved = {
+                key: entry if key == "scale" else Entry(self._part(entry.value, type_), entry.place)
+                for key, entry in tree.entries.items()
+            }
+            return MapTree(moved, tree.place)
+        return self._scalar(tree, type_, plain=True)
 
     def node(self, decl: NodeDecl) -> NodeDecl:
         types, ref = self._types(decl)

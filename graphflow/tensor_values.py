@@ -61,7 +61,7 @@ class Latents:
     def digest(self) -> str:
         """sha256 of the tensor, its space and its noise, in hexadecimal."""
         noise = self.noise.to_json() if self.noise is not None else ""
-        return f"{tensors.digest(self.tensor)} {self.space.weights} {noise}"
+        return f"{tensors.digest(self.tensor)} {self.space.to_json()} {noise}"
 
 
 @dataclass(frozen=True, eq=False)

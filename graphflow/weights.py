@@ -82,7 +82,7 @@ class Tensors:
             whole = 8 + length + max((one.end for one in tensors.values()), default=0)
             if path.stat().st_size != whole:
                 raise ValueError(f"{path.stat().st_size} bytes instead of {whole}")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
             raise ValueError(str(error)) from error
         return cls(tensors, 8 + length, metadata)
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from graphflow.check.components import ComponentFiles, Placed, read_header, read_json
+from graphflow.check.components import ComponentFiles, Placed, class_defaults, read_header, read_json
 from graphflow.check.details import NO_DETAILS, Details, read_details
 from graphflow.check.hub import snapshot
 from graphflow.check.refusal import Refusal
@@ -41,6 +41,7 @@ class Checkpoint:
         flags: what model_index.json says of the pipeline itself, such as force_zeros_for_empty_prompt.
         details: what a document says of it beside its source.
         compute: what the call says about computing.
+        source: what it is made from, as written; the name itself where that is no short one.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Checkpoint:
     flags: dict[str, bool] = field(default_factory=dict, compare=False)
     details: Details = NO_DETAILS
     compute: Compute = CPU
+    source: str = ""
 
     word = "checkpoint"
 
@@ -119,6 +121,9 @@ class CheckpointReader:
     def _detailed(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
         found = self._located_at(decl.source, decl.source.folder or document.folder)
         details = read_details(decl, document)
+        if found.kind == "hub":
+            # Nothing is known of it, so nothing can be said of its details either.
+            return replace(found, name=decl.name, details=details)
         components = dict(found.components)
         if details.variant is not None:
             components = _of_variant(decl, components, details.variant)
@@ -138,7 +143,15 @@ class CheckpointReader:
         if roles == ("",):
             message = f"the checkpoint {decl.name} has no parts"
             raise Refusal("checkpoint-broken", message, "it is a single model", "remove components", place=source.place)
+        if roles and role not in roles:
+            message, why = f"the checkpoint {decl.name} has no {role}", f"its parts are {', '.join(roles)}"
+            fix = did_you_mean(role, roles, else_="they are")
+            raise Refusal("checkpoint-broken", message, why, fix, place=source.place)
         other = self._located_at(source, source.folder or decl.source.folder or document.folder)
+        if other.kind == "hub":
+            message = f"the checkpoint {decl.name} cannot take its {role} from {source.text}"
+            why, fix = "it is not on this machine", f"get it with: hf download {source.text.partition('@')[0]}"
+            raise Refusal("checkpoint-missing", message, why, fix, place=source.place)
         if other.kind == "component" and other.path is not None and (not roles or role in roles):
             return _part(role, other.path, other.name)
         if role in other.components:
@@ -159,7 +172,7 @@ class CheckpointReader:
     def _located(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
         key = (text, folder)
         if key not in self._known:
-            self._known[key] = replace(self._look(text, folder, names), compute=self.compute)
+            self._known[key] = replace(self._look(text, folder, names), compute=self.compute, source=text)
         return self._known[key]
 
     def _look(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
@@ -224,9 +237,10 @@ def _of_variant(decl: CheckpointDecl, components: dict[str, ComponentFiles], var
     if not any(variant in files.variants for files in components.values()):
         known = sorted({name for files in components.values() for name in files.variants if name})
         why = f"it has {', '.join(known)}" if known else "it has files of one kind only"
+        fix = did_you_mean(variant, known, else_="write") if known else "leave variant out"
         place = decl.details.entries["variant"].value.place
         message = f"the checkpoint {decl.name} has no variant {variant}"
-        raise Refusal("checkpoint-broken", message, why, did_you_mean(variant, known, else_="write"), place=place)
+        raise Refusal("checkpoint-broken", message, why, fix, place=place)
     return {
         role: replace(files, asked=variant) if variant in files.variants else files
         for role, files in components.items()
@@ -261,11 +275,16 @@ def read_checkpoint(name: str, path: Path) -> Checkpoint:
 def _stamp(path: Path) -> tuple[tuple[str, int, int, int], ...]:
     """What changes where a file of a checkpoint does: name, size, time and inode of each."""
     found = [(path.name, path.stat())]
-    if path.is_dir():
-        for entry in os.scandir(path):
-            found.append((entry.name, entry.stat()))
-            if entry.is_dir():
-                found += [(f"{entry.name}/{inner.name}", inner.stat()) for inner in os.scandir(entry)]
+    folders = [os.scandir(path)] if path.is_dir() else []
+    while folders:
+        for entry in folders.pop():
+            try:
+                found.append((entry.path, entry.stat()))
+            except OSError:
+                # A link that leads nowhere matters to whoever reads it, if anybody does.
+                found.append((entry.path, entry.stat(follow_symlinks=False)))
+            if entry.is_dir() and os.path.dirname(entry.path) == str(path):  # noqa: PTH120
+                folders.append(os.scandir(entry))
     return tuple(sorted((name, one.st_size, one.st_mtime_ns, one.st_ino) for name, one in found))
 
 
@@ -292,7 +311,7 @@ def _unchanged(name: str, path: Path, _: tuple[tuple[str, int, int, int], ...]) 
     if (path / "config.json").is_file():
         config = read_json(path / "config.json")
         class_name = str(config.get("_class_name") or next(iter(config.get("architectures") or ()), ""))
-        _safe_weights(name, path)
+        _safe_weights(name, path, class_name)
         library = "diffusers" if "_class_name" in config else "transformers"
         files = ComponentFiles("", library, class_name, path, name)
         return Checkpoint(name, "component", path, class_name, {"": files})
@@ -321,12 +340,12 @@ def _pipeline(name: str, path: Path) -> Checkpoint:
                 "get the whole checkpoint",
             )
         components[role] = ComponentFiles(role, str(value[0]), str(value[1]), folder, name)
-        _safe_weights(name, folder)
+        _safe_weights(name, folder, str(value[1]))
     flags = {key: value for key, value in index.items() if isinstance(value, bool)}
     return Checkpoint(name, "pipeline", path, str(index.get("_class_name", "")), components, flags=flags)
 
 
-def _safe_weights(name: str, folder: Path) -> None:
+def _safe_weights(name: str, folder: Path, class_name: str) -> None:
     if any(folder.glob("*.safetensors")):
         for file in folder.glob("*.safetensors"):
             read_header(file)
@@ -339,4 +358,9 @@ def _safe_weights(name: str, folder: Path) -> None:
             f"{name} is not stored as safetensors",
             why,
             "get the safetensors variant of this checkpoint",
+        )
+    if class_name in class_defaults() and not class_name.endswith("Scheduler"):
+        why = f"{folder.name} holds no .safetensors file"
+        raise Refusal(
+            "checkpoint-broken", f"{name} has no weights of its {class_name}", why, "get the whole checkpoint"
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +21,12 @@ from graphflow.errors import InvalidValue
 from graphflow.problems import Place, nearest
 from graphflow.weights import Tensors, weights_digest
 
-_TEXT_ENCODER_KEYS = re.compile(r"(text_encoder|lora_te1?[_.])")
-_UNET_KEYS = re.compile(r"(unet\.|lora_unet_)")
+_LORA_ROLES = {
+    "unet": re.compile(r"unet\.|lora_unet_"),
+    "text_encoder": re.compile(r"text_encoder\.|lora_te1?_"),
+    "text_encoder_2": re.compile(r"text_encoder_2\.|lora_te2_"),
+}
+"""Role → how the names of the tensors begin that change it, in diffusers' files and in Kohya's."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,11 @@ class Lora:
 
     @cached_property
     def identity(self) -> str:
-        """Its weights and its scale."""
-        return f"{weights_digest((self.path,))} × {self.scale!r}"
+        """Its weights, what they are called, what the file says of them (alphas may stand there), and its scale."""
+        header = Tensors.of(self.path)
+        named = sorted((name, one.dtype, one.shape) for name, one in header.tensors.items())
+        told = json.dumps([named, sorted(header.metadata.items())])
+        return f"{weights_digest((self.path,))} {hashlib.sha256(told.encode()).hexdigest()} × {self.scale!r}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,7 @@ class _Reader:
 
     def details(self) -> Details:
         for key, why in (
-            ("revision", "only repositories of the hub have revisions"),
+            ("revision", "a revision is written behind the repository's name: owner/name@revision"),
             ("prior", "only Kandinsky checkpoints have a prior"),
         ):
             if key in self._entries:
@@ -173,19 +183,23 @@ class _Reader:
 
     def _lora_file(self, tree: Tree, scale: float) -> Lora:
         text = self._text(tree)
-        path = self._folder / Path(text).expanduser()
+        path = (getattr(tree, "folder", None) or self._folder) / Path(text).expanduser()
         if path.suffix != ".safetensors":
             why = "files of other kinds can run code when they are loaded"
             self._refuse(tree, f"the LoRA {text} is no .safetensors file", why, "name one", "checkpoint-unsafe")
         if not path.is_file():
             self._refuse(tree, f"the LoRA {text} does not exist", "", "name a file that is there", "checkpoint-missing")
+        if importlib.util.find_spec("peft") is None:
+            why = "diffusers lays LoRAs over a model with it"
+            fix = "install it: pip install 'graphflow[peft]'"
+            self._refuse(tree, "LoRAs need the package peft, which is not installed", why, fix, "checkpoint-broken")
         try:
             names = Tensors.of(path).tensors
         except ValueError as error:
             fix = "get the file again; it may have been cut off on its way"
             self._refuse(tree, f"{path.name} is no whole safetensors file", str(error), fix, "checkpoint-broken")
             raise
-        roles = frozenset(_changed(names))
+        roles = frozenset(role for role, keys in _LORA_ROLES.items() if any(keys.match(name) for name in names))
         if not roles:
             why = f"its first tensor is {next(iter(names), 'missing')}"
             self._refuse(tree, f"{text} is no LoRA of a UNet or a text encoder", why, "name one", "checkpoint-broken")
@@ -208,10 +222,3 @@ class _Reader:
             except InvalidValue:
                 continue
         return text
-
-
-def _changed(names: dict[str, Any]) -> Iterator[str]:
-    if any(_UNET_KEYS.match(name) for name in names):
-        yield "unet"
-    if any(_TEXT_ENCODER_KEYS.match(name) for name in names):
-        yield "text_encoder"

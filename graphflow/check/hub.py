@@ -26,7 +26,7 @@ def snapshot(name: str) -> Path | None:
     revision = revision or "main"
     try:
         commit = (folder / "refs" / revision).read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         commit = revision
     found = folder / "snapshots" / commit
     return found if found.is_dir() else None

@@ -49,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Run the graph; the exit code says how it ended."""
     from graphflow.record.folder import Recorder, new_folder
 
-    budget = parse_bytes(arguments.memory_budget) if arguments.memory_budget else None
+    budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
     if loaded.checked is None or not loaded.checked.ok:
         _tell_problems(arguments, loaded.problems)

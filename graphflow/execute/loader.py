@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.check.components import ComponentFiles, Placed, ProcessorFiles
+from graphflow.check.details import Lora
 from graphflow.check.layouts import without
 from graphflow.check.single_file import FilePart
 from graphflow.errors import DefinitionError, FileProblem
@@ -134,26 +135,45 @@ def converted(tensors: dict[str, Any], files: FilePart, model: Any) -> dict[str,
 def _lay_over(model: Any, placed: Placed) -> None:
     """Add the LoRAs of a component to it, as pipelines do it; nobody else has this module, so nobody else sees them.
 
-    Source: StableDiffusionLoraLoaderMixin.load_lora_weights and set_adapters.
+    Source: load_lora_weights of StableDiffusionLoraLoaderMixin and of SDXL's, and set_adapters.
+
+    Raises:
+        ValueError: a LoRA is for another model.
     """
-    from diffusers.loaders import StableDiffusionLoraLoaderMixin as Loras
     from diffusers.loaders.lora_base import set_adapters_for_text_encoder
 
     names, scales = [f"lora_{number}" for number in range(len(placed.loras))], [lora.scale for lora in placed.loras]
-    unet = placed.files.role == "unet"
     for name, lora in zip(names, placed.loras, strict=True):
-        weights, alphas = Loras.lora_state_dict(str(lora.path), local_files_only=True, use_safetensors=True)
-        with warnings.catch_warnings():
-            # That there are several is what the document says.
-            warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
-            if unet:
-                Loras.load_lora_into_unet(weights, alphas, unet=model, adapter_name=name)
-            else:
-                Loras.load_lora_into_text_encoder(weights, alphas, text_encoder=model, adapter_name=name)
-    if unet:
+        try:
+            with warnings.catch_warnings():
+                # That there are several is what the document says.
+                warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+                _lay_one_over(model, placed, lora, name)
+        except (ValueError, RuntimeError, IndexError, KeyError) as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ValueError(f"the LoRA {lora.path.name} does not fit it: {first}") from error
+    if placed.files.role == "unet":
         model.set_adapters(names, scales)
     else:
         set_adapters_for_text_encoder(names, model, scales)
+
+
+def _lay_one_over(model: Any, placed: Placed, lora: Lora, name: str) -> None:
+    from diffusers.loaders import StableDiffusionLoraLoaderMixin, StableDiffusionXLLoraLoaderMixin
+
+    role = placed.files.role
+    # SDXL's UNet reads sizes beside the text; its LoRAs may use the names of the original code.
+    xl = role == "text_encoder_2" or (role == "unet" and model.config.get("addition_embed_type") == "text_time")
+    mixin = StableDiffusionXLLoraLoaderMixin if xl else StableDiffusionLoraLoaderMixin
+    more = {"unet_config": model.config} if xl and role == "unet" else {}
+    weights, alphas, metadata = mixin.lora_state_dict(
+        str(lora.path), local_files_only=True, use_safetensors=True, return_lora_metadata=True, **more
+    )
+    given = {"network_alphas": alphas, "adapter_name": name, "metadata": metadata}
+    if role == "unet":
+        mixin.load_lora_into_unet(weights, unet=model, **given)
+    else:
+        mixin.load_lora_into_text_encoder(weights, text_encoder=model, prefix=role, **given)
 
 
 def _tokenizer(files: ComponentFiles) -> Any:

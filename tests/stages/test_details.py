@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLPipeline
+from safetensors.torch import load_file, save_file
 
 import graphflow as gf
 from graphflow_nodes.families import CLASSES
 from tests import plain
-from tests.tiny.loras import make_lora
+from tests.tiny.loras import make_lora, make_xl_lora
 
 
 def painted(folder, *, engine=None, scheduler=None, **details):
@@ -200,3 +204,77 @@ def test_the_threads_of_an_engine_are_its_own(tiny):
 def test_what_no_device_dtype_or_number_of_threads_is_refused(call):
     with pytest.raises(gf.GraphflowError, match=str(next(iter(call.values())))):
         gf.Engine(**call)
+
+
+def test_alphas_that_a_lora_tells_in_its_metadata_count(tiny, tmp_path):
+    first = make_lora(tmp_path / "one.safetensors", 41)
+    second = tmp_path / "two.safetensors"
+    alphas = {"unet.r": 2, "unet.lora_alpha": 8, "unet.target_modules": ["to_q", "to_k", "to_v", "to_out.0"]}
+    save_file(load_file(first), second, {"format": "pt", "lora_adapter_metadata": json.dumps(alphas)})
+    pipe = loaded(tiny("sd"))
+    pipe.load_lora_weights(second)
+    expected = by_hand(pipe)
+    with gf.Engine() as engine:
+        assert np.array_equal(painted(tiny("sd"), engine=engine, loras=[str(second)]), expected)
+        assert not np.array_equal(painted(tiny("sd"), engine=engine, loras=[str(first)]), expected)
+
+
+def test_a_lora_reaches_both_text_encoders_of_sdxl(tiny, tmp_path):
+    path = make_xl_lora(tmp_path / "xl.safetensors", 51)
+    pipe = StableDiffusionXLPipeline.from_pretrained(tiny("sdxl"), add_watermarker=False)
+    pipe.load_lora_weights(path)
+    expected = by_hand(pipe)
+    assert np.array_equal(painted(tiny("sdxl"), loras=[str(path)]), expected)
+    assert not np.array_equal(painted(tiny("sdxl")), expected)
+
+
+def test_a_lora_of_another_model_is_named_when_it_does_not_fit(tiny, tmp_path):
+    lora = make_lora(tmp_path / "sd-style.safetensors", 41)
+    with pytest.raises(gf.RunFailed, match=r"the LoRA sd-style\.safetensors does not fit it"):
+        painted(tiny("sdxl"), loras=[str(lora)])
+
+
+def test_details_keep_their_meaning_when_a_graph_is_saved_elsewhere(tiny, tmp_path, monkeypatch):
+    for name in ("sd", "sd_other_vae"):
+        shutil.copytree(tiny(name), tmp_path / name)
+    make_lora(tmp_path / "lora.safetensors", 41)
+    monkeypatch.chdir(tmp_path)
+    graph = gf.Graph()
+    details = {"components": {"vae": "sd_other_vae"}, "loras": [{"source": "lora.safetensors", "scale": 0.5}]}
+    name = graph.checkpoint("base", "sd", **details)
+    stage = graph.add("text2img", checkpoint=name, prompt="a red circle", seed=5, num_inference_steps=3)
+    graph.output(image=stage.image)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    graph.save(tmp_path / "deep" / "er" / "saved.yaml")
+    monkeypatch.chdir(tmp_path / "deep")
+    again = gf.load("er/saved.yaml")
+    assert again == graph
+    assert np.array_equal(gf.run(again)["image"].array, gf.run(graph)["image"].array)
+
+
+@pytest.mark.parametrize(("details", "told"), [
+    ({"components": {"text_encoder_2": "x"}}, "has no text_encoder_2"),
+    ({"revision": "main"}, "owner/name@revision"),
+    ({"variant": "fp16"}, "leave variant out"),
+])  # fmt: skip
+def test_details_that_say_nothing_are_refused(tiny, details, told):
+    graph = gf.Graph()
+    name = graph.checkpoint("base", str(tiny("sd")), **details)
+    with pytest.raises(gf.InvalidGraph, match=told):
+        graph.add("text2img", checkpoint=name, prompt="x")
+
+
+def test_a_model_without_weights_is_told_by_check(tiny, tmp_path):
+    folder = tmp_path / "sd"
+    shutil.copytree(tiny("sd"), folder)
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    graph = gf.Graph()
+    with pytest.raises(gf.InvalidGraph, match="no weights of its UNet2DConditionModel"):
+        graph.add("text2img", checkpoint=str(folder), prompt="x")
+
+
+def test_a_link_that_leads_nowhere_disturbs_nobody(tiny, tmp_path):
+    folder = tmp_path / "sd"
+    shutil.copytree(tiny("sd"), folder)
+    (folder / "README.md").symlink_to(tmp_path / "nowhere")
+    assert painted(folder).shape == (64, 64, 3)

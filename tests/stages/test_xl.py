@@ -285,3 +285,42 @@ def test_half_precision_upcasts_where_the_class_does(tiny, picture, dtype):
     with pytest.warns(FutureWarning, match="upcast_vae"):
         expected = plain.xl_img2img(tiny("sdxl"), "a red circle", picture, strength=0.7, **PLAIN, **load)
     assert np.array_equal(gf.run(graph, inputs={"image": picture})["image"].array, expected)
+
+
+@pytest.mark.parametrize(("type_", "params"), [
+    ("text2img", {"denoising_end": 0.05}),
+    ("text2img", {"denoising_end": 0.99}),
+    ("img2img", {"denoising_end": 0.5, "strength": 0.3}),
+    ("img2img", {"denoising_end": 0.5, "strength": 0.5}),
+])  # fmt: skip
+def test_a_split_that_leaves_one_side_without_a_step_is_refused(tiny, picture, type_, params):
+    graph = gf.Graph()
+    more = {"image": graph.input("image", "image")} if type_ == "img2img" else {}
+    stage = graph.add(
+        type_, checkpoint=str(tiny("sdxl")), scheduler="euler", **CALL | {"num_inference_steps": 10}, **params, **more
+    )
+    graph.output(latents=stage.latents)
+    problems = graph.check({"image": picture} if more else {}).problems
+    assert [problem.message.partition(": ")[2] for problem in problems] == [
+        "denoising_end leaves one side without a step"
+    ]
+
+
+def test_the_picture_of_a_stage_that_stops_early_is_warned_of(tiny):
+    graph = gf.Graph()
+    stage = graph.add("text2img", checkpoint=str(tiny("sdxl")), denoising_end=0.5, scheduler="euler", **CALL)
+    graph.output(image=stage.image)
+    assert [problem.code for problem in graph.check().problems] == ["noisy-picture"]
+
+
+def test_latents_of_other_spaces_are_other_values(tiny):
+    """Equal tensors of two spaces must not stand for each other in a store."""
+    graph = gf.Graph()
+    name = graph.input("checkpoint", "checkpoint")
+    graph.output(latents=graph.add("text2img", checkpoint=name, prompt="x", num_inference_steps=2, seed=1).latents)
+    with gf.Engine() as engine:
+        found = [
+            engine.run(graph, inputs={"checkpoint": str(tiny(one))})["latents"].space.scaling_factor
+            for one in ("sd", "sd_scaled", "sd_scaled")
+        ]
+    assert found == [0.18215, 0.13025, 0.13025]

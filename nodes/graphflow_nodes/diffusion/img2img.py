@@ -40,6 +40,7 @@ def _plan(
     stage = Stage(named("img2img", facts), facts, params, checkpoints["checkpoint"])
     if not stage.known():
         return stage.refused()
+    stage.wanted = wanted
     stage.check_channels()
     image = facts["image"]
     if image.word == "latents":

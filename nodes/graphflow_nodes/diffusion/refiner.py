@@ -47,7 +47,8 @@ def _plan(
             stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
     else:
         stage.check_size(image.width, image.height, ("image", "image"))
-        stage.advise_latents(image)
+        if not masked or stage.channels == 4:
+            stage.advise_latents(image)
     if start is None:
         stage.check_strength()
     else:

@@ -36,6 +36,7 @@ def _plan(
     stage = Stage(named("text2img", facts), facts, params, checkpoints["checkpoint"])
     if not stage.known():
         return stage.refused()
+    stage.wanted = wanted
     stage.check_channels()
     own_width, own_height = stage.own_size()
     width, height = params["width"] or own_width, params["height"] or own_height

@@ -29,6 +29,8 @@ def sample(
     mask: Mask | None = None,
     control: list[Control] | None = None,
     *,
+    guided: bool = True,
+    readout: str = "",
     pipeline: str,
     space: str,
     scheduler: str,
@@ -50,6 +52,8 @@ def sample(
         positive, negative, positive_2, negative_2: texts as the first and the second encoder read them.
         mask: white = repaint; grey is hardened at one half.
         control: one for each ControlNet; their components are `controlnet_0`, `controlnet_1`, …
+        guided: whether a negative text is needed.
+        readout: how the family reads its texts.
         pipeline: the diffusers class.
         space, scheduler: as JSON; see `LatentSpace` and `graphflow_nodes.ops.pipeline`.
         settings: further arguments of the call, as JSON.
@@ -75,6 +79,7 @@ def sample(
     arguments |= steering(control, steered, arguments)
     nets = roles(control)
     call = Call(pipeline, context, LatentSpace.of_json(space), scheduler, seed, json.loads(flags), vae, nets)
+    _require_fitting(positive, readout, guided=guided and negative is None and not zeros)
     told = _told(positive, positive_2), _below(positive, _told(negative, negative_2), positive_2, zeros)
     made = call.images(*told, output_type="latent", **arguments)
     return Latents(made, call.space, Noise.of_json(noise) if noise else None)
@@ -91,6 +96,8 @@ def paint_crop(
     negative_2: Conditioning | None = None,
     control: list[Control] | None = None,
     *,
+    guided: bool = True,
+    readout: str = "",
     pipeline: str,
     space: str,
     scheduler: str,
@@ -113,6 +120,7 @@ def paint_crop(
     arguments |= {"image": image.pil(), "mask_image": mask.pil(), **steering(control, steered, arguments)}
     nets = roles(control)
     call = Call(pipeline, context, LatentSpace.of_json(space), scheduler, seed, json.loads(flags), True, nets)
+    _require_fitting(positive, readout, guided=guided and negative is None and not zeros)
     told = _told(positive, positive_2), _below(positive, _told(negative, negative_2), positive_2, zeros)
     (painted,) = call.images(*told, **arguments)
     return Image.of(painted)
@@ -139,6 +147,15 @@ def _arguments(settings: str) -> dict[str, Any]:
     """Arguments of the call; sizes are tuples, since lists fail in some classes."""
     found = json.loads(settings)
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+def _require_fitting(positive: Conditioning, readout: str, *, guided: bool) -> None:
+    """Refuse a conditioning of another family, and one without a negative where one is needed."""
+    if positive.readout and readout and positive.readout not in (readout, *readout.split()):
+        why = f"it is read as {positive.readout}, and this checkpoint reads {readout}"
+        raise InvalidValue(f"the conditioning is of another family: {why}")
+    if guided and positive.negative_prompt_embeds is None:
+        raise InvalidValue("guidance_scale is above 1, and the conditioning has no negative embeddings")
 
 
 def _told(first: Any, second: Conditioning | None) -> Any:

@@ -32,6 +32,7 @@ class Stage:
         name: a key of the family's stages, such as `text2img`.
         facts, params: as the plan function gets them.
         faults: what the stage refuses or advises so far.
+        wanted: outputs that somebody reads, for a stage that may leave them noisy.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Stage:
     params: Mapping[str, Any]
     checkpoint: Checkpoint
     faults: list[Fault] = field(default_factory=list)
+    wanted: frozenset[str] = frozenset()
 
     @cached_property
     def family(self) -> Family | None:
@@ -172,10 +174,12 @@ class Stage:
             return {"class": None, "changes": {}}
         class_name, usual = SAMPLERS.get(name, (own, {}))
         known = class_defaults().get(class_name, {})
-        for key in changes:
+        for key, value in changes.items():
             if key not in known:
                 fix = did_you_mean(key, list(known), else_="its settings are")
                 self.refuse(f"{class_name} has no setting {key}", "", fix, "checkpoint")
+            elif fix := _misfit(key, value, known[key]):
+                self.refuse(f"the setting {key} of {class_name} cannot be {value!r}", "", fix, "checkpoint")
         return {"class": class_name, "changes": {**usual, **changes}}
 
     def noise(self, fraction: float) -> Noise:
@@ -188,7 +192,8 @@ class Stage:
         return Noise(fraction, name, text, self.value("num_inference_steps"))
 
     def check_resuming(self, about: str) -> None:
-        """Refuse a sampler that does not go on exactly where another stage stopped."""
+        """Refuse a sampler that does not go on exactly where another stage stopped, and a part without a step."""
+        self._check_parts(about)
         name = self.scheduler["class"] or self.scheduler["own"]
         wanted = RESUMING.get(name)
         usual, changes = class_defaults().get(name, {}), self.scheduler["changes"]
@@ -198,6 +203,16 @@ class Stage:
             why = f"{name} does not go on exactly where another stage stopped; these do: {able}"
             where = "scheduler" if self.params.get("scheduler") is not None else about
             self.refuse("denoising cannot be split with this sampler", why, "use scheduler: euler", where)
+
+    def _check_parts(self, about: str) -> None:
+        """Refuse a split that leaves one side without a step; with a strength, the steps before it don't run."""
+        steps, split = self.value("num_inference_steps"), self.params[about]
+        first, skipped = round(split * steps), 0
+        if about == "denoising_end" and "strength" in self.entry.defaults:
+            skipped = steps - min(int(steps * self.value("strength")), steps)
+        if not skipped < first < steps:
+            why = f"of {steps} steps it is the end of {first}, and the first {skipped} are not run"
+            self.refuse(f"{about} leaves one side without a step", why, "choose another share, or more steps", about)
 
     # Texts
 
@@ -220,6 +235,10 @@ class Stage:
         """The encoding steps, and where `sample` finds what they give."""
         assert self.family is not None
         if self.facts.get("prompt", Facts()).word == "conditioning":
+            for name in ("negative_prompt", "clip_skip"):
+                if name in self.facts or self.params.get(name) is not None:
+                    why = "prompt is given as a conditioning, which holds what is encoded already"
+                    self.refuse(f"{name} has no meaning here", why, "leave it out, or give prompt as text", name)
             return [], {"positive": "prompt"}
         steps: list[Step] = []
         inputs = {}
@@ -362,6 +381,8 @@ class Stage:
         assert self.family is not None
         settings = {name: self.value(name) for name in self.entry.defaults}
         params = {
+            "guided": self.guided(),
+            "readout": self.family.readout,
             "pipeline": self.entry.pipeline,
             "space": self.made.to_json(),
             "scheduler": json.dumps(self.scheduler, sort_keys=True),
@@ -390,7 +411,11 @@ class Stage:
         """The answer: `sample` and what comes before it, then `decode`."""
         end = self.params.get("denoising_end")
         noise = self.noise(end) if end is not None else None
-        picture = Facts(width, height, self.made)
+        picture = Facts(width, height, self.made if noise is None else None)
+        if noise is not None and "image" in self.wanted:
+            why = f"denoising ends at {noise.fraction:g} of the steps"
+            fix = "read .latents with a refiner, or leave denoising_end out"
+            self.refuse("the picture is noisy", why, fix, "denoising_end", "noisy-picture")
         rule = {} if self.entry.decode == "sd" else {"rule": self.entry.decode}
         last = Step("decode", decode, {"latents": "sample.latents"}, rule, ("image",), self.use("vae"))
         outputs = {"image": picture, "latents": Facts(width, height, self.made, word="latents", noise=noise)}
@@ -404,12 +429,37 @@ class Stage:
 
 def not_here(checkpoint: Checkpoint, outputs: tuple[str, ...] = ("image", "latents")) -> Planned:
     """The answer for a checkpoint that is not on this machine: a hint now, and a step that ends a run with it."""
-    name, _, revision = checkpoint.name.partition("@")
+    name, _, revision = checkpoint.source.partition("@")
     fix = f"get it with: hf download {name}" + (f" --revision {revision}" if revision else "")
-    message, why = f"{checkpoint.name} is not on this machine", "so nothing is known of it, and a run would end at once"
-    told = {"name": checkpoint.name, "fix": fix}
+    message, why = (
+        f"{checkpoint.source} is not on this machine",
+        "so nothing is known of it, and a run would end at once",
+    )
+    told = {"name": checkpoint.source, "fix": fix}
     step = Step("checkpoint", missing, {}, told, dict.fromkeys(outputs, "image"))
     return Planned(problems=(Fault(message, why, fix, "checkpoint", "node-hint"),), steps=(step,))
+
+
+_CHOICES: Mapping[str, tuple[Any, ...]] = {
+    "prediction_type": ("epsilon", "sample", "v_prediction"),
+    "timestep_spacing": ("linspace", "leading", "trailing"),
+    "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
+    "solver_order": (1, 2, 3),
+}
+"""Settings of samplers that take one of a few values, whatever their class."""
+
+
+def _misfit(key: str, value: Any, default: Any) -> str:
+    """A fix where a setting's value is of another type than its default, or none of its choices; else empty."""
+    if key in _CHOICES:
+        return "" if value in _CHOICES[key] else f"write {' or '.join(map(str, _CHOICES[key]))}"
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "write true or false"
+    if isinstance(default, (int, float)):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        fits = number and (isinstance(default, float) or isinstance(value, int))
+        return "" if fits else f"write a number such as {default}"
+    return ""
 
 
 _FAMILY_PARAMS = (
