@@ -21,6 +21,7 @@ COMMANDS = {
     "draw": "draw a graph as SVG or Mermaid text",
     "graphs": "list the graphs and templates that come with graphflow",
     "nodes": "list node types, or explain one",
+    "checkpoints": "list, verify and export checkpoints",
     "new": "start a graph of your own from another one",
     "schema": "print the JSON Schema of documents, for editors",
 }

@@ -46,3 +46,11 @@ def test_exporting_leaves_torch_unloaded() -> None:
     path = str(folder().parent)
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": path}, check=False)
     assert done.returncode == 0
+
+
+def test_the_published_digests_are_those_of_the_files() -> None:
+    from graphflow.weights import weights_digest
+
+    published = json.loads((folder() / "digests.json").read_text(encoding="utf-8"))
+    files = {path: sorted(path.glob("*.safetensors")) for path in (folder() / "components").iterdir()}
+    assert published == {path.name: weights_digest(found) for path, found in files.items() if found}

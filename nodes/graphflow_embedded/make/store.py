@@ -26,7 +26,17 @@ def save(model: nn.Module, name: str) -> int:
     _forget_origin(folder / "config.json")
     weights = next(folder.glob("*.safetensors"))
     weights.chmod(0o644)
+    write_digests()
     return weights.stat().st_size
+
+
+def write_digests() -> None:
+    """Write the digest of every component's weights, with which `graphflow checkpoints verify` compares."""
+    from graphflow.weights import weights_digest
+
+    files = {folder.name: sorted(folder.glob("*.safetensors")) for folder in sorted(components().iterdir())}
+    found = {name: weights_digest(paths) for name, paths in files.items() if paths}
+    write_json(graphflow_embedded.folder() / "digests.json", found)
 
 
 def load(name: str) -> nn.Module:

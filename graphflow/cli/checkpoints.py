@@ -1,0 +1,110 @@
+"""`graphflow checkpoints`: list the embedded ones, verify files, write one as a folder for plain diffusers."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from graphflow.check.checkpoints import Checkpoint, CheckpointReader
+from graphflow.check.refusal import Refusal
+from graphflow.cli.codes import DONE, FAILED
+from graphflow.document.model import Document
+from graphflow.errors import GraphflowError
+
+EMBEDDED = "graphflow_embedded"
+"""The package of trained checkpoints; named and not imported, since the engine works without it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the call."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    actions.add_parser("list", help="the embedded checkpoints: size, class, licence, what they are for")
+    verify = actions.add_parser("verify", help="read every byte and compare with what was published")
+    verify.add_argument("names", nargs="*", metavar="CHECKPOINT", help="by default all embedded ones")
+    export = actions.add_parser("export", help="write an embedded checkpoint as a folder for from_pretrained")
+    export.add_argument("name", metavar="NAME", help="such as sd-inpaint")
+    export.add_argument("folder", type=Path, metavar="DIR")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Do what is asked."""
+    if arguments.action == "list":
+        return _list()
+    if arguments.action == "export":
+        return _export(arguments.name.removeprefix("embedded/"), arguments.folder)
+    return _verify(arguments.names or [f"embedded/{name}" for name in _embedded()])
+
+
+def _folder() -> Path:
+    return Path(str(resources.files(EMBEDDED)))
+
+
+def _embedded() -> dict[str, dict[str, Any]]:
+    """Name → what its small file says, sorted."""
+    try:
+        files = sorted((_folder() / "checkpoints").glob("*.json"))
+    except ModuleNotFoundError as error:
+        raise GraphflowError(f"the embedded checkpoints are not installed: {error}") from error
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+
+
+def _list() -> int:
+    known = _embedded()
+    width = max(map(len, known), default=0)
+    for name, told in known.items():
+        parts = [_folder() / "components" / part for part in told["components"].values()]
+        size = sum(file.stat().st_size for part in parts for file in part.rglob("*") if file.is_file())
+        print(f"embedded/{name:<{width}}  {size / 1e6:5.1f} MB  Apache-2.0  {told['class']}")
+        print(f"{'':<{width + 9}}  {told['about']}")
+    print("Parts that checkpoints share are stored once.")
+    return DONE
+
+
+def _export(name: str, folder: Path) -> int:
+    known = _embedded()
+    if name not in known:
+        raise GraphflowError(f"there is no embedded/{name}; known are {', '.join(known)}")
+    if folder.exists() and any(folder.iterdir()):
+        raise GraphflowError(f"{folder} is there already and not empty; name another folder")
+    written = importlib.import_module(f"{EMBEDDED}.export").export(name, folder)
+    print(f"wrote {written}; its files are in half precision: load them with dtype=torch.float32 on a CPU")
+    return DONE
+
+
+def _verify(names: list[str]) -> int:
+    """Read every weight of these checkpoints; embedded ones are compared with the digests that come along."""
+    published = json.loads((_folder() / "digests.json").read_text(encoding="utf-8"))
+    reader = CheckpointReader()
+    wrong = 0
+    for name in names:
+        try:
+            found = reader.read(name, Document(), Path.cwd())
+            lines = _verified(found, published if name.startswith("embedded/") else {})
+        except (Refusal, ValueError) as error:
+            lines = [(False, str(error))]
+        for good, text in lines:
+            print(f"{name}: {text}")
+            wrong += not good
+    return FAILED if wrong else DONE
+
+
+def _verified(checkpoint: Checkpoint, published: dict[str, str]) -> list[tuple[bool, str]]:
+    if checkpoint.kind == "hub":
+        return [(False, f"not on this machine; get it with: hf download {checkpoint.source.partition('@')[0]}")]
+    lines = []
+    for role, files in checkpoint.components.items():
+        if not files.weights:
+            continue
+        digest = files.weights_digest
+        named = role or files.class_name
+        expected = published.get(files.folder.name, digest)
+        if digest == expected:
+            told = "as published" if files.folder.name in published else "whole"
+            lines.append((True, f"{named} {told} ({digest[:12]})"))
+        else:
+            lines.append((False, f"{named} has other weights than were published; install graphflow again"))
+    return lines
