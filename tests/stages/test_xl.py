@@ -324,3 +324,18 @@ def test_latents_of_other_spaces_are_other_values(tiny):
             for one in ("sd", "sd_scaled", "sd_scaled")
         ]
     assert found == [0.18215, 0.13025, 0.13025]
+
+
+def test_a_refiner_of_two_stages_is_loaded_once(tiny, counted, picture, mask):
+    """inpaint → refiner with a mask → img2img: the refiner's parts serve both last stages."""
+    from tests.graphs.library import GRAPHS, checkpoints
+
+    counts, loader = counted
+    graph = gf.load(GRAPHS["inpaint_refine_img2img"])
+    size = dict.fromkeys(("width", "height", "large_width", "large_height"), 64)
+    inputs = {"image": picture, "mask": mask, "steps": 4, **size, **checkpoints("inpaint_refine_img2img", tiny)}
+    with gf.Engine(loader=loader) as engine:
+        engine.run(graph, inputs=inputs)
+    assert counts == {
+        "unet": 2, "vae": 2, "text_encoder": 1, "tokenizer": 1, "text_encoder_2": 1, "tokenizer_2": 1, "decode": 2,
+    }  # fmt: skip
