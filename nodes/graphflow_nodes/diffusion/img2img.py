@@ -37,10 +37,9 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage(named("img2img", facts), facts, params, checkpoints["checkpoint"])
+    stage = Stage(named("img2img", facts), facts, params, checkpoints["checkpoint"], wanted)
     if not stage.known():
         return stage.refused()
-    stage.wanted = wanted
     stage.check_channels()
     image = facts["image"]
     if image.word == "latents":

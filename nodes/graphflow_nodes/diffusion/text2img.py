@@ -33,10 +33,9 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage(named("text2img", facts), facts, params, checkpoints["checkpoint"])
+    stage = Stage(named("text2img", facts), facts, params, checkpoints["checkpoint"], wanted)
     if not stage.known():
         return stage.refused()
-    stage.wanted = wanted
     stage.check_channels()
     own_width, own_height = stage.own_size()
     width, height = params["width"] or own_width, params["height"] or own_height

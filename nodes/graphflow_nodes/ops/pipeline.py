@@ -93,15 +93,20 @@ class Call:
 @contextlib.contextmanager
 def _unchanged(vae: Any) -> Iterator[None]:
     """Put the VAE back into its precision after a call: SDXL's inpainting with ControlNets leaves it in float32."""
-    own = vae.dtype if vae is not None else None
+    own = precision(vae) if vae is not None else None
     try:
         with warnings.catch_warnings():
             # That upcast_vae will go from diffusers is for the class that calls it.
             warnings.filterwarnings("ignore", "`upcast_vae` is deprecated", FutureWarning)
             yield
     finally:
-        if vae is not None and vae.dtype != own:
+        if vae is not None and precision(vae) != own:
             vae.to(dtype=own)
+
+
+def precision(model: Any) -> Any:
+    """The dtype of a model, all of whose weights have one; its own `dtype` goes through all of them each time."""
+    return next(model.parameters()).dtype
 
 
 def _class(name: str) -> Any:

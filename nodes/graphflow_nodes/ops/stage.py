@@ -10,15 +10,14 @@ from functools import cached_property
 from typing import Any
 
 from graphflow.check.checkpoints import Checkpoint
-from graphflow.check.components import class_defaults
 from graphflow.facts import Facts
 from graphflow.latent_space import LatentSpace, Match, Noise
 from graphflow.marker import Component, Fault, Planned, Step
-from graphflow.problems import did_you_mean
-from graphflow_nodes.families import RESUMING, SAMPLERS, SD, Entry, Family, Reading, family_of, supported
+from graphflow_nodes.families import FAMILIES, SD, Entry, Family, Reading, family_of, supported
 from graphflow_nodes.ops.control import nets
 from graphflow_nodes.ops.encode_text import encode_text
 from graphflow_nodes.ops.sample import missing, sample
+from graphflow_nodes.ops.sampler import Sampler
 from graphflow_nodes.ops.vae import decode
 
 _OTHER = "take the part of a checkpoint of the same family"
@@ -31,16 +30,16 @@ class Stage:
     Attributes:
         name: a key of the family's stages, such as `text2img`.
         facts, params: as the plan function gets them.
-        faults: what the stage refuses or advises so far.
         wanted: outputs that somebody reads, for a stage that may leave them noisy.
+        faults: what the stage refuses or advises so far.
     """
 
     name: str
     facts: Mapping[str, Facts]
     params: Mapping[str, Any]
     checkpoint: Checkpoint
-    faults: list[Fault] = field(default_factory=list)
     wanted: frozenset[str] = frozenset()
+    faults: list[Fault] = field(default_factory=list)
 
     @cached_property
     def family(self) -> Family | None:
@@ -67,19 +66,20 @@ class Stage:
                 why = f"it is {self.family.name}, which has the stages {able}"
             self.refuse(f"{self.checkpoint.name} cannot run {stage}", why, "name another checkpoint", "checkpoint")
             return False
-        return self._fitting_parts(self.family) and self._known_params()
+        if not self._fitting_parts(self.family):
+            return False
+        if self.name in self.family.stages:
+            self._check_params(self.family)
+            self.faults += self.sampler.faults()
+        return True
 
-    def _known_params(self) -> bool:
-        """Whether every param that is given is one of the family's class."""
-        assert self.family is not None
-        if self.name not in self.family.stages:
-            return True
+    def _check_params(self, family: Family) -> None:
+        """Refuse params that the family's class has not."""
         for name in _FAMILY_PARAMS:
             read = name in self.entry.defaults and (self.scored or "aesthetic_score" not in name)
             if self.params.get(name) is not None and not read:
                 why = f"{self.entry.pipeline}, which runs {self.name.partition('+')[0]} for it, has no such param"
-                self.refuse(f"{name} has no meaning for {self.family.name}", why, "leave it out", name)
-        return True
+                self.refuse(f"{name} has no meaning for {family.name}", why, "leave it out", name)
 
     def _fitting_parts(self, family: Family) -> bool:
         """Whether the parts are there, of the family's classes, and fit each other; diffusers itself asks nothing."""
@@ -154,53 +154,19 @@ class Stage:
     # The sampler
 
     @cached_property
-    def scheduler(self) -> dict[str, Any]:
-        """The scheduler: class and config of the checkpoint's own, the class asked for, and what changes in it."""
-        files = self.checkpoint.components["scheduler"]
-        return {"own": files.class_name, "config": files.config, **self._sampler(files.class_name)}
-
-    def _sampler(self, own: str) -> dict[str, Any]:
-        """Class (None for the checkpoint's own object) and settings over its config: the param's, else the details'."""
-        chosen = self.checkpoint.details.scheduler
-        name = self.params.get("scheduler")
-        changes: Mapping[str, Any] = {}
-        if name is None and chosen is not None:
-            name, changes = chosen.name or own, dict(chosen.changes)
-        if name is None:
-            return {"class": None, "changes": {}}
-        if name not in SAMPLERS and name != own:
-            fix = did_you_mean(name, list(SAMPLERS), else_="the samplers are")
-            self.refuse(f"{self.checkpoint.name} names the scheduler {name}, which is not known", "", fix, "checkpoint")
-            return {"class": None, "changes": {}}
-        class_name, usual = SAMPLERS.get(name, (own, {}))
-        known = class_defaults().get(class_name, {})
-        for key, value in changes.items():
-            if key not in known:
-                fix = did_you_mean(key, list(known), else_="its settings are")
-                self.refuse(f"{class_name} has no setting {key}", "", fix, "checkpoint")
-            elif fix := _misfit(key, value, known[key]):
-                self.refuse(f"the setting {key} of {class_name} cannot be {value!r}", "", fix, "checkpoint")
-        return {"class": class_name, "changes": {**usual, **changes}}
+    def sampler(self) -> Sampler:
+        return Sampler(self.checkpoint, self.params.get("scheduler"))
 
     def noise(self, fraction: float) -> Noise:
         """What is known of latents that this stage leaves, or takes, noisy at `fraction`."""
-        described = self.scheduler
-        name = described["class"] or described["own"]
-        known = class_defaults().get(name, {})
-        config = {**known, **{key: value for key, value in described["config"].items() if key in known}}
-        text = json.dumps({**config, **described["changes"]}, sort_keys=True)
-        return Noise(fraction, name, text, self.value("num_inference_steps"))
+        return self.sampler.noise(fraction, self.value("num_inference_steps"))
 
     def check_resuming(self, about: str) -> None:
         """Refuse a sampler that does not go on exactly where another stage stopped, and a part without a step."""
         self._check_parts(about)
-        name = self.scheduler["class"] or self.scheduler["own"]
-        wanted = RESUMING.get(name)
-        usual, changes = class_defaults().get(name, {}), self.scheduler["changes"]
-        config = {**usual, **self.scheduler["config"], **changes, "eta": self.value("eta")}
-        if wanted is None or any(config.get(key) != value for key, value in wanted.items()):
+        if not self.sampler.resumes(self.value("eta")):
             able = "EulerDiscreteScheduler, DDIMScheduler with eta 0, DPMSolverMultistepScheduler with solver_order 1"
-            why = f"{name} does not go on exactly where another stage stopped; these do: {able}"
+            why = f"{self.sampler.class_name} does not go on exactly where another stage stopped; these do: {able}"
             where = "scheduler" if self.params.get("scheduler") is not None else about
             self.refuse("denoising cannot be split with this sampler", why, "use scheduler: euler", where)
 
@@ -385,7 +351,7 @@ class Stage:
             "readout": self.family.readout,
             "pipeline": self.entry.pipeline,
             "space": self.made.to_json(),
-            "scheduler": json.dumps(self.scheduler, sort_keys=True),
+            "scheduler": self.sampler.to_json(),
             "seed": self.params["seed"],
             "settings": json.dumps({**settings, **more}, sort_keys=True),
             "flags": json.dumps(self._flags(), sort_keys=True),
@@ -440,39 +406,5 @@ def not_here(checkpoint: Checkpoint, outputs: tuple[str, ...] = ("image", "laten
     return Planned(problems=(Fault(message, why, fix, "checkpoint", "node-hint"),), steps=(step,))
 
 
-_CHOICES: Mapping[str, tuple[Any, ...]] = {
-    "prediction_type": ("epsilon", "sample", "v_prediction"),
-    "timestep_spacing": ("linspace", "leading", "trailing"),
-    "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
-    "solver_order": (1, 2, 3),
-}
-"""Settings of samplers that take one of a few values, whatever their class."""
-
-
-def _misfit(key: str, value: Any, default: Any) -> str:
-    """A fix where a setting's value is of another type than its default, or none of its choices; else empty."""
-    if key in _CHOICES:
-        return "" if value in _CHOICES[key] else f"write {' or '.join(map(str, _CHOICES[key]))}"
-    if isinstance(default, bool):
-        return "" if isinstance(value, bool) else "write true or false"
-    if isinstance(default, (int, float)):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        fits = number and (isinstance(default, float) or isinstance(value, int))
-        return "" if fits else f"write a number such as {default}"
-    return ""
-
-
-_FAMILY_PARAMS = (
-    "guidance_rescale",
-    "eta",
-    "denoising_start",
-    "denoising_end",
-    "original_size",
-    "crops_coords_top_left",
-    "target_size",
-    "negative_original_size",
-    "negative_crops_coords_top_left",
-    "negative_target_size",
-    "aesthetic_score",
-    "negative_aesthetic_score",
-)
+_FAMILY_PARAMS = sorted({name for one in FAMILIES for entry in one.stages.values() for name in entry.defaults})
+"""Params that not every class has: all that some class has a default for."""

@@ -8,6 +8,7 @@ from graphflow.marker import Doc, Ge, Gt, Le, Len, Lt
 from graphflow.marker import Seed as AnySeed
 from graphflow.tensor_values import Conditioning, Latents
 from graphflow.values import Image
+from graphflow_nodes.families import SAMPLERS
 
 Prompt = Annotated[str | Conditioning, Doc("What to paint.")]
 NegativePrompt = Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")]
@@ -29,14 +30,8 @@ Score = Annotated[float | None, Ge(0), Le(10), Doc("How pleasing the picture is 
 ClipSkip = Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip from the end.")]
 Seed = Annotated[AnySeed, Doc("Decides the noise.")]
 
-Sampler = Literal[
-    "ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_a", "euler_karras", "heun", "pndm", "unipc",
-    "DDIMScheduler", "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverMultistepScheduler",
-    "DPMSolverSinglestepScheduler", "EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler",
-    "HeunDiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "LCMScheduler",
-    "PNDMScheduler", "UniPCMultistepScheduler",
-]  # fmt: skip
-"""The keys of `graphflow_nodes.families.SAMPLERS`."""
+Sampler = Literal[tuple(SAMPLERS)]
+"""A short name, or a class of diffusers."""
 
 Scheduler = Annotated[Sampler | None, Doc("The sampler; the checkpoint's own where it is not given.")]
 

@@ -10,6 +10,7 @@ from graphflow.latent_space import LatentSpace
 from graphflow.marker import Context, step
 from graphflow.tensor_values import Latents
 from graphflow.values import Image
+from graphflow_nodes.ops.pipeline import precision
 
 
 @step(version=1)
@@ -26,9 +27,9 @@ def encode(image: Image, context: Context, *, space: str, seed: int, rule: str =
 
     vae, latent_space = context.borrow("vae"), LatentSpace.of_json(space)
     pixels = VaeImageProcessor(vae_scale_factor=latent_space.factor).preprocess(image.pil())
-    own = _weights(vae).dtype
+    own = precision(vae)
     with torch.no_grad(), _in_float32(vae, when=rule == "xl" and vae.config.force_upcast):
-        drawn = vae.encode(pixels.to(_weights(vae))).latent_dist.sample(context.generator(seed)).to(own)
+        drawn = vae.encode(pixels.to(next(vae.parameters()))).latent_dist.sample(context.generator(seed)).to(own)
     mean, std = _mean_and_std(vae, drawn) if rule == "xl" else (None, None)
     if mean is None:
         return Latents(vae.config.scaling_factor * drawn, latent_space)
@@ -50,9 +51,9 @@ def decode(latents: Latents, context: Context, *, rule: str = "sd") -> Image:
     from diffusers.image_processor import VaeImageProcessor
 
     vae = context.borrow("vae")
-    upcast = rule != "sd" and _weights(vae).dtype == torch.float16 and vae.config.force_upcast
+    upcast = rule != "sd" and precision(vae) == torch.float16 and vae.config.force_upcast
     with torch.no_grad(), _in_float32(vae, when=upcast):
-        given = latents.tensor.to(_weights(vae))
+        given = latents.tensor.to(next(vae.parameters()))
         mean, std = _mean_and_std(vae, given) if rule == "xl" else (None, None)
         given = given / vae.config.scaling_factor if mean is None else given * std / vae.config.scaling_factor + mean
         picture = vae.decode(given, return_dict=False)[0]
@@ -60,17 +61,12 @@ def decode(latents: Latents, context: Context, *, rule: str = "sd") -> Image:
     return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
 
 
-def _weights(vae: Any) -> Any:
-    """A tensor of the VAE's precision on its device; its own `dtype` and `device` go through all of them each time."""
-    return next(vae.parameters())
-
-
 @contextlib.contextmanager
 def _in_float32(vae: Any, *, when: bool) -> Iterator[None]:
     """The VAE in float32 meanwhile; what others borrow is put back as it was, bit for bit."""
     import torch
 
-    own = _weights(vae).dtype
+    own = precision(vae)
     if not when or own == torch.float32:
         yield
         return
