@@ -8,8 +8,9 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from graphflow.check import embedded
 from graphflow.check.components import ComponentFiles, Placed, class_defaults, read_header, read_json
-from graphflow.check.details import NO_DETAILS, Details, read_details
+from graphflow.check.details import NO_DETAILS, Details, Lora, read_details
 from graphflow.check.hub import snapshot
 from graphflow.check.refusal import Refusal
 from graphflow.check.single_file import read_single_file
@@ -41,7 +42,7 @@ class Checkpoint:
         flags: what model_index.json says of the pipeline itself, such as force_zeros_for_empty_prompt.
         details: what a document says of it beside its source.
         compute: what the call says about computing.
-        source: what it is made from, as written; the name itself where that is no short one.
+        source: what it is made from, as written, where a `CheckpointReader` found it: the path or name behind `name`.
     """
 
     name: str
@@ -59,18 +60,16 @@ class Checkpoint:
 
     def component(self, role: str) -> Component:
         """The component of this role as a step uses it: in the stage's precision, with its LoRAs, on the device."""
-        files = self.components[role]
-        loras = tuple(lora for lora in self.details.loras if role in lora.roles)
-        return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device, loras).component
+        return self.placed(self.components[role], tuple(lora for lora in self.details.loras if role in lora.roles))
 
     @property
     def only(self) -> ComponentFiles | None:
         """The component of a checkpoint that is a single model, such as a ControlNet."""
         return next(iter(self.components.values())) if len(self.components) == 1 else None
 
-    def placed(self, files: ComponentFiles) -> Component:
-        """Another component as a stage of this checkpoint uses it: in the stage's precision, on its device."""
-        return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device).component
+    def placed(self, files: ComponentFiles, loras: tuple[Lora, ...] = ()) -> Component:
+        """Any component as a stage of this checkpoint uses it: in the stage's precision, on its device."""
+        return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device, loras).component
 
     @property
     def digest(self) -> str:
@@ -152,7 +151,7 @@ class CheckpointReader:
             message = f"the checkpoint {decl.name} cannot take its {role} from {source.text}"
             why, fix = "it is not on this machine", f"get it with: hf download {source.text.partition('@')[0]}"
             raise Refusal("checkpoint-missing", message, why, fix, place=source.place)
-        if other.kind == "component" and other.path is not None and (not roles or role in roles):
+        if other.kind == "component" and other.path is not None:
             return _part(role, other.path, other.name)
         if role in other.components:
             return other.components[role]
@@ -177,7 +176,7 @@ class CheckpointReader:
 
     def _look(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
         if text.startswith("embedded/"):
-            return self._embedded(text)
+            return _embedded(text)
         try:
             path = folder / Path(text).expanduser()
         except RuntimeError as error:
@@ -202,35 +201,6 @@ class CheckpointReader:
         fix = f"did you mean {close}?" if close else listed
         raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", why, fix)
 
-    def _embedded(self, text: str) -> Checkpoint:
-        from importlib import resources
-
-        folder = resources.files("graphflow_embedded")
-        known = (
-            sorted(p.name.removesuffix(".json") for p in folder.joinpath("checkpoints").iterdir())
-            if folder.joinpath("checkpoints").is_dir()
-            else []
-        )
-        name = text.removeprefix("embedded/")
-        if name not in known:
-            close, listed = nearest(name, known), " or ".join(f"embedded/{one}" for one in known)
-            raise Refusal(
-                "checkpoint-missing",
-                f"there is no checkpoint {text}",
-                fix=f"did you mean embedded/{close}?"
-                if close
-                else f"write {listed}"
-                if known
-                else "use a folder or file",
-            )
-        path = Path(str(folder.joinpath("checkpoints", f"{name}.json")))
-        facts = read_json(path)
-        parts = {
-            role: _part(role, Path(str(folder.joinpath("components", part))), text)
-            for role, part in facts.get("components", {}).items()
-        }
-        return Checkpoint(text, "pipeline", path, str(facts.get("class", "")), parts)
-
 
 def _of_variant(decl: CheckpointDecl, components: dict[str, ComponentFiles], variant: str) -> dict[str, ComponentFiles]:
     """The components with the files of a variant; those that have none keep their own, as diffusers does it."""
@@ -245,6 +215,20 @@ def _of_variant(decl: CheckpointDecl, components: dict[str, ComponentFiles], var
         role: replace(files, asked=variant) if variant in files.variants else files
         for role, files in components.items()
     }
+
+
+def _embedded(text: str) -> Checkpoint:
+    name = text.removeprefix("embedded/")
+    try:
+        known = embedded.names()
+    except ModuleNotFoundError:
+        known = []
+    if name not in known:
+        close, listed = nearest(name, known), " or ".join(f"embedded/{one}" for one in known)
+        fix = f"did you mean embedded/{close}?" if close else f"write {listed}" if known else "use a folder or file"
+        raise Refusal("checkpoint-missing", f"there is no checkpoint {text}", fix=fix)
+    parts = {role: _part(role, folder, text) for role, folder in embedded.components(name).items()}
+    return Checkpoint(text, "pipeline", embedded.path_of(name), str(embedded.describe(name).get("class", "")), parts)
 
 
 def _part(role: str, folder: Path, checkpoint: str) -> ComponentFiles:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where huggingface_hub keeps repositories: HF_HUB_CACHE, else `hub` in HF_HOME or in the user's cache folder."""
+    """Where huggingface_hub keeps repositories: HF_HUB_CACHE, else `hub` in HF_HOME or in the user's cache folder.
+
+    Not asked of huggingface_hub itself: importing it takes most of the time that a check may take, and it looks at the
+    environment only once.
+    """
     if named := os.environ.get("HF_HUB_CACHE"):
         return Path(named).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

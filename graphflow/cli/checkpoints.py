@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
+from graphflow.check import embedded
 from graphflow.check.checkpoints import Checkpoint, CheckpointReader
 from graphflow.check.refusal import Refusal
 from graphflow.cli.codes import DONE, FAILED
 from graphflow.document.model import Document
 from graphflow.errors import GraphflowError
-
-EMBEDDED = "graphflow_embedded"
-"""The package of trained checkpoints; named and not imported, since the engine works without it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,24 +35,18 @@ def execute(arguments: argparse.Namespace) -> int:
     return _verify(arguments.names or [f"embedded/{name}" for name in _embedded()])
 
 
-def _folder() -> Path:
-    return Path(str(resources.files(EMBEDDED)))
-
-
-def _embedded() -> dict[str, dict[str, Any]]:
-    """Name → what its small file says, sorted."""
+def _embedded() -> list[str]:
     try:
-        files = sorted((_folder() / "checkpoints").glob("*.json"))
+        return embedded.names()
     except ModuleNotFoundError as error:
         raise GraphflowError(f"the embedded checkpoints are not installed: {error}") from error
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
 def _list() -> int:
     known = _embedded()
     width = max(map(len, known), default=0)
-    for name, told in known.items():
-        parts = [_folder() / "components" / part for part in told["components"].values()]
+    for name in known:
+        told, parts = embedded.describe(name), embedded.components(name).values()
         size = sum(file.stat().st_size for part in parts for file in part.rglob("*") if file.is_file())
         print(f"embedded/{name:<{width}}  {size / 1e6:5.1f} MB  Apache-2.0  {told['class']}")
         print(f"{'':<{width + 9}}  {told['about']}")
@@ -70,14 +60,14 @@ def _export(name: str, folder: Path) -> int:
         raise GraphflowError(f"there is no embedded/{name}; known are {', '.join(known)}")
     if folder.exists() and any(folder.iterdir()):
         raise GraphflowError(f"{folder} is there already and not empty; name another folder")
-    written = importlib.import_module(f"{EMBEDDED}.export").export(name, folder)
+    written = importlib.import_module(f"{embedded.PACKAGE}.export").export(name, folder)
     print(f"wrote {written}; its files are in half precision: load them with dtype=torch.float32 on a CPU")
     return DONE
 
 
 def _verify(names: list[str]) -> int:
     """Read every weight of these checkpoints; embedded ones are compared with the digests that come along."""
-    published = json.loads((_folder() / "digests.json").read_text(encoding="utf-8"))
+    published = json.loads((embedded.folder() / "digests.json").read_text(encoding="utf-8"))
     reader = CheckpointReader()
     wrong = 0
     for name in names:

@@ -7,28 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from graphflow_embedded import folder
+from graphflow.check.embedded import components, describe
 
 _DIFFUSERS_VERSION = "0.42.1"
 _ABSENT = ("safety_checker", "feature_extractor", "image_encoder")
 """Parts that Stable Diffusion pipelines may have and ours never do."""
-
-
-def names() -> list[str]:
-    """All embedded checkpoints, sorted."""
-    return sorted(path.stem for path in (folder() / "checkpoints").glob("*.json"))
-
-
-def describe(name: str) -> dict[str, Any]:
-    """The small file of checkpoint `name`: its class, its parts by role, and a few words.
-
-    Raises:
-        KeyError: there is no such checkpoint.
-    """
-    path = folder() / "checkpoints" / f"{name}.json"
-    if not path.is_file():
-        raise KeyError(name)
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def export(name: str, directory: Path | str) -> Path:
@@ -44,13 +27,12 @@ def export(name: str, directory: Path | str) -> Path:
         KeyError: there is no such checkpoint.
     """
     told, target = describe(name), Path(directory)
-    parts: dict[str, str] = told["components"]
     target.mkdir(parents=True, exist_ok=True)
     if not told["class"].endswith("Pipeline"):
-        _copy(next(iter(parts.values())), target)
+        _copy(next(iter(components(name).values())), target)
         return target
     index: dict[str, Any] = {"_class_name": told["class"], "_diffusers_version": _DIFFUSERS_VERSION}
-    for role, component in sorted(parts.items()):
+    for role, component in sorted(components(name).items()):
         _copy(component, target / role)
         index[role] = list(_library_and_class(component))
     index |= {role: [None, None] for role in _ABSENT} | {"requires_safety_checker": False}
@@ -58,13 +40,12 @@ def export(name: str, directory: Path | str) -> Path:
     return target
 
 
-def _copy(component: str, target: Path) -> None:
-    shutil.copytree(folder() / "components" / component, target, dirs_exist_ok=True)
+def _copy(component: Path, target: Path) -> None:
+    shutil.copytree(component, target, dirs_exist_ok=True)
 
 
-def _library_and_class(component: str) -> tuple[str, str]:
+def _library_and_class(source: Path) -> tuple[str, str]:
     """What `model_index.json` says of a component, read from its own configuration."""
-    source = folder() / "components" / component
     if (source / "tokenizer_config.json").is_file():
         return "transformers", "CLIPTokenizer"
     path = source / "scheduler_config.json"

@@ -141,4 +141,6 @@ def test_the_legend_names_only_what_is_there() -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_small_drawings(count: int) -> None:
-    ET.fromstring(svg(random_drawing(count, 0, 0)))
+    drawn = ET.fromstring(svg(random_drawing(count, 0, 0)))
+    assert float(drawn.attrib["width"]) > 0
+    assert float(drawn.attrib["height"]) > 0

@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from graphflow.check import embedded
 from graphflow_embedded import export, folder
 
-NAMES = export.names()
+NAMES = embedded.names()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_named_part_is_there(name: str) -> None:
-    for component in export.describe(name)["components"].values():
+    for component in embedded.describe(name)["components"].values():
         assert any((folder() / "components" / component).iterdir())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_export_writes_what_from_pretrained_reads(name: str, tmp_path: Path) -> None:
     target = export.export(name, tmp_path / name)
-    told = export.describe(name)
+    told = embedded.describe(name)
     if told["class"].endswith("Pipeline"):
         index = json.loads((target / "model_index.json").read_text(encoding="utf-8"))
         assert index["_class_name"] == told["class"]
@@ -42,7 +43,7 @@ def test_configs_name_no_folder_of_the_machine_they_were_made_on() -> None:
 
 
 def test_exporting_leaves_torch_unloaded() -> None:
-    code = "import sys; from graphflow_embedded import export; export.names(); sys.exit('torch' in sys.modules)"
+    code = "import sys; from graphflow_embedded import export; sys.exit('torch' in sys.modules)"
     path = str(folder().parent)
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": path}, check=False)
     assert done.returncode == 0

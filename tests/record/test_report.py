@@ -123,7 +123,10 @@ def test_it_shows_every_output_step_and_input(page: tuple[Path, str]) -> None:
 
 def test_a_graph_without_outputs_or_nodes_has_a_page(recorded: Callable[..., Any]) -> None:
     run = recorded("graphflow: 1\nnodes: {}\noutputs: {}\n")
-    Page((run.folder / "report.html").read_text("utf-8"))
+    text = (run.folder / "report.html").read_text("utf-8")
+    Page(text)
+    assert text.count("<h1") == 1
+    assert "<img" not in text
 
 
 def test_a_step_may_show_a_picture_that_is_no_output(made: Callable[..., Any], tmp_path: Path) -> None:

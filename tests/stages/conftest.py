@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,3 +31,25 @@ def mask() -> Image.Image:
     mask = Image.new("L", (64, 64))
     mask.paste(255, (16, 8, 48, 40))
     return mask
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> tuple[Counter[str], Callable[[Any], Any]]:
+    """Counts of decodes of the VAE class itself and of what the loader is asked for, and the loader for an engine."""
+    from diffusers import AutoencoderKL
+
+    from graphflow.execute.loader import load
+
+    counts: Counter[str] = Counter()
+    decode = AutoencoderKL.decode
+
+    def counting(self, *arguments, **keywords):
+        counts["decode"] += 1
+        return decode(self, *arguments, **keywords)
+
+    def loader(component):
+        counts[component.spec.files.role] += 1
+        return load(component)
+
+    monkeypatch.setattr(AutoencoderKL, "decode", counting)
+    return counts, loader

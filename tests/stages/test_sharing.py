@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
-from diffusers import AutoencoderKL
 
 import graphflow as gf
 from graphflow.check.checkpoints import read_checkpoint
-from graphflow.execute.loader import load
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """Counts decodes of the VAE class itself, and what the loader is asked for."""
-    counts: Counter[str] = Counter()
-    decode = AutoencoderKL.decode
-
-    def counting(self, *arguments, **keywords):
-        counts["decode"] += 1
-        return decode(self, *arguments, **keywords)
-
-    monkeypatch.setattr(AutoencoderKL, "decode", counting)
-
-    def loader(component):
-        counts[component.spec.files.role] += 1
-        return load(component)
-
-    return counts, loader
 
 
 def chain(folders, *, through: str):

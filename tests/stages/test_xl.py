@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL
 from PIL import Image
 
 import graphflow as gf
-from graphflow.execute.loader import load
 from tests import plain
 
 CALL = {"prompt": "a red circle", "seed": 5, "num_inference_steps": 4}
@@ -173,24 +169,6 @@ def test_the_ensemble_equals_the_plain_scripts_with_dpm_of_first_order(tiny, at)
         tiny("sdxl"), tiny("sdxl_refiner"), "a red circle", "blue", at=at, seed=5, steps=10, scheduler=scheduler
     )
     assert np.array_equal(gf.run(graph)["image"].array, expected)
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """Counts decodes of the VAE class itself, and what the loader is asked for."""
-    counts: Counter[str] = Counter()
-    own = AutoencoderKL.decode
-
-    def decode(self, *arguments, **keywords):
-        counts["decode"] += 1
-        return own(self, *arguments, **keywords)
-
-    def loader(component):
-        counts[component.spec.files.role] += 1
-        return load(component)
-
-    monkeypatch.setattr(AutoencoderKL, "decode", decode)
-    return counts, loader
 
 
 def test_base_and_refiner_share_the_vae_and_the_second_text_encoder(tiny, counted):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphflow_embedded import export
+from graphflow.check import embedded
 from graphflow_embedded.make import figures, store
 
 HEAD = """# embedded/{name}
@@ -33,14 +33,14 @@ MEASURES = {
 
 def write_all() -> None:
     """Write `cards/NAME.md` of every checkpoint, and the table of bytes."""
-    for name in export.names():
+    for name in embedded.names():
         (figures.cards() / f"{name}.md").write_text(card(name), encoding="utf-8")
     (figures.cards() / "README.md").write_text(_table(), encoding="utf-8")
 
 
 def card(name: str) -> str:
     """The card of one checkpoint in Markdown."""
-    told, known = export.describe(name), figures.kept()
+    told, known = embedded.describe(name), figures.kept()
     text = HEAD.format(name=name, about=told["about"], kind=told["class"], training=told["training"])
     text += "\n## Parts\n\n| role | component | bytes |\n|---|---|---:|\n"
     text += "".join(f"| {role} | {part} | {size(part):,} |\n" for role, part in sorted(told["components"].items()))
@@ -64,5 +64,5 @@ def _table() -> str:
     parts = sorted(path.name for path in store.components().iterdir() if path.is_dir())
     rows = "".join(f"| {part} | {size(part):,} |\n" for part in parts)
     total = sum(size(part) for part in parts)
-    cards = "".join(f"- [embedded/{name}]({name}.md)\n" for name in export.names())
+    cards = "".join(f"- [embedded/{name}]({name}.md)\n" for name in embedded.names())
     return f"# Embedded checkpoints\n\n{cards}\n| component | bytes |\n|---|---:|\n{rows}| **together** | {total:,} |\n"
