@@ -270,6 +270,9 @@ CLASSES = (
 SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {**SCHEDULERS, **{name: (name, {}) for name in CLASSES}}
 """What the param `scheduler` takes: a short name, or a class of diffusers as it is."""
 
+TAKING_ETA = ("DDIMScheduler",)
+"""Those whose step reads `eta`; the others' calls leave it away without a word."""
+
 RESUMING: Mapping[str, Mapping[str, Any]] = {
     "EulerDiscreteScheduler": {},
     "DDIMScheduler": {"eta": 0.0},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from safetensors import safe_open
 
 import graphflow as gf
 from graphflow.execute.events import StepProgress
+from graphflow_nodes.families import SAMPLERS, TAKING_ETA
 from tests import plain
 
 CALL = {"prompt": "a red circle", "seed": 5, "num_inference_steps": 3}
@@ -252,3 +255,22 @@ def test_a_soft_mask_is_hinted_at_unless_an_overlay_reads_it(tiny, picture, mask
     pasted = graph.add("overlay", image=image, mask=soft, generated=fill.image)
     graph.output(pasted=pasted)
     assert hints(graph, image=picture, mask=mask) == []
+
+
+def test_params_without_effect_are_hinted_at(tiny):
+    def told(**params):
+        graph = gf.Graph()
+        graph.output(image=graph.add("text2img", checkpoint=str(tiny("sd")), **{**CALL, **params}).image)
+        return [message.removeprefix("text2img: ") for message in hints(graph)]
+
+    assert told(guidance_scale=1.0, negative_prompt="green") == ["negative_prompt has no effect"]
+    assert told(guidance_scale=1.0, guidance_rescale=0.5) == ["guidance_rescale has no effect"]
+    assert told(scheduler="euler", eta=0.5) == ["eta has no effect"]
+    assert told(scheduler="ddim", eta=0.5, negative_prompt="green", guidance_rescale=0.5) == []
+    assert told(guidance_scale=1.0) == []
+
+
+def test_the_samplers_that_read_eta_are_those_that_diffusers_gives_it():
+    classes = {name for name, _ in SAMPLERS.values()}
+    reading = {one for one in classes if "eta" in inspect.signature(getattr(diffusers, one).step).parameters}
+    assert reading == set(TAKING_ETA)

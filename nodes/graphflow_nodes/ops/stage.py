@@ -13,7 +13,7 @@ from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
 from graphflow.latent_space import LatentSpace, Match, Noise
 from graphflow.marker import Component, Fault, Planned, Step
-from graphflow_nodes.families import FAMILIES, SD, Entry, Family, Reading, family_of, supported
+from graphflow_nodes.families import FAMILIES, SD, TAKING_ETA, Entry, Family, Reading, family_of, supported
 from graphflow_nodes.ops.control import nets
 from graphflow_nodes.ops.encode_text import encode_text
 from graphflow_nodes.ops.sample import missing, sample
@@ -71,6 +71,7 @@ class Stage:
         if self.name in self.family.stages:
             self._check_params(self.family)
             self.faults += self.sampler.faults()
+            self._advise_params()
         return True
 
     def _check_params(self, family: Family) -> None:
@@ -80,6 +81,19 @@ class Stage:
             if self.params.get(name) is not None and not read:
                 why = f"{self.entry.pipeline}, which runs {self.name.partition('+')[0]} for it, has no such param"
                 self.refuse(f"{name} has no meaning for {family.name}", why, "leave it out", name)
+
+    def _advise_params(self) -> None:
+        """Hints at params that change nothing, given the others."""
+        guidance = self.value("guidance_scale")
+        if guidance <= 1:
+            for name in ("negative_prompt", "guidance_rescale"):
+                if name in self.facts or self.params.get(name):
+                    why = f"guidance_scale is {guidance:g}, and only above 1 is the picture led away from anything"
+                    fix = "raise guidance_scale, or leave it out"
+                    self.refuse(f"{name} has no effect", why, fix, name, "node-hint")
+        if self.params.get("eta") and self.sampler.class_name not in TAKING_ETA:
+            why = f"{self.sampler.class_name} takes none"
+            self.refuse("eta has no effect", why, "use scheduler: ddim, or leave it out", "eta", "node-hint")
 
     def _fitting_parts(self, family: Family) -> bool:
         """Whether the parts are there, of the family's classes, and fit each other; diffusers itself asks nothing."""
