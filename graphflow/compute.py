@@ -57,14 +57,18 @@ CPU = Compute()
 
 
 def default_device() -> str:
-    """`cuda` where the driver counts a GPU, else `cpu`."""
+    """`cuda` where there is a GPU, else `cpu`."""
+    return "cuda" if count_gpus() else "cpu"
+
+
+def count_gpus() -> int:
+    """GPUs that the driver counts, without importing torch."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "windll") else "libcuda.so.1")
         count = ctypes.c_int()
-        found = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+        return count.value if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 else 0
     except (OSError, AttributeError):
-        return "cpu"
-    return "cuda" if found else "cpu"
+        return 0
 
 
 def _faster(device: str) -> str:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from graphflow.catalog import Catalog
-from graphflow.compute import Compute
+from graphflow.compute import Compute, count_gpus
 from graphflow.document.model import Document
 from graphflow.errors import Cancelled, GraphflowError, RunFailed
 from graphflow.execute.context import Cancellation
@@ -114,7 +114,7 @@ class Engine:
         recorder = None
         with self._running() as cancellation:
             plan = self._plan(graph, inputs, seed, only)
-            require_budget(plan, self.pool.budget)
+            require_means(plan, self.pool.budget)
             if record is not None:
                 from graphflow.record.folder import Recorder
 
@@ -138,7 +138,7 @@ class Engine:
     def _execute(
         self, plan: Plan, listener: Listener | None, recorder: Closable | None, cancellation: Cancellation
     ) -> Result:
-        require_budget(plan, self.pool.budget)
+        require_means(plan, self.pool.budget)
         run = Run(plan, store=self.store, pool=self.pool, listener=listener, cancellation=cancellation)
         try:
             with computing_threads(plan.checked.compute.threads, plan.uses_torch):
@@ -213,12 +213,18 @@ def run(
         return engine.run(graph, inputs=inputs, seed=seed, only=only, on_event=on_event, record=record)
 
 
-def require_budget(plan: Plan, budget: int | None) -> None:
-    """Refuse a budget in which a step of the plan cannot run.
+def require_means(plan: Plan, budget: int | None) -> None:
+    """Refuse a plan that cannot run on this machine, or not within `budget` bytes of components.
 
     Raises:
-        GraphflowError: one step needs more bytes of components than `budget`.
+        GraphflowError: one step needs more than the budget, or the device is not here.
     """
+    device = plan.checked.compute.device
+    if plan.uses_torch and device != "cpu":
+        _, _, number = device.partition(":")
+        if int(number or 0) >= (count := count_gpus()):
+            here = f"this machine has {count} GPU{'s' * (count > 1)}" if count else "this machine has no GPU"
+            raise GraphflowError(f"the device {device} is not here: {here}; use --device cpu, or leave it out")
     largest = plan.lifetimes.largest
     if budget is not None and largest > budget:
         shown = f"{budget:,} bytes, and one step alone needs {largest:,} of components"

@@ -22,7 +22,7 @@ from graphflow.cli.settings import (
     catalog_of,
     load_checked,
 )
-from graphflow.engine import Engine, both, parse_bytes, require_budget
+from graphflow.engine import Engine, both, parse_bytes, require_means
 from graphflow.errors import Cancelled
 from graphflow.execute.events import to_json
 from graphflow.execute.result import Result
@@ -56,7 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
         return WRONG
     show(loaded.problems, least=Level.WARNING)
     made = plan(loaded.checked, only=arguments.only)
-    require_budget(made, budget)
+    require_means(made, budget)
     name = made.checked.document.name or loaded.path.stem
     folder = arguments.out if arguments.out is not None else new_folder(name)
     command = ["graphflow", *sys.argv[1:]]

@@ -177,6 +177,13 @@ def test_a_budget_that_no_step_fits_ends_before_anything_is_written(graphflow, t
     assert not (tmp_path / "out").exists()
 
 
+def test_a_device_that_is_not_here_ends_before_anything_is_written(graphflow, tmp_path):
+    ended = graphflow("run", "text2img", "--device", "cuda:99", "--out", str(tmp_path / "out"))
+    assert ended.returncode == 2
+    assert "the device cuda:99 is not here" in ended.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("call", [["--device", "tpu"], ["--dtype", "half"], ["--threads", "0"]])
 def test_what_no_device_dtype_or_number_of_threads_is_ends_the_call(graphflow, tmp_path, call):
     ended = graphflow("run", "text2img", *call, "--out", str(tmp_path / "out"))
