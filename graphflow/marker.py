@@ -157,6 +157,9 @@ class Context(Protocol):
     def progress(self, done: int, total: int) -> None:
         """Tell how far the step is; raises `Cancelled` where the run was cancelled meanwhile."""
 
+    def warn(self, message: str, why: str = "", fix: str = "") -> None:
+        """Tell what was probably not meant; the step goes on. Only a step that is executed tells it."""
+
     def borrow(self, role: str) -> Any:
         """The loaded component that the step's `uses` names by this role.
 

@@ -169,6 +169,7 @@ CODES: dict[str, Code] = {
         unread_node="No output of the graph needs a node.",
         latent_sibling="Latents belong to a VAE that differs from the reading checkpoint's in its weights alone.",
         noisy_picture="A picture is read of a stage that stops before the last step.",
+        step_warning="A step that ran tells what was probably not meant.",
         no_effect="A value that was given changes nothing.",
     ),
     **_codes(

@@ -91,8 +91,8 @@ def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path]
         files = [str(path) for path in written]
         print(json.dumps({"event": "written", "folder": str(folder), "files": files, "exit": code}, ensure_ascii=False))
         return code
-    for error in result.failed.values():
-        print(error, file=sys.stderr)
+    for told in (*result.warnings, *result.failed.values()):
+        print(told, file=sys.stderr)
     for step, why in result.not_run.items():
         print(f"not run: {step}: {why}", file=sys.stderr)
     for name, why in result.absent.items():

@@ -29,6 +29,7 @@ class StepContext:
         cancellation: asked at every progress.
         report: called with (done, total); None where nobody listens.
         components: role → loaded component.
+        warn: called with a warning's message, why and fix.
     """
 
     def __init__(
@@ -38,18 +39,24 @@ class StepContext:
         cancellation: Cancellation,
         report: Callable[[int, int], None] | None,
         components: Mapping[str, Any],
+        warn: Callable[[str, str, str], None],
     ) -> None:
         self.wanted = wanted
         self._path = path
         self._cancellation = cancellation
         self._report = report
         self._components = components
+        self._warn = warn
 
     def progress(self, done: int, total: int) -> None:
         """Tell that `done` of `total` parts are done; raises `Cancelled` where the run is to stop."""
         self._cancellation.check()
         if self._report is not None:
             self._report(done, total)
+
+    def warn(self, message: str, why: str = "", fix: str = "") -> None:
+        """Tell what was probably not meant; the step goes on."""
+        self._warn(message, why, fix)
 
     def borrow(self, role: str) -> Any:
         """The loaded component of this role.

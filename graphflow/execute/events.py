@@ -34,6 +34,14 @@ class StepProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class StepWarned:
+    """The running step tells what was probably not meant, and goes on."""
+
+    step: str
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     """A step's result is there: executed in `seconds`, or taken from a store (`cached`).
 
@@ -100,6 +108,7 @@ Event: TypeAlias = (
     RunStarted
     | StepStarted
     | StepProgress
+    | StepWarned
     | StepFinished
     | StepFailed
     | StepNotRun

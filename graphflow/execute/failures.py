@@ -1,4 +1,4 @@
-"""Failures: what an exception of a step is told as, with the place of its node."""
+"""What goes wrong in a step, and what it warns of, as problems with the place of its node."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def place_of(step: PlannedStep) -> tuple[Place, tuple[tuple[Place, str], ...]]:
 def _problem(step: PlannedStep, code: str, message: str, why: str, fix: str = "") -> Problem:
     place, used = place_of(step)
     return Problem(code, message, why, fix, place, used)
+
+
+def warning(step: PlannedStep, message: str, why: str, fix: str) -> Problem:
+    """What a step tells of itself while it goes on."""
+    return _problem(step, "step-warning", f"{step.path}: {message}", why, fix)
 
 
 def changed(step: PlannedStep, name: str) -> StepError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from graphflow.errors import GraphflowError, StepError
+from graphflow.problems import Problem
 
 
 @dataclass
@@ -17,6 +18,7 @@ class Result:
         outputs: output name → value; a tuple where the output is a list.
         executed: paths of the steps that ran, in that order.
         cached: paths of the steps whose result was taken from a store.
+        warnings: what the steps that ran told of themselves.
         failed: path → what went wrong.
         not_run: path → why a step that the plan has did not run.
         skipped: path → why a node is not in the plan (`when`, or something it needs is absent).
@@ -29,6 +31,7 @@ class Result:
     outputs: dict[str, Any] = field(default_factory=dict)
     executed: list[str] = field(default_factory=list)
     cached: list[str] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     failed: dict[str, StepError] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
 import math
 import time
 from collections import Counter
@@ -32,8 +33,9 @@ from graphflow.execute.events import (
     StepNotRun,
     StepProgress,
     StepStarted,
+    StepWarned,
 )
-from graphflow.execute.failures import changed, let_values_go, place_of, step_error, wrong_output
+from graphflow.execute.failures import changed, let_values_go, place_of, step_error, warning, wrong_output
 from graphflow.execute.keys import recipe_key
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
@@ -346,7 +348,13 @@ class Run:
         report = None
         if self._listener is not None:
             report = lambda done, total: self._tell(StepProgress(step.path, done, total))  # noqa: E731
-        return StepContext(step.path, step.wanted, self._cancellation, report, components)
+        warn = functools.partial(self._warned, step)
+        return StepContext(step.path, step.wanted, self._cancellation, report, components, warn)
+
+    def _warned(self, step: PlannedStep, message: str, why: str, fix: str) -> None:
+        problem = warning(step, message, why, fix)
+        self.result.warnings.append(problem)
+        self._tell(StepWarned(step.path, problem))
 
     def _next_use(self, identity: str, number: int) -> float:
         """The step from `number` on that uses a component next."""

@@ -23,6 +23,7 @@ from graphflow.execute.events import (
     StepFinished,
     StepNotRun,
     StepStarted,
+    StepWarned,
     to_json,
 )
 from graphflow.execute.result import Result
@@ -186,6 +187,8 @@ class Recorder:
                 step.seconds += event.seconds
                 if event.values:
                     self.picture(event.step, event.values)
+            case StepWarned():
+                self._steps[event.step].warnings.append(event.problem.to_json())
             case StepFailed():
                 step = self._steps[event.step]
                 step.state, step.problem = "failed", event.problem.to_json()

@@ -102,6 +102,7 @@ class StepRecord(_Part):
         seconds: 0 for a step that was not executed.
         why: why it was not run.
         problem: what went wrong, as `check --json` tells problems.
+        warnings: what it told of itself while it ran, in the same form.
         traceback: of the Python exception behind the problem.
     """
 
@@ -114,6 +115,7 @@ class StepRecord(_Part):
     uses: list[UseRecord] = Field(default_factory=list)
     why: str = ""
     problem: dict[str, JsonValue] | None = None
+    warnings: list[dict[str, JsonValue]] = Field(default_factory=list)
     traceback: str = ""
 
 

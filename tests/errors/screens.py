@@ -20,7 +20,7 @@ from graphflow.plan.plan import plan
 from graphflow.problems import CODES
 
 FOLDER = Path(__file__).parent
-FAILURES = ("changed-in-place", "out-of-memory", "step-failed", "wrong-output")
+FAILURES = ("changed-in-place", "out-of-memory", "step-failed", "step-warning", "wrong-output")
 """Codes of problems that arise only while a graph runs."""
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -58,4 +58,4 @@ def _failures(call: list[str]) -> str:
     checked = load_checked(arguments, arguments.graph, catalog_of(arguments)).checked
     with Engine() as engine:
         result = engine.execute(plan(checked))
-    return "".join(f"{error}\n" for error in result.failed.values())
+    return "".join(f"{error}\n" for error in (*result.warnings, *result.failed.values()))

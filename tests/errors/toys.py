@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from graphflow import Fault, Ge, Image, Len, Mask, Planned, Seed, node
+from graphflow import Context, Fault, Ge, Image, Len, Mask, Planned, Seed, node
 from graphflow.facts import Facts
 
 
@@ -65,6 +65,13 @@ def weights(*, factors: Annotated[list[float], Len(1, 3)], names: list[str] | No
 def say(text: str, *, times: int = 1, factor: float = 1.0, loud: bool = False, title: str = "") -> str:
     """Text made of text."""
     return text * times
+
+
+@node()
+def doubts(image: Image, context: Context) -> Image:
+    """Warn, and go on."""
+    context.warn("the picture has one colour", "all its pixels are equal", "give another one")
+    return image
 
 
 @node()

@@ -16,6 +16,7 @@ from graphflow.execute.events import (
     StepNotRun,
     StepProgress,
     StepStarted,
+    StepWarned,
     to_json,
 )
 from tests.plan.toys import graph, load
@@ -33,6 +34,8 @@ def told(text: str, engine: gf.Engine | None = None) -> list[str]:
                 lines.append(f"progress {event.step} {event.done}/{event.total}")
             case StepFinished():
                 lines.append(" ".join(["cached" if event.cached else "finished", event.step, *event.also]))
+            case StepWarned():
+                lines.append(f"warned {event.step} {event.problem.code}")
             case StepFailed():
                 lines.append(f"failed {event.step} {event.problem.code}")
             case StepNotRun():
@@ -105,6 +108,17 @@ def test_events_of_a_failure():
         "end failed",
         "RunFailed",
     ]
+
+
+def test_a_step_warns_and_goes_on():
+    text = "nodes: {a: {type: doubt, value: 3}}"
+    assert told(text) == [
+        "run a", "start a", "warned a step-warning", "finished a", "output a", "end done",
+    ]  # fmt: skip
+    with gf.Engine() as engine:
+        result = engine.run(graph(text))
+        assert [(one.message, one.fix) for one in result.warnings] == [("a: the number is odd", "take an even one")]
+        assert engine.run(graph(text)).warnings == []  # known by then, and not run again
 
 
 def test_events_of_a_second_run_say_what_is_cached():

@@ -50,6 +50,12 @@ class Digits(NamedTuple):
 
 
 @gf.node()
+def doubt(value: int, context: gf.Context) -> int:
+    context.warn("the number is odd", f"it is {value}", "take an even one")
+    return value
+
+
+@gf.node()
 def digits(value: int) -> Digits:
     return Digits(*divmod(value, 10))
 
@@ -199,8 +205,8 @@ def polish(raw: int, prompt: str, *, model: str = "b", strength: float = 0.5) ->
 
 
 CATALOG = gf.default_catalog().extended(
-    number, add, total, count_to, scale, digits, roll, tick, broken, say, join, paint, paint_unsaid, invert, blend,
-    shade_of, sheet, use, sketch, polish,
+    number, add, total, count_to, scale, doubt, digits, roll, tick, broken, say, join, paint, paint_unsaid, invert,
+    blend, shade_of, sheet, use, sketch, polish,
 )  # fmt: skip
 
 

@@ -274,3 +274,17 @@ def test_the_samplers_that_read_eta_are_those_that_diffusers_gives_it():
     classes = {name for name, _ in SAMPLERS.values()}
     reading = {one for one in classes if "eta" in inspect.signature(getattr(diffusers, one).step).parameters}
     assert reading == set(TAKING_ETA)
+
+
+def test_what_a_text_encoder_leaves_out_is_told(tiny):
+    """The plain call tells it in a log that scripts rarely show."""
+
+    def told(prompt):
+        graph = gf.Graph()
+        graph.output(image=graph.add("text2img", checkpoint=str(tiny("sd")), **{**CALL, "prompt": prompt}).image)
+        return [(one.message, one.why) for one in gf.run(graph).warnings]
+
+    ((message, why),) = told("red " * 80 + "circle")
+    assert message == "text2img/encode_prompt: the text is longer than its encoder reads"
+    assert why.endswith("circle")
+    assert told("red circle") == []

@@ -29,12 +29,24 @@ def encode_text(
     tokens = tokenizer(
         text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
     )
+    if cut := _beyond(text, tokenizer):
+        why = f"it reads {tokenizer.model_max_length - 2} tokens, and leaves out: {cut}"
+        context.warn("the text is longer than its encoder reads", why, "say it in fewer words")
     with torch.no_grad():
         if readout == "xl":
             embeds, pooled = _penultimate(model, tokens.input_ids.to(model.device), clip_skip)
         else:
             embeds, pooled = _last(model, tokens, clip_skip), None
     return Conditioning(embeds, pooled_prompt_embeds=pooled, readout=readout, encoder=encoder)
+
+
+def _beyond(text: str, tokenizer: Any) -> str:
+    """The end of a text that does not fit any more; empty where all of it does."""
+    most = tokenizer.model_max_length
+    if len(text.encode()) <= most - 2:
+        # A token takes a byte at least.
+        return ""
+    return str(tokenizer.decode(tokenizer(text, verbose=False).input_ids[most - 1 : -1])).strip()
 
 
 def _last(model: Any, tokens: Any, clip_skip: int | None) -> Any:
