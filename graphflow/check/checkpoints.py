@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -128,6 +129,8 @@ class CheckpointReader:
             components = _of_variant(decl, components, details.variant)
         for role, source in details.components:
             components[role] = self._part(decl, role, source, (*components, *found.missing), document)
+        for lora in details.loras:
+            _check_lora(decl, lora, components)
         return replace(found, name=decl.name, components=components, details=details)
 
     def _part(
@@ -200,6 +203,16 @@ class CheckpointReader:
         why = f"it is neither where it is written nor in a folder of {MODELS_VARIABLE}" if is_file else ""
         fix = f"did you mean {close}?" if close else listed
         raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", why, fix)
+
+
+def _check_lora(decl: CheckpointDecl, lora: Lora, components: Mapping[str, ComponentFiles]) -> None:
+    """Refuse a LoRA of another family: left to diffusers, it ends in tensors that don't fit, or changes nothing."""
+    absent = sorted(lora.roles - components.keys())
+    whys = [f"it changes a {role}, and the checkpoint has none" for role in absent]
+    whys += [lora.misfit(role, components[role].full_config) for role in sorted(lora.roles & components.keys())]
+    if why := next(filter(None, whys), ""):
+        message = f"the LoRA {lora.path.name} does not fit the checkpoint {decl.name}"
+        raise Refusal("wrong-part", message, why, "take a LoRA for models of this family", place=lora.place)
 
 
 def _of_variant(decl: CheckpointDecl, components: dict[str, ComponentFiles], variant: str) -> dict[str, ComponentFiles]:

@@ -7,7 +7,8 @@ import importlib.util
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping as Mapping_
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,13 @@ _LORA_ROLES = {
     "text_encoder_2": re.compile(r"text_encoder_2\.|lora_te2_"),
 }
 """Role → how the names of the tensors begin that change it, in diffusers' files and in Kohya's."""
+_DOWN = r"(?:_lora)?\.(?:lora_A|lora_down|lora\.down|down)\.(?:default\.)?weight$"
+_READING = {
+    "unet": ("cross_attention_dim", re.compile(r"attn2[._](?:processor\.)?to_[kv]" + _DOWN)),
+    "text_encoder": ("hidden_size", re.compile(r"self_attn[._][qkv]_proj" + _DOWN)),
+    "text_encoder_2": ("hidden_size", re.compile(r"self_attn[._][qkv]_proj" + _DOWN)),
+}
+"""Role → the setting that says how wide what it reads is, and the tensors of a LoRA, (rank, width), that show it."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +45,23 @@ class Lora:
         path: a .safetensors file.
         scale: how strongly it counts; 1 = as trained.
         roles: the components that it changes.
+        place: where it is written.
     """
 
     path: Path
     scale: float
     roles: frozenset[str]
+    place: Place | None = field(default=None, compare=False, repr=False)
+
+    def misfit(self, role: str, config: Mapping_[str, Any]) -> str:
+        """Why it is not for a component with this config; empty where nothing speaks against it."""
+        setting, reading = _READING[role]
+        for name, tensor in Tensors.of(self.path).tensors.items():
+            if _LORA_ROLES[role].match(name) and reading.search(name) and len(tensor.shape) >= 2:
+                width, own = tensor.shape[1], config.get(setting)
+                fits = not isinstance(own, int) or width == own
+                return "" if fits else f"it is for a {role} with {setting} {width}, and this one has {own}"
+        return ""
 
     @cached_property
     def identity(self) -> str:
@@ -64,7 +84,7 @@ class SamplerChoice:
 
     name: str | None
     changes: tuple[tuple[str, Any], ...] = ()
-    place: Place | None = None
+    place: Place | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -203,7 +223,7 @@ class _Reader:
         if not roles:
             why = f"its first tensor is {next(iter(names), 'missing')}"
             self._refuse(tree, f"{text} is no LoRA of a UNet or a text encoder", why, "name one", "checkpoint-broken")
-        return Lora(path, scale, roles)
+        return Lora(path, scale, roles, tree.place)
 
     def _scheduler(self, tree: Tree) -> SamplerChoice:
         if not isinstance(tree, Mapping):

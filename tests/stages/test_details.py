@@ -228,10 +228,25 @@ def test_a_lora_reaches_both_text_encoders_of_sdxl(tiny, tmp_path):
     assert not np.array_equal(painted(tiny("sdxl")), expected)
 
 
-def test_a_lora_of_another_model_is_named_when_it_does_not_fit(tiny, tmp_path):
+def test_a_lora_of_another_family_is_refused_before_anything_is_loaded(tiny, tmp_path):
     lora = make_lora(tmp_path / "sd-style.safetensors", 41)
-    with pytest.raises(gf.RunFailed, match=r"the LoRA sd-style\.safetensors does not fit it"):
+    with pytest.raises(gf.InvalidGraph, match=r"wrong-part: the LoRA sd-style\.safetensors does not fit") as told:
         painted(tiny("sdxl"), loras=[str(lora)])
+    assert "cross_attention_dim 16" in str(told.value)
+    both = make_xl_lora(tmp_path / "xl.safetensors", 51)
+    with pytest.raises(gf.InvalidGraph, match="changes a text_encoder_2, and the checkpoint has none"):
+        painted(tiny("sd"), loras=[str(both)])
+
+
+def test_a_lora_with_kohyas_names_is_measured_too(tiny, tmp_path):
+    for prefix, width in (
+        ("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k", 768),
+        ("lora_te_text_model_encoder_layers_0_self_attn_q_proj", 768),
+    ):
+        tensors = {f"{prefix}.lora_down.weight": torch.zeros(4, width), f"{prefix}.lora_up.weight": torch.zeros(8, 4)}
+        save_file(tensors, tmp_path / "kohya.safetensors")
+        with pytest.raises(gf.InvalidGraph, match=r"_(dim|size) 768, and this one has 16"):
+            painted(tiny("sd"), loras=[str(tmp_path / "kohya.safetensors")])
 
 
 def test_details_keep_their_meaning_when_a_graph_is_saved_elsewhere(tiny, tmp_path, monkeypatch):
