@@ -55,6 +55,7 @@ class NodeMark:
     deterministic: bool
     plan: PlanFunction | None
     select: SelectFunction | None = None
+    usual: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def node(
     deterministic: bool = True,
     plan: PlanFunction | None = None,
     select: SelectFunction | None = None,
+    usual: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
     """Mark a function as a node type: ports before the `*`, params after it, outputs in the annotation.
 
@@ -91,10 +93,12 @@ def node(
             names of the outputs that somebody reads.
         select: `select(params)` names the port whose value every output passes on. Such a node is gone
             before the plan is made: nothing runs for it, and nothing that only feeds its other ports.
+        usual: param → what holds where it is not given, in words, for params whose default is None because a
+            checkpoint decides.
     """
 
     def mark(function: F) -> F:
-        setattr(function, NODE_MARK, NodeMark(version, environment, deterministic, plan, select))
+        setattr(function, NODE_MARK, NodeMark(version, environment, deterministic, plan, select, usual or {}))
         return function
 
     return mark

@@ -52,6 +52,7 @@ class Param:
         annotation: the Python annotation, with its constraints.
         default: `MISSING` where it must be given; None where the node treats it as not given.
         choices: the allowed values of a `Literal`.
+        usual: what holds where it is not given, in words, where the default alone doesn't say it.
         derived_seed: taken from the run's seed and the node's path where it is not given.
     """
 
@@ -63,6 +64,7 @@ class Param:
     choices: tuple[Any, ...] = ()
     constraints: tuple[Any, ...] = ()
     derived_seed: bool = False
+    usual: str = ""
 
     @property
     def required(self) -> bool:

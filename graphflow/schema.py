@@ -133,7 +133,8 @@ def _type(type_: NodeType) -> dict[str, Any]:
 
 def _param(param: Param) -> dict[str, Any]:
     found = _value(param.type, choices=param.choices, limits=_limits(param))
-    found["description"] = f"{param.allowed()}. {param.doc}".strip()
+    usual = f" Not given: {param.usual}." if param.usual else ""
+    found["description"] = f"{param.allowed()}. {param.doc}{usual}".strip()
     if param.default is not MISSING and param.default is not None and not param.derived_seed:
         found["default"] = list(param.default) if isinstance(param.default, tuple) else param.default
     return found

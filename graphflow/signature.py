@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import hashlib
 import inspect
@@ -76,6 +77,10 @@ def node_type(function: Callable[..., Any], *, shipped_version: str | None = Non
     ]:
         if name not in ports:
             raise DefinitionError(f"{_name(function)}: SizeOf, SameSize and SpaceOf name a port, and {name} is none")
+    for name, text in mark.usual.items():
+        if name not in params or params[name].default is not None:
+            raise DefinitionError(f"{_name(function)}: usual names a param whose default is None, and {name} is none")
+        params[name] = dataclasses.replace(params[name], usual=text)
     doc = inspect.cleandoc(function.__doc__ or "")
     return NodeType(
         name=function.__name__,

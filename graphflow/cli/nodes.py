@@ -71,7 +71,7 @@ def _param(param: Param) -> str:
     if param.default is MISSING:
         return f"{param.allowed()}, required"
     if param.default is None:
-        return f"{param.allowed()}, optional"
+        return f"{param.allowed()}, " + (f"not given: {param.usual}" if param.usual else "optional")
     default = param.default
     shown = str(default).lower() if isinstance(default, bool) else default
     return f"{param.allowed()}, default: {shown}"

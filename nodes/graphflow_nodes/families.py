@@ -224,6 +224,28 @@ _FAMILIES = {
 FAMILIES = (SD, SDXL, REFINER)
 
 
+def usual(stage: str, variant: str = "", told: str = "") -> dict[str, str]:
+    """Param → in words, what a stage's classes take where it is not given; `told` says when the `variant` runs."""
+    found, others = _usual(stage), _usual(variant)
+    for param, other in others.items():
+        if other != found.get(param):
+            found[param] = f"{found[param]}; {told}: {other}" if param in found else f"{told}: {other}"
+    return found
+
+
+def _usual(stage: str) -> dict[str, str]:
+    values: dict[str, dict[str, list[str]]] = {}
+    for family in FAMILIES:
+        for param, value in family.stages[stage].defaults.items() if stage in family.stages else ():
+            if value is not None and param != _SCALE:
+                shown = str(list(value)) if isinstance(value, tuple) else f"{value:g}"
+                values.setdefault(param, {}).setdefault(shown, []).append(family.name)
+    return {
+        param: next(iter(by)) if len(by) == 1 else ", ".join(f"{value} ({', '.join(of)})" for value, of in by.items())
+        for param, by in values.items()
+    }
+
+
 def family_of(checkpoint: Checkpoint) -> Family | None:
     """The family of a checkpoint by its pipeline class and its parts; None where it is not one of the table."""
     found = _FAMILIES.get(checkpoint.class_name)

@@ -136,6 +136,15 @@ def test_a_function_that_cannot_be_a_node_is_refused_with_the_reason(function, m
         gf.Catalog().extended(gf.node()(function))
 
 
+def test_what_is_usual_is_said_of_params_that_have_no_default_themselves():
+    @gf.node(usual={"value": "7"})
+    def seven(*, value: int = 7) -> int:
+        return value
+
+    with pytest.raises(gf.DefinitionError, match="usual names a param whose default is None, and value is none"):
+        gf.Catalog().extended(seven)
+
+
 # Plan functions and steps
 
 

@@ -8,6 +8,7 @@ from graphflow.facts import Facts
 from graphflow.marker import Doc, Planned, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image
+from graphflow_nodes.families import usual
 from graphflow_nodes.ops.control import check_control, check_score, named
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
@@ -57,7 +58,7 @@ def _plan(
     return stage.planned([*texts[0], sample], image.width, image.height)
 
 
-@node(version=1, environment="torch", plan=_plan)
+@node(version=1, environment="torch", plan=_plan, usual=usual("img2img"))
 def img2img(
     image: Annotated[Image | Latents, Doc("What to repaint; latents of the checkpoint's own space save an encode.")],
     prompt: Prompt,

@@ -8,6 +8,7 @@ from graphflow.facts import Facts
 from graphflow.marker import Doc, Fault, Ge, Planned, SameSize, Step, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image, Mask
+from graphflow_nodes.families import usual
 from graphflow_nodes.ops.control import check_control, check_scaling, named, nets
 from graphflow_nodes.ops.sample import paint_crop
 from graphflow_nodes.ops.stage import Stage
@@ -104,7 +105,7 @@ def _cropped(stage: Stage, wanted: frozenset[str]) -> Planned:
     return Planned(outputs, problems=tuple(stage.faults), steps=(*steps, paint), verify=mask is None)
 
 
-@node(version=1, environment="torch", plan=_plan)
+@node(version=1, environment="torch", plan=_plan, usual=usual("inpaint"))
 def inpaint(
     image: Annotated[Image | Latents, Doc("What to repaint; latents only where the checkpoint's UNet has 4 channels.")],
     mask: Annotated[Mask, SameSize("image"), Doc("White = repaint; grey is hardened at one half.")],

@@ -8,6 +8,7 @@ from graphflow.facts import Facts
 from graphflow.marker import Doc, Gt, Lt, Planned, SameSize, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image, Mask
+from graphflow_nodes.families import usual
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
     ClipSkip,
@@ -79,7 +80,7 @@ def _check_ensemble(stage: Stage, image: Facts, *, masked: bool) -> None:
         stage.refuse("strength has no meaning here", why, "leave strength out", "strength")
 
 
-@node(version=1, environment="torch", plan=_plan)
+@node(version=1, environment="torch", plan=_plan, usual=usual("refiner", "refiner+mask", "with a mask"))
 def refiner(
     image: Annotated[Image | Latents, Doc("What to refine; with denoising_start the noisy latents of another stage.")],
     prompt: Prompt,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
 from graphflow.marker import Doc, Ge, Planned, node
+from graphflow_nodes.families import usual
 from graphflow_nodes.ops.control import check_control, named
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
@@ -48,7 +49,7 @@ def _plan(
     return stage.planned([*texts[0], sample], width, height)
 
 
-@node(version=1, environment="torch", plan=_plan)
+@node(version=1, environment="torch", plan=_plan, usual=usual("text2img"))
 def text2img(
     prompt: Prompt,
     negative_prompt: NegativePrompt = None,
