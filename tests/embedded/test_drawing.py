@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphflow_embedded.make import edges, masks, render, scene, shapes, styles, words
+from graphflow_embedded.make import masks, render, scene, shapes, styles, words
 from graphflow_embedded.make.noise import grid
 
 
@@ -80,12 +80,3 @@ def test_hole_captions_name_only_what_the_hole_hides() -> None:
         mask, captions = masks.hole(content, seed, 64, 3)
         hidden = mask[int(item.y * 64), int(item.x * 64)] > 0
         assert all((item.shape in caption) == hidden for caption in captions)
-
-
-def test_canny_finds_the_outline_of_a_box_once() -> None:
-    picture = np.zeros((40, 40, 3), np.uint8)
-    picture[10:30, 10:30] = 255
-    found = edges.canny(picture) > 0
-    assert found[20].sum() == 2
-    assert found[:, 20].sum() == 2
-    assert not found[:7].any()

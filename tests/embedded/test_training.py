@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphflow_embedded.make import models, scene, speech, words
+from graphflow_embedded.make import denoise, labelled, latents, models, pipes, scene, speech, vae, words
 from graphflow_embedded.make.denoise import narrowed
 
 
@@ -39,3 +39,34 @@ def test_narrowed_denoiser_answers_as_the_wide_one_where_all_is_painted() -> Non
     with torch.no_grad():
         full = wide(torch.cat([noisy, torch.ones(1, 1, 16, 16), blank[None]], 1), steps, told).sample
         assert narrowed(wide, blank)(noisy, steps, told).sample.numpy() == pytest.approx(full.numpy(), abs=1e-4)
+
+
+def test_a_sheet_is_cut_into_the_pictures_that_it_was_made_of() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 128, 128, 3), np.uint8)
+    assert np.array_equal(labelled.cut(np.asarray(pipes.sheet(pictures, 3))), pictures)
+
+
+def test_recoloured_crops_change_their_colours_and_stay_in_range() -> None:
+    crops = torch.rand(8, 3, 16, 16) * 2 - 1
+    found = vae._recoloured(crops.clone(), torch.Generator().manual_seed(0))
+    assert torch.equal(found[2:], crops[2:])
+    assert not torch.isclose(found[:2], crops[:2]).all((1, 2, 3)).any()
+    assert found.abs().max() <= 1
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_from_what_is_trained_a_sampler_concludes_the_styled_picture(share: float) -> None:
+    random = torch.Generator().manual_seed(0)
+    clean, plain = torch.randn(3, 4, 16, 16, generator=random), torch.randn(3, 4, 16, 16, generator=random)
+    rows = latents.Encoded(clean, torch.zeros(3, 4, 40, dtype=torch.int16), torch.zeros(0), torch.zeros(0))
+    shapes, empty = np.zeros((3, 128, 128), np.uint8), torch.zeros(40, dtype=torch.long)
+    restyled = denoise.Restyled(plain, share)
+    noiser = denoise.Noiser(rows, shapes, empty, torch.device("cpu"), 64, quiet=1, restyled=restyled)
+    lot = noiser.draw(random)
+    keep = models.noise_schedule().alphas_cumprod[lot.steps].view(-1, 1, 1, 1)
+    concluded = keep.sqrt() * lot.noisy - (1 - keep).sqrt() * lot.wanted
+    assert torch.allclose(concluded, clean[lot.chosen], atol=1e-4)
+    # What is shown tends towards the plain picture exactly where a share of rows is to come from it.
+    lean = ((lot.noisy / keep.sqrt() - clean[lot.chosen]) * (plain - clean)[lot.chosen]).mean((1, 2, 3))
+    early = lot.steps > 200
+    assert (lean[early].mean() > 0.2) == bool(share)

@@ -15,8 +15,8 @@ HEAD = """# embedded/{name}
 - **Training**: {training}
 - **Held out**: the combinations in `make/heldout.json` and all seeds from 9,000,000 on; all figures below are of those.
 - **Limits**: it knows the shapes, colours, sizes, positions, patterns and backgrounds of `make/words.py` and nothing
-  else. Other prompts give a picture, but not what they say. The autoencoder knows the colours of the drawn pictures:
-  others, such as those of wood or skin in photographs, come out shifted.
+  else. Other prompts give a picture, but not what they say. The autoencoder was made for drawn pictures: photographs
+  lose their fine grain and come out a little shifted in colour.
 """
 
 MEASURES = {
@@ -50,8 +50,9 @@ def card(name: str) -> str:
             for entry in known[measure]:
                 met = "" if entry.met is None else "yes" if entry.met else "no"
                 text += f"| {entry.what} | {entry.found} | {entry.wanted} | {met} |\n"
-            if (figures.cards() / f"{measure}.jpg").exists():
-                text += f"\n![{measure}]({measure}.jpg)\n"
+            for picture in dict.fromkeys((measure, name)):
+                if (figures.cards() / f"{picture}.jpg").exists():
+                    text += f"\n![{picture}]({picture}.jpg)\n"
     return text
 
 

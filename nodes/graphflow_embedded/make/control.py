@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from graphflow_embedded.make import edges, models
+from graphflow_embedded.make import models
 from graphflow_embedded.make.data import Pictures
 from graphflow_embedded.make.denoise import Noiser, read_only
 from graphflow_embedded.make.latents import Encoded
@@ -22,8 +23,13 @@ Control = Literal["canny", "depth", "inpaint"]
 def control_pixels(kind: Control, pictures: Pictures) -> np.ndarray:
     """What each picture's control is made of: (N, 128, 128) uint8 edges or depth, or the (N, 128, 128, 3) pixels."""
     if kind == "canny":
-        return np.stack([edges.canny(pixels) for pixels in pictures.pixels])
+        return np.stack([edges(pixels) for pixels in pictures.pixels])
     return pictures.depth if kind == "depth" else pictures.pixels
+
+
+def edges(pixels: np.ndarray) -> np.ndarray:
+    """Canny edges (H, W) uint8, by the call and the thresholds of the node `controlnet_condition`."""
+    return cv2.Canny(pixels, 100, 200)
 
 
 def control_picture(kind: Control, pixels: Tensor, gaps: Tensor | None = None) -> Tensor:

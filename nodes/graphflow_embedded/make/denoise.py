@@ -49,6 +49,21 @@ class Whole:
     """Of the rows drawn."""
 
 
+@dataclass(frozen=True)
+class Restyled:
+    """For learning what img2img asks of a style: to get there from a plain picture under noise.
+
+    A denoiser that only saw its own style under noise half believes what shines through, and answers with mud.
+    """
+
+    plain: Tensor
+    """(N, 4, 16, 16): latents of the same scenes in plain style."""
+    share: float
+    """Of the rows drawn."""
+    starts: tuple[int, int] = (450, 750)
+    """Noise steps at which img2img may begin; 599 is a strength of 0.6."""
+
+
 class Noiser:
     """Draws rows, steps and noise for one training step, and knows what the denoiser should answer."""
 
@@ -60,9 +75,15 @@ class Noiser:
         device: torch.device,
         batch: int,
         whole: Whole | None = None,
+        quiet: float = 0.7,
+        restyled: Restyled | None = None,
     ) -> None:
-        """`shapes` (N, 128, 128) uint8 are 255 on the drawn shapes of each row; `empty` (40,) is no caption."""
+        """`shapes` (N, 128, 128) uint8 are 255 on the drawn shapes of each row; `empty` (40,) is no caption.
+
+        `quiet` below 1 draws noisy steps more often than others: they decide what is where, the others only grain.
+        """
         self.rows, self.empty, self.device, self.batch, self.whole = rows, empty, device, batch, whole
+        self.quiet, self.restyled = quiet, restyled
         self.focus = _focus(shapes)
         self.share = self.focus.mean().item()
         self.signal = models.noise_schedule().alphas_cumprod.to(device)
@@ -79,13 +100,34 @@ class Noiser:
             tokens = torch.where(whole[:, None], self.whole.tokens[chosen.clamp(max=known - 1), wording], tokens)
         dropped = torch.rand(self.batch, generator=generator) < CAPTION_DROP
         tokens = torch.where(dropped[:, None], self.empty, tokens.long()).to(self.device)
-        steps = _steps(self.batch, generator).to(self.device)
+        steps = _steps(self.batch, self.quiet, generator).to(self.device)
         clean = self.rows.latents[chosen].float().to(self.device)
         noise = torch.randn(clean.shape, generator=generator).to(self.device)
+        shown = clean
+        if self.restyled:
+            steps, shown = self._from_plain(self.restyled, chosen, steps, clean, generator)
         keep = self.signal[steps].view(-1, 1, 1, 1)
-        noisy = keep.sqrt() * clean + (1 - keep).sqrt() * noise
-        wanted = keep.sqrt() * noise - (1 - keep).sqrt() * clean
+        noisy = keep.sqrt() * shown + (1 - keep).sqrt() * noise
+        # The velocity from which samplers conclude `clean`; that of the noise where nothing else is shown.
+        wanted = (keep.sqrt() * noisy - clean) / (1 - keep).sqrt()
         return Lot(chosen, tokens, noisy.contiguous(memory_format=layout(self.device)), steps, wanted, whole)
+
+    def _from_plain(
+        self, restyled: Restyled, chosen: Tensor, steps: Tensor, clean: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Steps and shown latents: some rows as img2img meets them on its way from the plain picture.
+
+        It starts from that picture under noise; after a step to the style's, the noise that the sampler concludes still
+        holds some of the plain one, in proportion to noise over signal.
+        """
+        count = len(chosen)
+        some = torch.rand(count, generator=generator) < restyled.share
+        start = torch.randint(*restyled.starts, (count,), generator=generator)
+        now = (torch.rand(count, generator=generator) * (start + 1)).long()
+        left = ((1 / self.signal - 1).sqrt().cpu()[now] / (1 / self.signal - 1).sqrt().cpu()[start]).to(clean)
+        left = torch.where(some, left.cpu(), 0.0).to(clean).view(-1, 1, 1, 1)
+        plain = restyled.plain[chosen].float().to(clean)
+        return torch.where(some.to(steps.device), now.to(steps), steps), clean + left * (plain - clean)
 
     def loss(self, guess: Tensor, lot: Lot) -> Tensor:
         """Mean squared error, cells on a shape weighing up to five times: they are few, and what prompts are about.
@@ -103,13 +145,10 @@ def _focus(shapes: np.ndarray) -> Tensor:
     return F.max_pool2d(torch.from_numpy(cells)[:, None].float(), 3, 1, 1)
 
 
-def _steps(batch: int, generator: torch.Generator) -> Tensor:
-    """Steps over 0 to 999, one from each of `batch` ranges: less noise in the loss.
-
-    Noisy ones come more often: they decide what is where, the others only grain.
-    """
+def _steps(batch: int, quiet: float, generator: torch.Generator) -> Tensor:
+    """Steps over 0 to 999, one from each of `batch` ranges: less noise in the loss."""
     even = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
-    return (even**0.7 * 1000).long().clamp(max=999)
+    return (even**quiet * 1000).long().clamp(max=999)
 
 
 def read_only(model: nn.Module) -> nn.Module:
@@ -132,6 +171,36 @@ def train_unet(plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DCond
                 told = text(lot.tokens)[0]
             guess = unet(with_surroundings(noiser, lot) if surrounded else lot.noisy, lot.steps, told).sample
         return noiser.loss(guess, lot)
+
+    train(plan, unet, loss_of)
+
+
+def train_steady(
+    plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DConditionModel, guidance: float = 7.5
+) -> None:
+    """Train a 9-channel denoiser to leave alone what lies outside the mask, at the guidance that it will meet.
+
+    Guidance takes the answer without a caption and adds `guidance` times the difference that the caption makes. Outside
+    the mask there should be none, and what little there is grows with it: so there the guided answer is trained.
+    """
+    read_only(text).to(noiser.device)
+    unet.to(noiser.device, memory_format=layout(noiser.device))
+    models.plain_attention(unet)
+    nothing = noiser.empty.expand(noiser.batch, -1).to(noiser.device)
+
+    def loss_of(step: int, generator: torch.Generator) -> Tensor:
+        del step
+        lot = noiser.draw(generator)
+        seen = with_surroundings(noiser, lot)
+        with precision(noiser.device):
+            with torch.no_grad():
+                told = text(torch.cat([lot.tokens, nothing]))[0]
+            both = unet(seen.repeat(2, 1, 1, 1), lot.steps.repeat(2), told).sample.float()
+        guess, free = both.chunk(2)
+        guided = free + guidance * (guess - free)
+        outside = 1 - seen[:, 4:5]
+        apart = ((guided - lot.wanted) ** 2 * outside).mean()
+        return noiser.loss(guess, lot) + 0.2 * noiser.loss(free, lot) + 4 * apart
 
     train(plan, unet, loss_of)
 

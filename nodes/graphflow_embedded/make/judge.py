@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from graphflow_embedded.make import words
+from graphflow_embedded.make import store, words
 from graphflow_embedded.make.data import LABELS, Pictures
 from graphflow_embedded.make.loop import Plan, layout, precision, train
 
@@ -108,6 +108,11 @@ def read(judge: Judge, pixels: np.ndarray, *, batch: int = 64) -> tuple[dict[str
             found[name].append(answers[name].argmax(1).cpu())
         outlines.append((outline > 0).cpu())
     return {name: torch.cat(parts).numpy() for name, parts in found.items()}, torch.cat(outlines).numpy()
+
+
+def look(pixels: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """`read` with the committed judge."""
+    return read(load(store.components() / "judge" / "model.safetensors"), pixels)
 
 
 def save(judge: Judge, path: Path) -> None:

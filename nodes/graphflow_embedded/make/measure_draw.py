@@ -7,39 +7,39 @@ import time
 import numpy as np
 import torch
 
-from graphflow_embedded.make import judge, photographs, pipes, store, words
+from graphflow_embedded.make import judge, labelled, photographs, pipes, store, words
 from graphflow_embedded.make.asked import Asked, questions, right
 from graphflow_embedded.make.data import SIZE
 from graphflow_embedded.make.denoise import read_only
 from graphflow_embedded.make.figures import Figure, at_least, show
 from graphflow_embedded.make.latents import tokenise
 from graphflow_embedded.make.stats import mean_text, psnr, share
-
-
-def the_judge() -> judge.Judge:
-    """The committed judge."""
-    return judge.load(store.components() / "judge" / "model.safetensors")
+from graphflow_embedded.make.vae import round_trip
 
 
 def judged(count: int = 1000) -> list[Figure]:
     """The judge on drawn pictures it never saw: held-out combinations in three styles."""
     asked_for = questions(count, offset=100_000)
-    answers, _ = judge.read(the_judge(), np.stack([each.picture.pixels for each in asked_for]))
+    answers, _ = judge.look(np.stack([each.picture.pixels for each in asked_for]))
     limits = {"shape": 98, "colour": 99, "background": 99}
-    return [
-        at_least(f"{label} on held-out drawings", share(right(answers, asked_for, label)), limit)
-        for label, limit in limits.items()
-    ] + [
-        Figure(f"{label} on held-out drawings", share(right(answers, asked_for, label)).text())
-        for label in ("size", "position", "pattern")
-    ]
+    return (
+        [
+            at_least(f"{label} on held-out drawings", share(right(answers, asked_for, label)), limit)
+            for label, limit in limits.items()
+        ]
+        + [
+            Figure(f"{label} on held-out drawings", share(right(answers, asked_for, label)).text())
+            for label in ("size", "position", "pattern")
+        ]
+        + labelled.figures()
+    )
 
 
 def text2img(count: int = 500) -> list[Figure]:
     """Held-out prompts against what the judge reads off the pictures."""
     asked_for = questions(count)
     pixels = pipes.paint(pipes.pipeline("StableDiffusionPipeline"), *_prompts(asked_for))
-    answers, _ = judge.read(the_judge(), pixels)
+    answers, _ = judge.look(pixels)
     show(pipes.sheet(pixels[:40]), "text2img")
     limits = {"shape": 90, "colour": 95, "background": 95, "position": 85}
     found = [at_least(label, share(right(answers, asked_for, label)), limit) for label, limit in limits.items()]
@@ -63,17 +63,6 @@ def autoencoder(count: int = 200) -> list[Figure]:
         Figure("round trip, drawn pictures", mean_text(values, " dB"), "≥ 30 dB", bool(values.mean() >= 30)),
         Figure("round trip, 8 photographs at 128 px", mean_text(real, " dB"), "≥ 24 dB", bool(real.mean() >= 24)),
     ]
-
-
-@torch.no_grad()
-def round_trip(vae: torch.nn.Module, pixels: np.ndarray, batch: int = 32) -> np.ndarray:
-    """(N, H, W, 3) uint8 through the autoencoder and back."""
-    parts = []
-    for start in range(0, len(pixels), batch):
-        x = torch.from_numpy(pixels[start : start + batch]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        y = vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1)
-        parts.append(((y + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
-    return np.concatenate(parts)
 
 
 def params(count: int = 200) -> list[Figure]:
@@ -101,14 +90,14 @@ def _guidance(count: int) -> list[Figure]:
     shares = []
     for guidance in (1.0, 7.5):
         pixels = pipes.paint(pipe, *_prompts(asked_for), guidance_scale=guidance)
-        answers, _ = judge.read(the_judge(), pixels)
+        answers, _ = judge.look(pixels)
         shares.append(share(np.all([right(answers, asked_for, name) for name in ("shape", "colour", "position")], 0)))
     text = f"{shares[0].text()} to {shares[1].text()}"
     return [Figure("all right at guidance 1 to 7.5", text, "rising", shares[1].value > shares[0].value)]
 
 
 def _rate(colour: str, pixels: np.ndarray) -> float:
-    answers, _ = judge.read(the_judge(), pixels)
+    answers, _ = judge.look(pixels)
     return float(np.mean(answers["colour"] == list(words.COLOURS).index(colour)))
 
 
@@ -116,7 +105,7 @@ def _negative(count: int) -> list[Figure]:
     pipe, seeds = pipes.pipeline("StableDiffusionPipeline"), list(range(count))
     prompts = ["a large star, plain background"] * count
     free = pipes.paint(pipe, prompts, seeds)
-    colour = list(words.COLOURS)[int(np.bincount(judge.read(the_judge(), free)[0]["colour"]).argmax())]
+    colour = list(words.COLOURS)[int(np.bincount(judge.look(free)[0]["colour"]).argmax())]
     without = pipes.paint(pipe, prompts, seeds, negative_prompt=[colour] * count)
     before, after = _rate(colour, free), _rate(colour, without)
     text = f"{100 * before:.1f} % to {100 * after:.1f} %"

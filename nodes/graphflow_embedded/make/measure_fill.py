@@ -14,8 +14,8 @@ from graphflow_embedded.make.control import control_picture
 from graphflow_embedded.make.data import SIZE
 from graphflow_embedded.make.denoise import read_only
 from graphflow_embedded.make.figures import Figure, at_least, mean_gap, show
-from graphflow_embedded.make.measure_draw import round_trip, the_judge
 from graphflow_embedded.make.stats import mean_text, psnr, share
+from graphflow_embedded.make.vae import round_trip
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def inpaint(count: int = 500) -> list[Figure]:
 
 def both(pixels: np.ndarray, given: Tasks) -> np.ndarray:
     """Where shape and colour are the asked ones, (N,) bool."""
-    answers, _ = judge.read(the_judge(), pixels)
+    answers, _ = judge.look(pixels)
     return right(answers, given.asked, "shape") & right(answers, given.asked, "colour")
 
 
@@ -164,6 +164,6 @@ def photos(side: int = 512) -> list[Figure]:
 def _seen(pixels: np.ndarray, prompt: str) -> bool:
     from graphflow_embedded.make import words
 
-    answers, _ = judge.read(the_judge(), pixels[None])
+    answers, _ = judge.look(pixels[None])
     shape, colour = (*words.SHAPES, "none")[answers["shape"][0]], list(words.COLOURS)[answers["colour"][0]]
     return shape in prompt and colour in prompt

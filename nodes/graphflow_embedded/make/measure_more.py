@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from graphflow_embedded.make import edges, judge, pipes, store, words
+from graphflow_embedded.make import judge, pipes, store, words
 from graphflow_embedded.make.asked import Asked, questions, right
-from graphflow_embedded.make.control import control_picture
+from graphflow_embedded.make.control import control_picture, edges
 from graphflow_embedded.make.denoise import read_only
 from graphflow_embedded.make.figures import Figure, at_least, show
-from graphflow_embedded.make.measure_draw import the_judge
 from graphflow_embedded.make.stats import mean_text, share
 
 
@@ -24,14 +23,14 @@ def controlnet(kind: str, count: int = 200) -> list[Figure]:
     """Canny or depth: do generated shapes lie where the control has them, and without the control?"""
     asked_for = questions(count, offset=400_000)
     prompts, seeds = [each.short for each in asked_for], [each.seed for each in asked_for]
-    sources = [edges.canny(q.picture.pixels) if kind == "canny" else q.picture.depth for q in asked_for]
+    sources = [edges(q.picture.pixels) if kind == "canny" else q.picture.depth for q in asked_for]
     controls = control_picture("canny", torch.from_numpy(np.stack(sources)))
     net = read_only(store.load(f"controlnet-{kind}"))
     pipe = pipes.pipeline("StableDiffusionControlNetPipeline", controlnet=net)
     pixels = pipes.paint(pipe, prompts, seeds, image=list(controls))
     free = pipes.paint(pipes.pipeline("StableDiffusionPipeline"), prompts, seeds)
-    answers, outlines = judge.read(the_judge(), pixels)
-    held, loose = overlap(outlines, asked_for), overlap(judge.read(the_judge(), free)[1], asked_for)
+    answers, outlines = judge.look(pixels)
+    held, loose = overlap(outlines, asked_for), overlap(judge.look(free)[1], asked_for)
     grey = np.repeat(np.stack(sources[:16])[..., None], 3, 3)
     show(pipes.sheet(np.concatenate([grey, pixels[:16], free[:16]]), 16), f"controlnet-{kind}")
     return [
@@ -52,12 +51,12 @@ def styles(count: int = 200) -> list[Figure]:
         prompts, seeds = [each.short for each in asked_for], [each.seed for each in asked_for]
         pipe = pipes.pipeline("StableDiffusionImg2ImgPipeline", f"unet-sd-{name}")
         pixels = pipes.paint(pipe, prompts, seeds, image=pipes.pictures(plain), strength=0.6)
-        answers, _ = judge.read(the_judge(), pixels)
+        answers, _ = judge.look(pixels)
         styled = answers["style"] == words.STYLES.index(name)
         found.append(at_least(f"{name}: style after strength 0.6", share(styled), 90))
         found.append(at_least(f"{name}: shape kept", share(right(answers, asked_for, "shape")), 80))
-        free = pipes.paint(pipes.pipeline("StableDiffusionPipeline", f"unet-sd-{name}"), prompts, seeds)
-        show(pipes.sheet(np.concatenate([plain[:16], pixels[:16], free[:16]]), 16), f"sd-{name}")
+        free = pipes.paint(pipes.pipeline("StableDiffusionPipeline", f"unet-sd-{name}"), prompts[:16], seeds[:16])
+        show(pipes.sheet(np.concatenate([plain[:16], pixels[:16], free]), 16), f"sd-{name}")
     return [*found, _chain(count)]
 
 
@@ -72,7 +71,7 @@ def _chain(count: int) -> Figure:
         prompts, seeds = [prefix + each.short for each in asked_for], [each.seed + number for each in asked_for]
         pixels = pipes.paint(pipe, prompts, seeds, **given)
         latents = list(torch.from_numpy(pixels))
-    answers, _ = judge.read(the_judge(), pixels)
+    answers, _ = judge.look(pixels)
     return at_least("chain of sd, sketch, pixel in latents: shape kept", share(right(answers, asked_for, "shape")), 70)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from graphflow_embedded.make import (
     depth,
     heldout,
     judge,
+    labelled,
     latents,
     manifest,
     models,
@@ -28,7 +29,7 @@ from graphflow_embedded.make import (
 )
 from graphflow_embedded.make.loop import Plan, layout, spent
 from graphflow_embedded.make.vae import encode as encode_pixels
-from graphflow_embedded.make.vae import polish_decoder, train_encoder, train_vae
+from graphflow_embedded.make.vae import polish_decoder, round_trip, train_encoder, train_vae, tune_vae
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,24 @@ class Workshop:
         return encode_pixels(denoise.read_only(store.load("vae")), grey, torch.device("cpu"))[0]
 
     def noiser(
-        self, rows: latents.Encoded, pictures: data.Pictures, batch: int = 32, whole: denoise.Whole | None = None
+        self,
+        rows: latents.Encoded,
+        pictures: data.Pictures,
+        batch: int,
+        whole: denoise.Whole | None = None,
+        quiet: float = 0.7,
+        restyled: denoise.Restyled | None = None,
     ) -> denoise.Noiser:
-        """Training rows with noise; `rows` are of the same `pictures`."""
-        return denoise.Noiser(rows, pictures.shapes, self.no_words(), self.device, batch, whole)
+        """Training rows with noise; `rows` are of the same `pictures`, the rest is for `denoise.Noiser`."""
+        return denoise.Noiser(rows, pictures.shapes, self.no_words(), self.device, batch, whole, quiet, restyled)
+
+    def surrounded(self, share: float) -> tuple[latents.Encoded, data.Pictures, denoise.Whole]:
+        """Rows for an inpainting denoiser, the pictures they are of, and `share` of whole pictures among them."""
+        pictures = self.drawn(self.pictures)
+        some = pictures.first(round(self.pictures * 0.35))
+        rows = latents.joined(self.holes(pictures), self.encoded("tinted", some, holes=True, tint=True))
+        whole = denoise.Whole(self.encoded("plain", pictures).tokens, self.blank(), share)
+        return rows, data.joined(pictures, some), whole
 
     def no_words(self) -> Tensor:
         """The empty caption's tokens, (40,)."""
@@ -131,6 +146,13 @@ def vae_decoder(shop: Workshop) -> None:
     _keep("vae", polish_decoder(plan, store.load("vae"), data.joined(*sets), shop.device))
 
 
+def vae_tune(shop: Workshop) -> None:
+    """More training for the whole autoencoder, for styles and other colours; denoisers of plain pictures stay valid."""
+    styled = data.joined(*(shop.drawn(shop.pictures * 0.15, style) for style in ("pixel", "sketch")))
+    plan = shop.plan("vae-tune", 2_400, 6e-4, 11)
+    _keep("vae", tune_vae(plan, store.load("vae"), shop.drawn(shop.pictures / 2), styled, shop.device))
+
+
 def text(shop: Workshop) -> None:
     """The text encoder, on captions alone; every denoiser must be trained after it."""
     speech_of, words_of = shop.words(), shop.pictures * 3 // 2
@@ -149,7 +171,7 @@ def encode(shop: Workshop) -> None:
     shop.holes(pictures)
     shop.encoded("tinted", pictures.first(round(shop.pictures * 0.35)), holes=True, tint=True)
     for name in ("pixel", "sketch"):
-        shop.encoded(name, shop.drawn(shop.pictures * 0.15, name), style=name)
+        shop.encoded(name, shop.drawn(shop.pictures * 0.3, name), style=name)
 
 
 def sd_inpaint(shop: Workshop) -> None:
@@ -157,17 +179,23 @@ def sd_inpaint(shop: Workshop) -> None:
 
     A hole says where the shape is to be; so the words for shapes are learnt much sooner than from whole pictures alone.
     """
-    pictures = shop.drawn(shop.pictures)
-    some = pictures.first(round(shop.pictures * 0.35))
-    rows = latents.joined(shop.holes(pictures), shop.encoded("tinted", some, holes=True, tint=True))
-    whole = denoise.Whole(shop.encoded("plain", pictures).tokens, shop.blank(), 0.45)
-    pictures = data.joined(pictures, some)
+    rows, pictures, whole = shop.surrounded(0.45)
     torch.manual_seed(3)
     unet = models.unet(9)
     plan = shop.plan("sd-inpaint", 6_000, 1.8e-3, 3)
     denoise.train_unet(plan, shop.noiser(rows, pictures, 64, whole), store.load("text-encoder"), unet)
     _keep("unet-sd-inpaint", unet)
     _told(shop, ["sd-inpaint"], 64)
+
+
+def sd_inpaint_steady(shop: Workshop) -> None:
+    """More training for the 9-channel denoiser, to leave alone what lies outside the mask."""
+    rows, pictures, whole = shop.surrounded(0.15)
+    plan = shop.plan("sd-inpaint-steady", 2_000, 6e-4, 13)
+    unet = store.load("unet-sd-inpaint")
+    denoise.train_steady(plan, shop.noiser(rows, pictures, 32, whole, 1.2), store.load("text-encoder"), unet)
+    _keep("unet-sd-inpaint", unet)
+    _told(shop, ["sd-inpaint", "sd-inpaint-steady"], 64, "sd-inpaint")
 
 
 def sd(shop: Workshop) -> None:
@@ -183,14 +211,16 @@ def sd(shop: Workshop) -> None:
 
 
 def style(name: str, shop: Workshop) -> None:
-    """A style's denoiser, from the inpainting one."""
-    pictures = shop.drawn(shop.pictures * 0.15, name)
-    rows = shop.encoded(name, pictures, style=name)
-    unet = denoise.narrowed(store.load("unet-sd-inpaint"), shop.blank())
-    plan = shop.plan(f"sd-{name}", 600, 8e-4, 4)
-    denoise.train_unet(plan, shop.noiser(rows, pictures, 64), store.load("text-encoder"), unet)
+    """A style's denoiser, from the text-to-image one."""
+    pictures = shop.drawn(shop.pictures * 0.3, name)
+    rows, unet = shop.encoded(name, pictures, style=name), store.load("unet-sd")
+    plan = shop.plan(f"sd-{name}", 1_500, 8e-4, 4)
+    # Equal seeds draw equal scenes, whatever the style.
+    plain = denoise.Restyled(shop.encoded("plain", shop.drawn(shop.pictures)).latents, 0.4)
+    noiser = shop.noiser(rows, pictures, 64, quiet=1, restyled=plain)
+    denoise.train_unet(plan, noiser, store.load("text-encoder"), unet)
     _keep(f"unet-sd-{name}", unet)
-    _told(shop, ["sd-inpaint", f"sd-{name}"], 64)
+    _told(shop, ["sd-inpaint", "sd", f"sd-{name}"], 64)
 
 
 def controlnet(kind: control.Control, shop: Workshop) -> None:
@@ -199,7 +229,7 @@ def controlnet(kind: control.Control, shop: Workshop) -> None:
     pictures, holes = shop.drawn(count), kind == "inpaint"
     rows = shop.holes(shop.drawn(shop.pictures)) if holes else shop.encoded("plain", shop.drawn(shop.pictures))
     controls = control.control_pixels(kind, pictures)
-    plan = shop.plan(f"controlnet-{kind}", 700, 1.5e-3, 5)
+    plan = shop.plan(f"controlnet-{kind}", 2_000, 1.5e-3, 5)
     text, unet = store.load("text-encoder"), store.load("unet-sd")
     _keep(
         f"controlnet-{kind}",
@@ -219,9 +249,19 @@ def the_depth(shop: Workshop) -> None:
 
 
 def the_judge(shop: Workshop) -> None:
-    """The judge, on all styles."""
-    model = judge.train_judge(shop.plan("judge", 3_000, 1.5e-3, 6), _every_style(shop), shop.device)
+    """The judge, on drawings of all styles, some of them as the autoencoder gives them back."""
+    vae = denoise.read_only(store.load("vae"))
+    sets = [shop.drawn(shop.pictures), *(shop.drawn(shop.pictures * 0.15, name) for name in ("pixel", "sketch"))]
+    again = [one.first(round(shop.pictures * 0.07)) for one in sets]
+    again = [replace(one, pixels=round_trip(vae, one.pixels)) for one in again]
+    model = judge.train_judge(shop.plan("judge", 6_000, 1.5e-3, 6), data.joined(*sets, *again), shop.device)
     judge.save(model, store.components() / "judge" / "model.safetensors")
+
+
+def sheet_to_label(shop: Workshop) -> None:
+    """Paint the sheet on which the judge is compared with the eye; its labels must then be written anew."""
+    del shop
+    labelled.paint()
 
 
 def _every_style(shop: Workshop) -> data.Pictures:
@@ -229,8 +269,8 @@ def _every_style(shop: Workshop) -> data.Pictures:
     return data.joined(shop.drawn(shop.pictures * 0.6), *styles)
 
 
-def _told(shop: Workshop, names: list[str], batch: int) -> None:
-    """Write the small file of the last of `names`: how it and those that it started from were trained."""
+def _told(shop: Workshop, names: list[str], batch: int, checkpoint: str = "") -> None:
+    """Write the small file of `checkpoint`, the last of `names` if not said: how it was trained, through what."""
     runs = [spent(shop.work / name) for name in names]
     parts = [
         f"{step:,} steps" if name == names[-1] else f"{step:,} as {name}"
@@ -238,7 +278,7 @@ def _told(shop: Workshop, names: list[str], batch: int) -> None:
     ]
     minutes = sum(seconds for _, seconds in runs) / 60
     how = f"{', then '.join(parts)}, each of {batch} drawn pictures; {minutes:.0f} minutes on {_where(shop.device)}."
-    manifest.write(names[-1], how)
+    manifest.write(checkpoint or names[-1], how)
 
 
 def _where(device: torch.device) -> str:
@@ -255,10 +295,12 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "vae-again": vae_again,
     "vae-encoder": vae_encoder,
     "vae-decoder": vae_decoder,
+    "vae-tune": vae_tune,
     "text": text,
     "encode": encode,
     "sd-inpaint": sd_inpaint,
     "sd": sd,
+    "sd-inpaint-steady": sd_inpaint_steady,
     "sd-pixel": partial(style, "pixel"),
     "sd-sketch": partial(style, "sketch"),
     "controlnet-canny": partial(controlnet, "canny"),
@@ -266,4 +308,5 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "controlnet-inpaint": partial(controlnet, "inpaint"),
     "judge": the_judge,
     "depth": the_depth,
+    "sheet-to-label": sheet_to_label,
 }

@@ -17,7 +17,7 @@ def apply(picture: Picture, style: str, seed: int) -> np.ndarray:
     return _pixel(picture.pixels) if style == "pixel" else _sketch(picture, rng)
 
 
-def _pixel(pixels: np.ndarray, block: int = 4, levels: int = 7) -> np.ndarray:
+def _pixel(pixels: np.ndarray, block: int = 4, levels: int = 4) -> np.ndarray:
     """Blocks of 4 by 4 pixels in few colours."""
     size = pixels.shape[0]
     small = Image.fromarray(pixels).resize((size // block, size // block), Image.Resampling.BOX)
@@ -26,19 +26,20 @@ def _pixel(pixels: np.ndarray, block: int = 4, levels: int = 7) -> np.ndarray:
 
 
 def _sketch(picture: Picture, rng: np.random.Generator) -> np.ndarray:
-    """Pencil on paper: dark outlines, hatching where the picture is dark, a trace of crayon colour on shapes."""
+    """Pencil on paper: dark outlines, hatching where the picture is dark, crayon colour on shapes."""
     size = picture.pixels.shape[0]
     colour = picture.pixels.astype(np.float32) / 255
     grey = colour @ np.array([0.3, 0.59, 0.11], np.float32)
-    lines = _outlines(blur(grey, 0.8)) + 0.8 * _outlines(picture.depth.astype(np.float32) / 255)
+    on_shape = picture.shapes.astype(np.float32) / 255
+    lines = (0.35 + 0.65 * on_shape) * _outlines(blur(grey, 0.8)) + _outlines(blur(on_shape, 0.8))
     lines = np.clip(lines * (0.85 + 0.25 * smooth(rng, (12, 12), size)), 0, 1)
     x, y = grid(size)
     strokes = np.sin((x + y) * size * 0.95 + 1.5 * smooth(rng, (6, 6), size))
     dark = 1 - blur(grey, 3)
     hatch = np.clip(dark - 0.25 + 0.22 * strokes, 0, 1) * np.clip(1.6 * dark, 0, 1)
-    ink = np.clip(0.9 * lines + 0.5 * hatch, 0, 0.92)
+    ink = np.clip(0.9 * lines + 0.4 * hatch, 0, 0.92)
     paper = np.array([0.97, 0.96, 0.93], np.float32) + 0.008 * rng.standard_normal((size, size, 1)).astype(np.float32)
-    crayon = 0.55 * (picture.shapes.astype(np.float32) / 255)[..., None]
+    crayon = 0.8 * on_shape[..., None]
     paper = paper * (1 - crayon * (1 - colour))
     return (np.clip(paper * (1 - ink[..., None]), 0, 1) * 255).astype(np.uint8)
 

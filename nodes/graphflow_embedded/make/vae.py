@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
@@ -110,6 +113,42 @@ def polish_decoder(
     return vae
 
 
+ANCHOR = 10.0
+"""Weight of the latents' squared distance from where they were, in their own deviation."""
+
+
+def tune_vae(
+    plan: Plan, vae: AutoencoderKL, plain: Pictures, styled: Pictures, device: torch.device, *, crop: int = 64
+) -> AutoencoderKL:
+    """Train all of a finished autoencoder but leave the latents of plain drawings where they are.
+
+    So what was trained on them stays valid, while other colours and styles get better ones. A step sees eight plain
+    crops, four recoloured and four `styled` ones.
+    """
+    vae.to(device, memory_format=layout(device))
+    before, scale = deepcopy(vae.encoder).requires_grad_(False), vae.config.scaling_factor
+
+    def loss_of(step: int, generator: torch.Generator) -> Tensor:
+        del step
+        free = _recoloured(_crops(plain, 4, crop, generator), generator, share=1)
+        x = torch.cat([_crops(plain, 8, crop, generator), free, _crops(styled, 4, crop, generator)]).to(device)
+        with precision(device):
+            posterior = vae.encode(x).latent_dist
+            rough = 0.03 * torch.randn(posterior.mean.shape, generator=generator).to(device) / scale
+            y = vae.decode(posterior.mean + rough).sample
+            with torch.no_grad():
+                kept = vae.quant_conv(before(x[:8])).chunk(2, 1)[0]
+        away = F.mse_loss(posterior.mean[:8].float(), kept.float()) * scale**2
+        # Without a bound, latents of what is not anchored would grow to drown the roughness.
+        far = (posterior.mean[8:].float().abs() * scale - 4).clamp(min=0).square().mean()
+        return _difference(y.float(), x) + ANCHOR * away + far
+
+    vae.quant_conv.requires_grad_(False)
+    train(plan, vae, loss_of)
+    vae.quant_conv.requires_grad_(True)
+    return vae
+
+
 def _difference(y: Tensor, x: Tensor) -> Tensor:
     slopes = sum(F.l1_loss(y.diff(dim=axis), x.diff(dim=axis)) for axis in (2, 3))
     # Squares weigh most: they fix colours first. Slopes keep edges, but much of them is grain nobody can foretell.
@@ -117,22 +156,25 @@ def _difference(y: Tensor, x: Tensor) -> Tensor:
 
 
 def _crops(pictures: Pictures, batch: int, crop: int, generator: torch.Generator) -> Tensor:
-    """(batch, 3, crop, crop) float in -1 to 1, half of them mirrored."""
-    size = pictures.pixels.shape[1]
+    """(batch, 3, crop, crop) float in -1 to 1, half of them mirrored; at whole cells, as blocks of pixels lie."""
+    size, cell = pictures.pixels.shape[1], 8
     chosen = torch.randint(len(pictures), (batch,), generator=generator).tolist()
-    corners = torch.randint(size - crop + 1, (batch, 2), generator=generator).tolist()
+    corners = (cell * torch.randint((size - crop) // cell + 1, (batch, 2), generator=generator)).tolist()
     crops = [pictures.pixels[n, r : r + crop, c : c + crop] for n, (r, c) in zip(chosen, corners, strict=True)]
     x = torch.stack([torch.from_numpy(part.copy()) for part in crops]).permute(0, 3, 1, 2).float() / 127.5 - 1
     x[::2] = x[::2].flip(3)
     return x.contiguous()
 
 
-def _recoloured(x: Tensor, generator: torch.Generator) -> Tensor:
-    """A quarter of the crops with swapped colour channels and another contrast: photographs know no palette."""
-    quarter = len(x) // 4
+def _recoloured(x: Tensor, generator: torch.Generator, share: float = 0.25) -> Tensor:
+    """A share of the crops with other colours and another contrast: photographs know no palette."""
+    count = int(len(x) * share)
     order = torch.randperm(3, generator=generator)
-    bend = 0.6 + torch.rand(quarter, 1, 1, 1, generator=generator)
-    x[:quarter] = 2 * ((x[:quarter, order] + 1) / 2).clamp(0, 1) ** bend - 1
+    bend, paleness = (torch.rand(count, 1, 1, 1, generator=generator) for _ in range(2))
+    light = ((x[:count, order] + 1) / 2).clamp(0, 1) ** (0.6 + bend)
+    grey = light.mean(1, keepdim=True)
+    tint = 0.6 + 0.6 * torch.rand(count, 3, 1, 1, generator=generator)
+    x[:count] = 2 * ((grey + 1.2 * paleness * (light - grey)) * tint).clamp(0, 1) - 1
     return x
 
 
@@ -146,6 +188,17 @@ def encode(vae: AutoencoderKL, pixels: Tensor, device: torch.device, *, batch: i
             mean = vae.encode(x.contiguous(memory_format=layout(device))).latent_dist.mean
         parts.append((mean.float() * vae.config.scaling_factor).half().cpu())
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def round_trip(vae: AutoencoderKL, pixels: np.ndarray, batch: int = 32) -> np.ndarray:
+    """(N, H, W, 3) uint8 through the autoencoder and back."""
+    parts = []
+    for start in range(0, len(pixels), batch):
+        x = torch.from_numpy(pixels[start : start + batch]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        y = vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1)
+        parts.append(((y + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
+    return np.concatenate(parts)
 
 
 @torch.no_grad()
