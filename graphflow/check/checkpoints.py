@@ -129,7 +129,8 @@ class CheckpointReader:
             components = _of_variant(decl, components, details.variant)
         for role, source in details.components:
             components[role] = self._part(decl, role, source, (*components, *found.missing), document)
-        for lora in details.loras:
+        # A single model, such as a ControlNet, takes none at all, which its node says.
+        for lora in details.loras if found.kind != "component" else ():
             _check_lora(decl, lora, components)
         return replace(found, name=decl.name, components=components, details=details)
 
