@@ -9,18 +9,24 @@ from PIL import Image
 
 import graphflow as gf
 from graphflow_embedded.export import export
-from graphflow_embedded.make import judge, store, words
+from graphflow_embedded.make import judge, words
 from tests import plain
+
+CALL = {"num_inference_steps": 20, "guidance_scale": 5.0, "seed": 3}
 
 
 @pytest.fixture(scope="module")
 def seen():
     """What the judge, which was trained on drawn pictures alone, sees on a picture of 128 × 128."""
-    reader = judge.load(store.components() / "judge" / "model.safetensors")
 
     def read(picture: Image.Image) -> dict[str, str]:
-        found, _ = judge.read(reader, np.array(picture.resize((128, 128)))[None])
-        named = {"shape": (*words.SHAPES, "none"), "colour": tuple(words.COLOURS), "background": words.BACKGROUNDS}
+        found, _ = judge.look(np.array(picture.resize((128, 128)))[None])
+        named = {
+            "shape": (*words.SHAPES, "none"),
+            "colour": tuple(words.COLOURS),
+            "background": words.BACKGROUNDS,
+            "style": words.STYLES,
+        }
         return {label: names[int(found[label][0])] for label, names in named.items()}
 
     return read
@@ -46,7 +52,8 @@ def test_the_library_graph_equals_the_plain_call(tmp_path):
 def test_a_picture_shows_what_was_asked_for(seen, asked):
     place = {"bricks": "brick wall"}.get(asked["background"], asked["background"])
     prompt = f"a large {asked['colour']} {asked['shape']} in the centre, {place}"
-    assert seen(gf.run("text2img", inputs={"prompt": prompt})["image"].pil()) == asked
+    found = seen(gf.run("text2img", inputs={"prompt": prompt})["image"].pil())
+    assert found == {**asked, "style": "plain"}
 
 
 def test_a_shape_is_painted_into_a_photograph_whose_other_bytes_stay(seen):
@@ -70,5 +77,45 @@ def test_a_shape_is_painted_into_a_photograph_whose_other_bytes_stay(seen):
 def test_an_object_is_taken_away(seen):
     picture = gf.load("erase")
     before = seen(Image.open(picture.document.folder / "assets" / "road.jpg").convert("RGB"))
-    assert before["shape"] == "star"
+    assert before["shape"] != "none"
     assert [seen(one.pil())["shape"] for one in gf.run(picture)["images"]] == ["none", "none"]
+
+
+def test_a_chain_of_three_checkpoints_ends_in_the_style_of_the_last(seen):
+    found = seen(gf.run("three_styles")["image"].pil())
+    assert (found["shape"], found["style"]) == ("heart", "sketch")
+
+
+@pytest.mark.parametrize("style", ["pixel", "sketch"])
+def test_a_style_is_laid_over_a_picture(seen, style):
+    prompt = {
+        "pixel": "pixel art of a yellow circle, sea",
+        "sketch": "pencil sketch of a yellow circle, sea",
+    }
+    graph = gf.Graph()
+    start = graph.add("text2img", checkpoint="embedded/sd", prompt="a large yellow circle, sea", **CALL)
+    styled = graph.add(
+        "img2img", checkpoint=f"embedded/sd-{style}", image=start.latents, prompt=prompt[style], strength=0.6, **CALL
+    )
+    graph.output(image=styled.image)
+    found = seen(gf.run(graph)["image"].pil())
+    assert (found["shape"], found["style"]) == ("circle", style)
+
+
+def test_a_picture_is_painted_anew_along_its_edges(seen):
+    graph = gf.Graph()
+    heart = graph.add(
+        "text2img", id="heart", checkpoint="embedded/sd", prompt="a large red heart, plain background", **CALL
+    )
+    edges = graph.add(
+        "controlnet_condition", checkpoint="embedded/controlnet-canny", image=heart.image, preprocess="canny"
+    )
+    call = {"checkpoint": "embedded/sd", "prompt": "a large blue heart, grass", **CALL, "seed": 5}
+    along, free = graph.add("text2img", id="along", control=[edges], **call), graph.add("text2img", id="free", **call)
+    graph.output(heart=heart.image, along=along.image, free=free.image)
+    made = gf.run(graph)
+    _, outlines = judge.look(np.stack([made[name].array for name in ("heart", "along", "free")]))
+    overlaps = [(outlines[0] & one).sum() / (outlines[0] | one).sum() for one in outlines[1:]]
+    assert overlaps[0] >= 0.7
+    assert overlaps[0] > overlaps[1]
+    assert seen(made["along"].pil())["colour"] == "blue"

@@ -102,7 +102,7 @@ def read(judge: Judge, pixels: np.ndarray, *, batch: int = 64) -> tuple[dict[str
     found: dict[str, list[Tensor]] = {name: [] for name in LABELS}
     outlines = []
     for start in range(0, len(pixels), batch):
-        x = torch.from_numpy(pixels[start : start + batch]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = torch.tensor(pixels[start : start + batch]).permute(0, 3, 1, 2).float() / 127.5 - 1
         answers, outline = judge(x.to(device))
         for name in LABELS:
             found[name].append(answers[name].argmax(1).cpu())

@@ -217,7 +217,8 @@ def style(name: str, shop: Workshop) -> None:
     plan = shop.plan(f"sd-{name}", 1_500, 8e-4, 4)
     # Equal seeds draw equal scenes, whatever the style.
     plain = denoise.Restyled(shop.encoded("plain", shop.drawn(shop.pictures)).latents, 0.4)
-    noiser = shop.noiser(rows, pictures, 64, quiet=1, restyled=plain)
+    # What makes pixel art is grain, which the least noisy steps decide.
+    noiser = shop.noiser(rows, pictures, 64, quiet=2 if name == "pixel" else 1, restyled=plain)
     denoise.train_unet(plan, noiser, store.load("text-encoder"), unet)
     _keep(f"unet-sd-{name}", unet)
     _told(shop, ["sd-inpaint", "sd", f"sd-{name}"], 64)
@@ -272,10 +273,9 @@ def _every_style(shop: Workshop) -> data.Pictures:
 def _told(shop: Workshop, names: list[str], batch: int, checkpoint: str = "") -> None:
     """Write the small file of `checkpoint`, the last of `names` if not said: how it was trained, through what."""
     runs = [spent(shop.work / name) for name in names]
-    parts = [
-        f"{step:,} steps" if name == names[-1] else f"{step:,} as {name}"
-        for name, (step, _) in zip(names, runs, strict=True)
-    ]
+    parts = [f"{step:,} steps as {name}" for name, (step, _) in zip(names, runs, strict=True)]
+    if len(parts) == 1:
+        parts = [f"{runs[0][0]:,} steps"]
     minutes = sum(seconds for _, seconds in runs) / 60
     how = f"{', then '.join(parts)}, each of {batch} drawn pictures; {minutes:.0f} minutes on {_where(shop.device)}."
     manifest.write(checkpoint or names[-1], how)
