@@ -1,6 +1,6 @@
 """What graphflow costs over plain diffusers, as ratios and differences within one run.
 
-Run it on a quiet machine: `python tests/benchmarks/stages.py overhead` (a warm engine, one tiny stage), `cold` (the
+Run it on a quiet machine: `python -m tests.benchmarks.stages overhead` (a warm engine, one tiny stage), `cold` (the
 command line on the embedded checkpoint, with its own share by a profile), `real` (text2img → inpaint → img2img on a
 random Stable Diffusion 1.5 of real size, made in a temporary folder: 4 GB of disk, 12 GB of memory, 10 minutes).
 """
