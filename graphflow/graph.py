@@ -12,13 +12,15 @@ from graphflow import library
 from graphflow.catalog import Catalog, default_catalog
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
+from graphflow.check.checkpoints import CheckpointReader
 from graphflow.check.literals import Literals
 from graphflow.check.nodes import NodeReader
 from graphflow.check.producers import producers_first
+from graphflow.check.refusal import Refusal
 from graphflow.check.templates import Templates
 from graphflow.compute import CPU, Compute
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
-from graphflow.document.parse import read_file
+from graphflow.document.parse import CHECKPOINT_KEYS, read_file
 from graphflow.document.scalars import write_scalar
 from graphflow.document.text import NAME, Reference, escape, write_text, written
 from graphflow.document.tree import Entry, Scalar, Tree
@@ -29,10 +31,12 @@ from graphflow.errors import FileProblem, GraphflowError, InvalidGraph, UnknownO
 from graphflow.files import write_atomically
 from graphflow.node_type import RESERVED
 from graphflow.plan.plan import Plan, plan
-from graphflow.problems import Level, Problem, did_you_mean
+from graphflow.problems import Level, Place, Problem, did_you_mean
 from graphflow.rebase import rebase
 from graphflow.types import ATOMS, parse_type
 from graphflow.values import describe
+
+_NAMES = "use small letters, digits and _, starting with a letter"
 
 
 class Handle:
@@ -197,10 +201,26 @@ class Graph:
         return Handle(self, Reference(name))
 
     def checkpoint(self, name: str, source: str, **details: Any) -> str:
-        """Give a checkpoint a short name, with details (`dtype`, `components`, `loras`, …); returns the name."""
+        """Give a checkpoint a short name, with details (`dtype`, `components`, `loras`, …); returns the name.
+
+        Raises:
+            InvalidGraph: the name is none, a detail is unknown or wrong, or there is no such checkpoint; the graph is
+                unchanged.
+        """
+        if not NAME.match(name):
+            raise _refused("bad-name", f"{name!r} cannot name a checkpoint", _NAMES)
+        for key in details:
+            if key not in CHECKPOINT_KEYS:
+                fix = did_you_mean(key, CHECKPOINT_KEYS, else_="its keys are")
+                raise _refused("unknown-key", f"the checkpoint {name} has no key {key}", fix)
         scalar = self._plain(source)
         entries = {"source": Entry(scalar), **{key: Entry(self._tree(value)) for key, value in details.items()}}
-        self.document.checkpoints[name] = CheckpointDecl(name, scalar, MapTree(entries))
+        decl = CheckpointDecl(name, scalar, MapTree(entries))
+        try:
+            CheckpointReader().declared(decl, self.document)
+        except Refusal as refusal:
+            raise InvalidGraph([refusal.at(Place())]) from refusal
+        self.document.checkpoints[name] = decl
         return name
 
     def add(
@@ -348,9 +368,7 @@ class Graph:
 
     def _free_name(self, name: object, what: str) -> None:
         if not isinstance(name, str) or not NAME.match(name) or name in RESERVED:
-            raise _refused(
-                "bad-name", f"{name!r} cannot name {what}", "use small letters, digits and _, starting with a letter"
-            )
+            raise _refused("bad-name", f"{name!r} cannot name {what}", _NAMES)
         if name in self.document.inputs or name in self.document.nodes:
             raise _refused(
                 "name-taken", f"the name {name} is taken", "choose another one; inputs and nodes share one namespace"

@@ -64,10 +64,8 @@ def test_two_precisions_are_two_components_of_half_the_bytes(tiny):
 def test_variant_chooses_the_files(tiny):
     expected = by_hand(loaded(tiny("sd_fp16"), variant="fp16", dtype=torch.float32))
     assert np.array_equal(painted(tiny("sd_fp16"), variant="fp16"), expected)
-    graph = gf.Graph()
-    name = graph.checkpoint("base", str(tiny("sd_fp16")), variant="fp61")
     with pytest.raises(gf.InvalidGraph, match="did you mean fp16"):
-        graph.add("text2img", checkpoint=name, prompt="x")
+        gf.Graph().checkpoint("base", str(tiny("sd_fp16")), variant="fp61")
 
 
 def test_a_part_of_another_checkpoint_takes_its_place(tiny):
@@ -146,11 +144,9 @@ def test_a_lora_changes_no_component_of_anybody_else(tiny, tmp_path):
 
 
 def test_a_file_that_is_no_lora_is_refused(tiny):
-    graph = gf.Graph()
     vae = tiny("sd") / "vae" / "diffusion_pytorch_model.safetensors"
-    name = graph.checkpoint("base", str(tiny("sd")), loras=str(vae))
     with pytest.raises(gf.InvalidGraph, match="is no LoRA"):
-        graph.add("text2img", checkpoint=name, prompt="x")
+        gf.Graph().checkpoint("base", str(tiny("sd")), loras=str(vae))
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -274,9 +270,21 @@ def test_details_keep_their_meaning_when_a_graph_is_saved_elsewhere(tiny, tmp_pa
 ])  # fmt: skip
 def test_details_that_say_nothing_are_refused(tiny, details, told):
     graph = gf.Graph()
-    name = graph.checkpoint("base", str(tiny("sd")), **details)
     with pytest.raises(gf.InvalidGraph, match=told):
-        graph.add("text2img", checkpoint=name, prompt="x")
+        graph.checkpoint("base", str(tiny("sd")), **details)
+    assert graph.document.checkpoints == {}
+
+
+@pytest.mark.parametrize(("name", "source", "details", "told"), [
+    ("base", "sd", {"dtpye": "float16"}, "unknown-key: the checkpoint base has no key dtpye\n.*mean dtype"),
+    ("base", "nowhere", {}, "checkpoint-missing: the checkpoint .*nowhere does not exist"),
+    ("My base", "sd", {}, "bad-name: 'My base' cannot name a checkpoint"),
+])  # fmt: skip
+def test_a_wrong_checkpoint_is_refused_where_it_is_named(tiny, tmp_path, name, source, details, told):
+    graph = gf.Graph()
+    with pytest.raises(gf.InvalidGraph, match=told):
+        graph.checkpoint(name, str(tiny(source) if source == "sd" else tmp_path / source), **details)
+    assert graph.document.checkpoints == {}
 
 
 def test_a_model_without_weights_is_told_by_check(tiny, tmp_path):
