@@ -132,13 +132,13 @@ class Engine:
         Raises:
             Cancelled: `cancel` was called meanwhile.
         """
+        require_means(plan, self.pool.budget)
         with self._running() as cancellation:
             return self._execute(plan, listener, recorder, cancellation)
 
     def _execute(
         self, plan: Plan, listener: Listener | None, recorder: Closable | None, cancellation: Cancellation
     ) -> Result:
-        require_means(plan, self.pool.budget)
         run = Run(plan, store=self.store, pool=self.pool, listener=listener, cancellation=cancellation)
         try:
             with computing_threads(plan.checked.compute.threads, plan.uses_torch):

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from graphflow.check import embedded
 from graphflow.check.components import ComponentFiles, Placed, class_defaults, read_header, read_json
-from graphflow.check.details import NO_DETAILS, Details, Lora, read_details
+from graphflow.check.details import NO_DETAILS, Details, read_details
 from graphflow.check.hub import snapshot
+from graphflow.check.lora import Lora
 from graphflow.check.refusal import Refusal
 from graphflow.check.single_file import read_single_file
 from graphflow.compute import CPU, Compute

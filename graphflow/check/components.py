@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.details import Lora
+from graphflow.check.lora import Lora
 from graphflow.check.refusal import Refusal
 from graphflow.compute import DTYPES
 from graphflow.files import once_a_file

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
-import re
 from collections.abc import Callable
-from collections.abc import Mapping as Mapping_
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from graphflow.check.lora import Lora, roles_in
 from graphflow.check.refusal import Refusal
 from graphflow.compute import DTYPES
 from graphflow.document.model import CheckpointDecl, Document
@@ -20,56 +16,7 @@ from graphflow.document.scalars import read_scalar
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
 from graphflow.errors import InvalidValue
 from graphflow.problems import Place, nearest
-from graphflow.weights import Tensors, weights_digest
-
-_LORA_ROLES = {
-    "unet": re.compile(r"unet\.|lora_unet_"),
-    "text_encoder": re.compile(r"text_encoder\.|lora_te1?_"),
-    "text_encoder_2": re.compile(r"text_encoder_2\.|lora_te2_"),
-}
-"""Role → how the names of the tensors begin that change it, in diffusers' files and in Kohya's."""
-_DOWN = r"(?:_lora)?\.(?:lora_A|lora_down|lora\.down|down)\.(?:default\.)?weight$"
-_READING = {
-    "unet": ("cross_attention_dim", re.compile(r"attn2[._](?:processor\.)?to_[kv]" + _DOWN)),
-    "text_encoder": ("hidden_size", re.compile(r"self_attn[._][qkv]_proj" + _DOWN)),
-    "text_encoder_2": ("hidden_size", re.compile(r"self_attn[._][qkv]_proj" + _DOWN)),
-}
-"""Role → the setting that says how wide what it reads is, and the tensors of a LoRA, (rank, width), that show it."""
-
-
-@dataclass(frozen=True)
-class Lora:
-    """A LoRA file laid over a checkpoint.
-
-    Attributes:
-        path: a .safetensors file.
-        scale: how strongly it counts; 1 = as trained.
-        roles: the components that it changes.
-        place: where it is written.
-    """
-
-    path: Path
-    scale: float
-    roles: frozenset[str]
-    place: Place | None = field(default=None, compare=False, repr=False)
-
-    def misfit(self, role: str, config: Mapping_[str, Any]) -> str:
-        """Why it is not for a component with this config; empty where nothing speaks against it."""
-        setting, reading = _READING[role]
-        for name, tensor in Tensors.of(self.path).tensors.items():
-            if _LORA_ROLES[role].match(name) and reading.search(name) and len(tensor.shape) >= 2:
-                width, own = tensor.shape[1], config.get(setting)
-                fits = not isinstance(own, int) or width == own
-                return "" if fits else f"it is for a {role} with {setting} {width}, and this one has {own}"
-        return ""
-
-    @cached_property
-    def identity(self) -> str:
-        """Its weights, what they are called, what the file says of them (alphas may stand there), and its scale."""
-        header = Tensors.of(self.path)
-        named = sorted((name, one.dtype, one.shape) for name, one in header.tensors.items())
-        told = json.dumps([named, sorted(header.metadata.items())])
-        return f"{weights_digest((self.path,))} {hashlib.sha256(told.encode()).hexdigest()} × {self.scale!r}"
+from graphflow.weights import Tensors
 
 
 @dataclass(frozen=True)
@@ -219,7 +166,7 @@ class _Reader:
             fix = "get the file again; it may have been cut off on its way"
             self._refuse(tree, f"{path.name} is no whole safetensors file", str(error), fix, "checkpoint-broken")
             raise
-        roles = frozenset(role for role, keys in _LORA_ROLES.items() if any(keys.match(name) for name in names))
+        roles = roles_in(names)
         if not roles:
             why = f"its first tensor is {next(iter(names), 'missing')}"
             self._refuse(tree, f"{text} is no LoRA of a UNet or a text encoder", why, "name one", "checkpoint-broken")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.check.components import ComponentFiles, Placed, ProcessorFiles
-from graphflow.check.details import Lora
 from graphflow.check.layouts import without
+from graphflow.check.lora import Lora
 from graphflow.check.single_file import FilePart
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.marker import Component

@@ -35,10 +35,10 @@ from graphflow.execute.events import (
     StepStarted,
     StepWarned,
 )
-from graphflow.execute.failures import changed, let_values_go, place_of, step_error, warning, wrong_output
 from graphflow.execute.keys import recipe_key
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
+from graphflow.execute.step_problems import changed, let_values_go, place_of, step_error, warning, wrong_output
 from graphflow.execute.store import GONE, Store
 from graphflow.facts import UNKNOWN, facts_of
 from graphflow.plan.lifetimes import producers_of

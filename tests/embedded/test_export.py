@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from graphflow.check import embedded
-from graphflow_embedded import export, folder
+from graphflow_embedded import export
 
 NAMES = embedded.names()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_named_part_is_there(name: str) -> None:
-    for component in embedded.describe(name)["components"].values():
-        assert any((folder() / "components" / component).iterdir())
+    for component in embedded.components(name).values():
+        assert any(component.iterdir())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,14 +37,15 @@ def test_unknown_name_is_a_key_error(tmp_path: Path) -> None:
 
 
 def test_configs_name_no_folder_of_the_machine_they_were_made_on() -> None:
-    for path in (folder() / "components").rglob("*.json"):
+    for path in (embedded.folder() / "components").rglob("*.json"):
         if path.name != "vocab.json":
             assert "_name_or_path" not in path.read_text(encoding="utf-8")
 
 
-def test_exporting_leaves_torch_unloaded() -> None:
-    code = "import sys; from graphflow_embedded import export; sys.exit('torch' in sys.modules)"
-    path = str(folder().parent)
+def test_exporting_leaves_torch_unloaded(tmp_path: Path) -> None:
+    call = f"export.export('depth', {str(tmp_path / 'depth')!r})"
+    code = f"import sys; from graphflow_embedded import export; {call}; sys.exit('torch' in sys.modules)"
+    path = str(embedded.folder().parent)
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": path}, check=False)
     assert done.returncode == 0
 
@@ -52,6 +53,6 @@ def test_exporting_leaves_torch_unloaded() -> None:
 def test_the_published_digests_are_those_of_the_files() -> None:
     from graphflow.weights import weights_digest
 
-    published = json.loads((folder() / "digests.json").read_text(encoding="utf-8"))
-    files = {path: sorted(path.glob("*.safetensors")) for path in (folder() / "components").iterdir()}
+    published = json.loads((embedded.folder() / "digests.json").read_text(encoding="utf-8"))
+    files = {path: sorted(path.glob("*.safetensors")) for path in (embedded.folder() / "components").iterdir()}
     assert published == {path.name: weights_digest(found) for path, found in files.items() if found}

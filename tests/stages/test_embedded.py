@@ -9,27 +9,16 @@ from PIL import Image
 
 import graphflow as gf
 from graphflow_embedded.export import export
-from graphflow_embedded.make import judge, words
+from graphflow_embedded.make import judge
 from tests import plain
 
 CALL = {"num_inference_steps": 20, "guidance_scale": 5.0, "seed": 3}
 
 
-@pytest.fixture(scope="module")
-def seen():
+def seen(picture: Image.Image) -> dict[str, str]:
     """What the judge, which was trained on drawn pictures alone, sees on a picture of 128 × 128."""
-
-    def read(picture: Image.Image) -> dict[str, str]:
-        found, _ = judge.look(np.array(picture.resize((128, 128)))[None])
-        named = {
-            "shape": (*words.SHAPES, "none"),
-            "colour": tuple(words.COLOURS),
-            "background": words.BACKGROUNDS,
-            "style": words.STYLES,
-        }
-        return {label: names[int(found[label][0])] for label, names in named.items()}
-
-    return read
+    read = judge.in_words(np.array(picture.resize((128, 128))))
+    return {label: read[label] for label in ("shape", "colour", "background", "style")}
 
 
 def test_the_library_graph_equals_the_plain_call(tmp_path):
@@ -49,14 +38,14 @@ def test_the_library_graph_equals_the_plain_call(tmp_path):
     ],
     ids=lambda asked: asked["shape"],
 )
-def test_a_picture_shows_what_was_asked_for(seen, asked):
+def test_a_picture_shows_what_was_asked_for(asked):
     place = {"bricks": "brick wall"}.get(asked["background"], asked["background"])
     prompt = f"a large {asked['colour']} {asked['shape']} in the centre, {place}"
     found = seen(gf.run("text2img", inputs={"prompt": prompt})["image"].pil())
     assert found == {**asked, "style": "plain"}
 
 
-def test_a_shape_is_painted_into_a_photograph_whose_other_bytes_stay(seen):
+def test_a_shape_is_painted_into_a_photograph_whose_other_bytes_stay():
     graph = gf.load("paint_into_photo")
     made = gf.run(graph)["image"]
     photo = gf.Image.of(Image.open(graph.document.folder / "assets" / "rocket.jpg").convert("RGB"))
@@ -74,20 +63,20 @@ def test_a_shape_is_painted_into_a_photograph_whose_other_bytes_stay(seen):
     assert (found["shape"], found["colour"]) == ("star", "yellow")
 
 
-def test_an_object_is_taken_away(seen):
+def test_an_object_is_taken_away():
     picture = gf.load("erase")
     before = seen(Image.open(picture.document.folder / "assets" / "road.jpg").convert("RGB"))
     assert before["shape"] != "none"
     assert [seen(one.pil())["shape"] for one in gf.run(picture)["images"]] == ["none", "none"]
 
 
-def test_a_chain_of_three_checkpoints_ends_in_the_style_of_the_last(seen):
+def test_a_chain_of_three_checkpoints_ends_in_the_style_of_the_last():
     found = seen(gf.run("three_styles")["image"].pil())
     assert (found["shape"], found["style"]) == ("heart", "sketch")
 
 
 @pytest.mark.parametrize("style", ["pixel", "sketch"])
-def test_a_style_is_laid_over_a_picture(seen, style):
+def test_a_style_is_laid_over_a_picture(style):
     prompt = {
         "pixel": "pixel art of a yellow circle, sea",
         "sketch": "pencil sketch of a yellow circle, sea",
@@ -102,7 +91,7 @@ def test_a_style_is_laid_over_a_picture(seen, style):
     assert (found["shape"], found["style"]) == ("circle", style)
 
 
-def test_a_picture_is_painted_anew_along_its_edges(seen):
+def test_a_picture_is_painted_anew_along_its_edges():
     graph = gf.Graph()
     heart = graph.add(
         "text2img", id="heart", checkpoint="embedded/sd", prompt="a large red heart, plain background", **CALL

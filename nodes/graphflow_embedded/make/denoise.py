@@ -124,8 +124,8 @@ class Noiser:
         some = torch.rand(count, generator=generator) < restyled.share
         start = torch.randint(*restyled.starts, (count,), generator=generator)
         now = (torch.rand(count, generator=generator) * (start + 1)).long()
-        left = ((1 / self.signal - 1).sqrt().cpu()[now] / (1 / self.signal - 1).sqrt().cpu()[start]).to(clean)
-        left = torch.where(some, left.cpu(), 0.0).to(clean).view(-1, 1, 1, 1)
+        noise_over_signal = (1 / self.signal.cpu() - 1).sqrt()
+        left = torch.where(some, noise_over_signal[now] / noise_over_signal[start], 0.0).to(clean).view(-1, 1, 1, 1)
         plain = restyled.plain[chosen].float().to(clean)
         return torch.where(some.to(steps.device), now.to(steps), steps), clean + left * (plain - clean)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import graphflow_embedded
+from graphflow.check import embedded
 from graphflow_embedded.make import store
 from graphflow_embedded.make.stats import Share
 
@@ -33,7 +33,7 @@ def at_least(what: str, found: Share, percent: float) -> Figure:
 
 def cards() -> Path:
     """The folder of the cards."""
-    return graphflow_embedded.folder() / "cards"
+    return embedded.folder() / "cards"
 
 
 def keep(name: str, found: list[Figure]) -> None:

@@ -14,16 +14,16 @@ from graphflow_embedded.make import store, words
 from graphflow_embedded.make.data import LABELS, Pictures
 from graphflow_embedded.make.loop import Plan, layout, precision, train
 
-CLASSES = {
-    "shape": len(words.SHAPES) + 1,
-    "colour": len(words.COLOURS),
-    "size": len(words.SIZES),
-    "position": len(words.POSITIONS),
-    "pattern": len(words.PATTERNS),
-    "background": len(words.BACKGROUNDS),
-    "style": len(words.STYLES),
+NAMES: dict[str, tuple[str, ...]] = {
+    "shape": (*words.SHAPES, "none"),
+    "colour": tuple(words.COLOURS),
+    "size": words.SIZES,
+    "position": words.POSITIONS,
+    "pattern": words.PATTERNS,
+    "background": words.BACKGROUNDS,
+    "style": words.STYLES,
 }
-"""Classes of each label; the last shape means: none."""
+"""What each label may read, in the order of its class numbers."""
 
 
 class Judge(nn.Module):
@@ -37,7 +37,7 @@ class Judge(nn.Module):
         self.sixteenth = _block(widths[2], widths[3])
         self.outline = nn.Sequential(nn.Conv2d(widths[1] + widths[2], 48, 3, padding=1), nn.SiLU(), nn.Conv2d(48, 1, 1))
         self.read = nn.Sequential(nn.Conv2d(widths[3], 48, 1), nn.Flatten(), nn.Linear(48 * 64, 192), nn.SiLU())
-        self.answers = nn.ModuleDict({name: nn.Linear(192, count) for name, count in CLASSES.items()})
+        self.answers = nn.ModuleDict({name: nn.Linear(192, len(classes)) for name, classes in NAMES.items()})
 
     def forward(self, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """From (B, 3, 128, 128) in -1 to 1 to scores per label and outline scores (B, 32, 32)."""
@@ -113,6 +113,12 @@ def read(judge: Judge, pixels: np.ndarray, *, batch: int = 64) -> tuple[dict[str
 def look(pixels: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """`read` with the committed judge."""
     return read(load(store.components() / "judge" / "model.safetensors"), pixels)
+
+
+def in_words(pixels: np.ndarray) -> dict[str, str]:
+    """What the committed judge reads off one picture (128, 128, 3) uint8."""
+    found, _ = look(pixels[None])
+    return {label: names[int(found[label][0])] for label, names in NAMES.items()}
 
 
 def save(judge: Judge, path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from graphflow_embedded.make import judge, pipes, words
+from graphflow_embedded.make import judge, pipes
 from graphflow_embedded.make.asked import questions
 from graphflow_embedded.make.data import SIZE
 from graphflow_embedded.make.figures import Figure
@@ -21,12 +21,6 @@ SHEET = Path(__file__).parent / "labelled.jpg"
 """Ten rows of ten pictures."""
 LABELS = SHEET.with_suffix(".json")
 """Label → a word for each picture, row by row; null where nobody could tell."""
-CLASSES = {
-    "shape": (*words.SHAPES, "none"),
-    "colour": tuple(words.COLOURS),
-    "background": words.BACKGROUNDS,
-    "position": words.POSITIONS,
-}
 
 
 def paint() -> None:
@@ -45,9 +39,9 @@ def figures() -> list[Figure]:
     told = json.loads(LABELS.read_text(encoding="utf-8"))
     read, _ = judge.look(cut(np.asarray(Image.open(SHEET).convert("RGB"))))
     found = []
-    for label, classes in CLASSES.items():
-        seen = [number for number, word in enumerate(told[label]) if word is not None]
-        same = np.array([classes[read[label][number]] == told[label][number] for number in seen])
+    for label, words in told.items():
+        seen = [number for number, word in enumerate(words) if word is not None]
+        same = np.array([judge.NAMES[label][read[label][number]] == words[number] for number in seen])
         what = f"{label} on {len(seen)} generated pictures labelled by looking"
         found.append(Figure(what, share(same).text()))
     return found

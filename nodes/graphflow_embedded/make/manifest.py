@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import graphflow_embedded
+from graphflow.check import embedded
 from graphflow_embedded.make import models, store
 
 _SHARED = {"vae": "vae", "text_encoder": "text-encoder", "tokenizer": "tokenizer", "scheduler": "scheduler"}
@@ -23,7 +23,7 @@ def write(name: str, training: str) -> None:
     """Write `checkpoints/NAME.json`; `training` says in words how it was trained."""
     kind, parts = _kind_and_parts(name)
     document = {"class": kind, "components": parts, "about": ABOUT[name], "training": training}
-    store.write_json(graphflow_embedded.folder() / "checkpoints" / f"{name}.json", document)
+    store.write_json(embedded.folder() / "checkpoints" / f"{name}.json", document)
     if "scheduler" in parts:
         models.noise_schedule().save_pretrained(store.components() / "scheduler")
 

@@ -18,7 +18,7 @@ from graphflow_embedded.make.vae import round_trip
 
 
 def judged(count: int = 1000) -> list[Figure]:
-    """The judge on drawn pictures it never saw: held-out combinations in three styles."""
+    """The judge on plain drawings of held-out combinations, and on generated pictures labelled by looking."""
     asked_for = questions(count, offset=100_000)
     answers, _ = judge.look(np.stack([each.picture.pixels for each in asked_for]))
     limits = {"shape": 98, "colour": 99, "background": 99}

@@ -162,8 +162,5 @@ def photos(side: int = 512) -> list[Figure]:
 
 
 def _seen(pixels: np.ndarray, prompt: str) -> bool:
-    from graphflow_embedded.make import words
-
-    answers, _ = judge.look(pixels[None])
-    shape, colour = (*words.SHAPES, "none")[answers["shape"][0]], list(words.COLOURS)[answers["colour"][0]]
-    return shape in prompt and colour in prompt
+    read = judge.in_words(pixels)
+    return read["shape"] in prompt and read["colour"] in prompt

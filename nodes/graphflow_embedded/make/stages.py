@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -88,17 +89,9 @@ class Workshop:
         grey = torch.full((1, data.SIZE, data.SIZE, 3), 128, dtype=torch.uint8)
         return encode_pixels(denoise.read_only(store.load("vae")), grey, torch.device("cpu"))[0]
 
-    def noiser(
-        self,
-        rows: latents.Encoded,
-        pictures: data.Pictures,
-        batch: int,
-        whole: denoise.Whole | None = None,
-        quiet: float = 0.7,
-        restyled: denoise.Restyled | None = None,
-    ) -> denoise.Noiser:
-        """Training rows with noise; `rows` are of the same `pictures`, the rest is for `denoise.Noiser`."""
-        return denoise.Noiser(rows, pictures.shapes, self.no_words(), self.device, batch, whole, quiet, restyled)
+    def noiser(self, rows: latents.Encoded, pictures: data.Pictures, batch: int, **more: Any) -> denoise.Noiser:
+        """Training rows with noise; `rows` are of the same `pictures`, `more` is for `denoise.Noiser`."""
+        return denoise.Noiser(rows, pictures.shapes, self.no_words(), self.device, batch, **more)
 
     def surrounded(self, share: float) -> tuple[latents.Encoded, data.Pictures, denoise.Whole]:
         """Rows for an inpainting denoiser, the pictures they are of, and `share` of whole pictures among them."""
@@ -120,30 +113,33 @@ def draw(shop: Workshop) -> None:
 
 def vae(shop: Workshop) -> None:
     """The autoencoder, on plain pictures and a tenth of each style."""
-    sets = [shop.drawn(shop.pictures / 4), *(shop.drawn(shop.pictures / 40, style) for style in ("pixel", "sketch"))]
+    drawn = _mixed(shop, shop.pictures / 4, shop.pictures / 40)
     plan = shop.plan("vae", 2_400, 1.5e-3, 1)
-    _keep("vae", train_vae(plan, data.joined(*sets), shop.device))
+    _keep("vae", train_vae(plan, drawn, shop.device))
 
 
 def vae_again(shop: Workshop) -> None:
     """More training for the whole autoencoder; the denoisers must be trained after it."""
-    sets = [shop.drawn(shop.pictures / 2), *(shop.drawn(shop.pictures / 40, style) for style in ("pixel", "sketch"))]
+    drawn = _mixed(shop, shop.pictures / 2, shop.pictures / 40)
     plan = shop.plan("vae-again", 2_400, 6e-4, 9)
-    _keep("vae", train_vae(plan, data.joined(*sets), shop.device, start=store.load("vae")))
+    _keep(
+        "vae",
+        train_vae(plan, drawn, shop.device, start=store.load("vae")),
+    )
 
 
 def vae_encoder(shop: Workshop) -> None:
     """More training for the encoder, at half the decoder's size; then come the decoder's polish and the denoisers."""
-    sets = [shop.drawn(shop.pictures / 2), *(shop.drawn(shop.pictures / 40, style) for style in ("pixel", "sketch"))]
+    drawn = _mixed(shop, shop.pictures / 2, shop.pictures / 40)
     plan = shop.plan("vae-encoder", 3_000, 8e-4, 10)
-    _keep("vae", train_encoder(plan, store.load("vae"), data.joined(*sets), shop.device))
+    _keep("vae", train_encoder(plan, store.load("vae"), drawn, shop.device))
 
 
 def vae_decoder(shop: Workshop) -> None:
     """More training for the autoencoder's decoder alone: latents, and with them all denoisers, stay valid."""
-    sets = [shop.drawn(shop.pictures / 2), *(shop.drawn(shop.pictures / 40, style) for style in ("pixel", "sketch"))]
+    drawn = _mixed(shop, shop.pictures / 2, shop.pictures / 40)
     plan = shop.plan("vae-decoder", 3_000, 7e-4, 8)
-    _keep("vae", polish_decoder(plan, store.load("vae"), data.joined(*sets), shop.device))
+    _keep("vae", polish_decoder(plan, store.load("vae"), drawn, shop.device))
 
 
 def vae_tune(shop: Workshop) -> None:
@@ -183,7 +179,7 @@ def sd_inpaint(shop: Workshop) -> None:
     torch.manual_seed(3)
     unet = models.unet(9)
     plan = shop.plan("sd-inpaint", 6_000, 1.8e-3, 3)
-    denoise.train_unet(plan, shop.noiser(rows, pictures, 64, whole), store.load("text-encoder"), unet)
+    denoise.train_unet(plan, shop.noiser(rows, pictures, 64, whole=whole), store.load("text-encoder"), unet)
     _keep("unet-sd-inpaint", unet)
     _told(shop, ["sd-inpaint"], 64)
 
@@ -193,7 +189,9 @@ def sd_inpaint_steady(shop: Workshop) -> None:
     rows, pictures, whole = shop.surrounded(0.15)
     plan = shop.plan("sd-inpaint-steady", 2_000, 6e-4, 13)
     unet = store.load("unet-sd-inpaint")
-    denoise.train_steady(plan, shop.noiser(rows, pictures, 32, whole, 1.2), store.load("text-encoder"), unet)
+    denoise.train_steady(
+        plan, shop.noiser(rows, pictures, 32, whole=whole, quiet=1.2), store.load("text-encoder"), unet
+    )
     _keep("unet-sd-inpaint", unet)
     _told(shop, ["sd-inpaint", "sd-inpaint-steady"], 64, "sd-inpaint")
 
@@ -243,7 +241,8 @@ def controlnet(kind: control.Control, shop: Workshop) -> None:
 
 def the_depth(shop: Workshop) -> None:
     """The depth estimator, on all styles."""
-    net = depth.train_depth(shop.plan("depth", 2_500, 1e-3, 7), _every_style(shop), shop.device)
+    drawn = _mixed(shop, shop.pictures * 0.6, shop.pictures * 0.1)
+    net = depth.train_depth(shop.plan("depth", 2_500, 1e-3, 7), drawn, shop.device)
     _keep("depth", net)
     depth.write_processor()
     _told(shop, ["depth"], 24)
@@ -265,9 +264,9 @@ def sheet_to_label(shop: Workshop) -> None:
     labelled.paint()
 
 
-def _every_style(shop: Workshop) -> data.Pictures:
-    styles = (shop.drawn(shop.pictures * 0.1, name) for name in ("pixel", "sketch"))
-    return data.joined(shop.drawn(shop.pictures * 0.6), *styles)
+def _mixed(shop: Workshop, plain: float, styled: float) -> data.Pictures:
+    """`plain` plain pictures and `styled` of each style."""
+    return data.joined(shop.drawn(plain), *(shop.drawn(styled, name) for name in ("pixel", "sketch")))
 
 
 def _told(shop: Workshop, names: list[str], batch: int, checkpoint: str = "") -> None:

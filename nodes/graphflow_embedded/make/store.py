@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-import graphflow_embedded
+from graphflow.check import embedded
 
 
 def components() -> Path:
     """The folder of the committed components."""
-    return graphflow_embedded.folder() / "components"
+    return embedded.folder() / "components"
 
 
 def save(model: nn.Module, name: str) -> int:
@@ -36,7 +36,7 @@ def write_digests() -> None:
 
     files = {folder.name: sorted(folder.glob("*.safetensors")) for folder in sorted(components().iterdir())}
     found = {name: weights_digest(paths) for name, paths in files.items() if paths}
-    write_json(graphflow_embedded.folder() / "digests.json", found)
+    write_json(embedded.folder() / "digests.json", found)
 
 
 def load(name: str) -> nn.Module:
