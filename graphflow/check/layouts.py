@@ -26,7 +26,7 @@ _TEXTS: dict[str, dict[str, str]] = {
     },
     "sdxl_refiner": {"text_encoder_2": "conditioner.embedders.0.model."},
 }
-_KINDS = {
+KINDS = {
     _UNET: "unet",
     _VAE: "vae",
     "cond_stage_model.transformer.": "clip",
@@ -35,6 +35,7 @@ _KINDS = {
     "conditioner.embedders.0.model.": "open_clip",
     "conditioner.embedders.1.model.": "open_clip",
 }
+"""How the names of a component's tensors begin → which code wrote it, and so how it names them."""
 _OWN = {
     "unet": r"(time_embed|label_emb|input_blocks|middle_block|output_blocks|out)\.",
     "vae": r"(encoder|decoder|quant_conv|post_quant_conv)\.",
@@ -99,7 +100,7 @@ def layout_of(name: str, shapes: Shapes) -> Layout:
 
 def tensors_of(prefix: str, shapes: Shapes, config: Mapping[str, Any]) -> list[str]:
     """The names of a component's tensors, in the file's order; layers that its config has not are left out."""
-    kind = _KINDS[prefix]
+    kind = KINDS[prefix]
     own = re.compile(_OWN[kind])
     found = [name for name in shapes if name.startswith(prefix) and own.match(name, len(prefix))]
     if kind != "open_clip":
@@ -126,7 +127,7 @@ def check_sizes(name: str, title: str, prefix: str, shapes: Shapes, config: Mapp
         Refusal: they differ.
     """
     short = {without(prefix, key): shape for key, shape in shapes.items() if key.startswith(prefix)}
-    for key, sides in _EXPECTED[_KINDS[prefix]](config):
+    for key, sides in _EXPECTED[KINDS[prefix]](config):
         found = short.get(key)
         if found is None and sides is None:
             continue
@@ -169,7 +170,7 @@ def _family_by_texts(shapes: Shapes) -> str | None:
 
 
 def _is_there(prefix: str, shapes: Shapes) -> bool:
-    kind = _KINDS[prefix]
+    kind = KINDS[prefix]
     middle = ("", "text_model.") if kind == "clip" else ("",)
     return all(any(f"{prefix}{one}{end}" in shapes for one in middle) for end in _ENDS[kind])
 

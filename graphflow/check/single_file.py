@@ -18,7 +18,8 @@ from typing import Any
 
 from graphflow.check.clip_vocabulary import Vocabulary, clip_vocabulary
 from graphflow.check.components import ComponentFiles, read_header, tokenizer_identity
-from graphflow.check.layouts import Layout, Shapes, check_sizes, layout_of, tensors_of, unknown, without
+from graphflow.check.layouts import KINDS, Layout, Shapes, check_sizes, layout_of, tensors_of, unknown, without
+from graphflow.check.tensor_names import in_single_file
 from graphflow.weights import Stored, Tensor, Tensors, part_digest
 
 _SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
@@ -74,6 +75,12 @@ class FilePart(ComponentFiles):
         whole = read_header(self.folder)
         own = {name: whole.tensors[name] for name in self.stored}
         return (Tensors(own, whole.offset),) if own else ()
+
+    @cached_property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Tensor name → what its class calls the tensors that it holds; see `graphflow.check.tensor_names`."""
+        kind = KINDS[self.prefix] if self.stored else ""
+        return {name: in_single_file(kind, name.removeprefix(self.prefix), self.settings) for name in self.stored}
 
     @cached_property
     def weights_digest(self) -> str:
