@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from graphflow.distribution import DISTRIBUTION, shipped_version
 from graphflow.errors import DefinitionError, FileProblem, GraphflowError
 from graphflow.marker import NODE_MARK
 from graphflow.node_type import NodeType
@@ -24,8 +25,6 @@ from graphflow.signature import node_type
 
 ENTRY_POINTS = "graphflow.nodes"
 """The entry-point group in which a package lists its nodes: an iterable of functions or `module:function`."""
-
-DISTRIBUTION = "graphflow"
 
 
 class Catalog:
@@ -124,12 +123,6 @@ def _imported(entry: str) -> Callable[..., Any]:
 def default_catalog() -> Catalog:
     """The node types that graphflow ships."""
     return _of_distribution(DISTRIBUTION, shipped_version=shipped_version())
-
-
-@functools.cache
-def shipped_version() -> str:
-    """graphflow's own version."""
-    return metadata.version(DISTRIBUTION)
 
 
 def named_catalog(names: Iterable[str]) -> Catalog:

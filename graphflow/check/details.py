@@ -11,6 +11,7 @@ from typing import Any
 from graphflow.check.lora import Lora, roles_in
 from graphflow.check.refusal import Refusal
 from graphflow.compute import DTYPES
+from graphflow.distribution import install_command
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.scalars import read_scalar
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
@@ -158,7 +159,7 @@ class _Reader:
             self._refuse(tree, f"the LoRA {text} does not exist", "", "name a file that is there", "checkpoint-missing")
         if importlib.util.find_spec("peft") is None:
             why = "diffusers lays LoRAs over a model with it"
-            fix = "install it: pip install 'graphflow[peft]'"
+            fix = f"install it: {install_command('peft')}"
             self._refuse(tree, "LoRAs need the package peft, which is not installed", why, fix, "checkpoint-broken")
         try:
             names = Tensors.of(path).tensors

@@ -36,6 +36,6 @@ def read_mask(*, path: File) -> Mask:
 @functools.cache
 def picture_type(word: str) -> NodeType:
     """The node type that reads a file for the type `word`, image or mask."""
-    from graphflow.catalog import shipped_version
+    from graphflow.distribution import shipped_version
 
     return node_type({"image": read_image, "mask": read_mask}[word], shipped_version=shipped_version())

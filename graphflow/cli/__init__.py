@@ -70,7 +70,7 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from graphflow.catalog import shipped_version
+        from graphflow.distribution import shipped_version
 
         print(f"graphflow {shipped_version()}")
         parser.exit()

@@ -11,6 +11,7 @@ from graphflow.check import embedded
 from graphflow.check.checkpoints import Checkpoint, CheckpointReader
 from graphflow.check.refusal import Refusal
 from graphflow.cli.codes import DONE, FAILED
+from graphflow.distribution import DISTRIBUTION
 from graphflow.document.model import Document
 from graphflow.errors import GraphflowError
 
@@ -96,5 +97,7 @@ def _verified(checkpoint: Checkpoint, published: dict[str, str]) -> list[tuple[b
             told = "as published" if files.folder.name in published else "whole"
             lines.append((True, f"{named} {told} ({digest[:12]})"))
         else:
-            lines.append((False, f"{named} has other weights than were published; install graphflow again"))
+            lines.append(
+                (False, f"{named} has other weights than were published; pip install --force-reinstall {DISTRIBUTION}")
+            )
     return lines

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from graphflow.collector import paused
+from graphflow.distribution import DISTRIBUTION
 from graphflow.document.model import (
     FORMAT_VERSION,
     CheckpointDecl,
@@ -128,7 +129,7 @@ class _Parser:
             self._say("version-missing", "the document does not say its format version", tree.place, fix=fix)
         elif not isinstance(entry.value, Scalar) or entry.value.text != str(FORMAT_VERSION):
             shown = entry.value.text if isinstance(entry.value, Scalar) else word_of(entry.value)
-            fix = f"write graphflow: {FORMAT_VERSION}, or install the graphflow that knows this version"
+            fix = f"write graphflow: {FORMAT_VERSION}, or upgrade: pip install -U {DISTRIBUTION}"
             self._say(
                 "version-unknown", f"format version {shown or '(empty)'} is not known", entry.value.place, fix=fix
             )

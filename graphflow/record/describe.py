@@ -43,7 +43,7 @@ _WHERE_IMPORTED = ("torch", "diffusers", "transformers", "accelerate", "safetens
 
 def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
     """The record of a run that has not begun."""
-    from graphflow.catalog import shipped_version
+    from graphflow.distribution import shipped_version
     from graphflow.document.write import write
 
     checked, document = plan.checked, plan.checked.document

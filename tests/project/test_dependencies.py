@@ -35,9 +35,9 @@ def project() -> dict:
 
 
 def names(requirements: list[str]) -> set[str]:
-    """Normalised distribution names, `graphflow[...]` itself left out."""
+    """Normalised distribution names, `graphflow-diffusion[...]` itself left out."""
     found = {re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-") for requirement in requirements}
-    return found - {"graphflow"}
+    return found - {"graphflow-diffusion"}
 
 
 def declared_for_users() -> set[str]:

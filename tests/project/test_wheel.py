@@ -50,7 +50,7 @@ def in_tree(package: str, pattern: str) -> set[str]:
 
 
 def test_wheel_puts_only_graphflow_names_at_the_top_of_site_packages(files):
-    assert {file.split("/")[0] for file in files} == {*PACKAGES, "graphflow-0.1.0.dist-info"}
+    assert {file.split("/")[0] for file in files} == {*PACKAGES, "graphflow_diffusion-0.1.0.dist-info"}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -79,7 +79,7 @@ def test_wheel_holds_package_data(files, package, pattern):
 
 
 def test_wheel_holds_the_licence_and_the_sources_of_the_photographs(files):
-    assert "graphflow-0.1.0.dist-info/licenses/LICENSE" in files
+    assert "graphflow_diffusion-0.1.0.dist-info/licenses/LICENSE" in files
     assert "graphflow_graphs/assets/SOURCES.md" in files
 
 
@@ -89,7 +89,7 @@ def test_wheel_leaves_out_training_tests_and_rubbish(files):
 
 
 def test_wheel_names_the_command_and_the_shipped_nodes(wheel):
-    text = zipfile.ZipFile(wheel).read("graphflow-0.1.0.dist-info/entry_points.txt").decode()
+    text = zipfile.ZipFile(wheel).read("graphflow_diffusion-0.1.0.dist-info/entry_points.txt").decode()
     assert "graphflow = graphflow.cli:main" in text
     assert "[graphflow.nodes]\nshipped = graphflow_nodes:NODES" in text
 

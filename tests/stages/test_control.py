@@ -488,7 +488,7 @@ def test_canny_without_opencv_is_refused(tiny, picture, no_weights, monkeypatch)
     net = {"checkpoint": str(tiny("controlnet_canny")), "preprocess": "canny"}
     graph.add("controlnet_condition", image=graph.input("image", "image"), **net)
     (problem,) = graph.check({"image": picture}).problems
-    assert "pip install 'graphflow[canny]'" in problem.fix
+    assert "pip install 'graphflow-diffusion[canny]'" in problem.fix
 
 
 def test_a_controlnet_that_is_not_on_this_machine_passes_check_with_a_hint_and_ends_a_run(tiny, picture, no_weights):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.check.components import ComponentFiles
 from graphflow.control import Control
+from graphflow.distribution import install_command
 from graphflow.facts import Facts
 from graphflow.marker import Doc, Fault, Ge, Gt, Le, Lt, Planned, SameSize, node
 from graphflow.values import Image, Mask
@@ -63,7 +64,7 @@ def _of_params(params: Mapping[str, Any], *, masked: bool) -> Iterator[Fault]:
         if params[name] is not None and preprocess != "canny":
             yield Fault(f"{name} has no meaning here", "only preprocess: canny has thresholds", "leave it out", name)
     if preprocess == "canny" and find_spec("cv2") is None:
-        why, fix = "its edges are OpenCV's, which is not installed", "pip install 'graphflow[canny]'"
+        why, fix = "its edges are OpenCV's, which is not installed", install_command("canny")
         yield Fault("preprocess: canny cannot run here", why, fix, "preprocess")
 
 
