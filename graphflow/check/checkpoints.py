@@ -14,6 +14,7 @@ from graphflow.check.components import ComponentFiles, Placed, class_defaults, r
 from graphflow.check.details import NO_DETAILS, Details, read_details
 from graphflow.check.hub import snapshot
 from graphflow.check.lora import Lora
+from graphflow.check.own_code import refuse_own_code
 from graphflow.check.refusal import Refusal
 from graphflow.check.single_file import read_single_file
 from graphflow.compute import CPU, Compute
@@ -310,6 +311,7 @@ def _unchanged(name: str, path: Path, _: tuple[tuple[str, int, int, int], ...]) 
     if (path / "config.json").is_file():
         config = read_json(path / "config.json")
         class_name = str(config.get("_class_name") or next(iter(config.get("architectures") or ()), ""))
+        refuse_own_code(name, [path])
         _safe_weights(name, path, class_name)
         library = "diffusers" if "_class_name" in config else "transformers"
         files = ComponentFiles("", library, class_name, path, name)
@@ -340,6 +342,7 @@ def _pipeline(name: str, path: Path) -> Checkpoint:
             )
         components[role] = ComponentFiles(role, str(value[0]), str(value[1]), folder, name)
         _safe_weights(name, folder, str(value[1]))
+    refuse_own_code(name, [path, *(files.folder for files in components.values())])
     flags = {key: value for key, value in index.items() if isinstance(value, bool)}
     return Checkpoint(name, "pipeline", path, str(index.get("_class_name", "")), components, flags=flags)
 

@@ -139,12 +139,21 @@ class ProcessorFiles(ComponentFiles):
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """preprocessor_config.json.
+        """Its settings: from processor_config.json where they stand there, as in transformers, else a file of its own.
 
         Raises:
-            Refusal: there is none, or it cannot be read.
+            Refusal: there are none, or they cannot be read.
         """
+        together = self.folder / "processor_config.json"
+        if together.is_file() and isinstance(nested := read_json(together).get("image_processor"), dict):
+            return nested
         return read_json(self.folder / "preprocessor_config.json")
+
+    @property
+    def named(self) -> str:
+        """The class that its settings name, as transformers 5 calls it; empty where they name none."""
+        name = self.config.get("image_processor_type") or self.config.get("feature_extractor_type") or ""
+        return str(name).replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast").removesuffix("Pil")
 
     @cached_property
     def variants(self) -> dict[str, tuple[Path, ...]]:

@@ -83,8 +83,10 @@ def _model(placed: Placed, library: str) -> Any:
     if isinstance(files, FilePart):
         model = _model_of_file(files, class_, dtype)
     else:
+        # Models of diffusers have no such argument, and never run code of a checkpoint.
+        own_code = {"trust_remote_code": False} if library == "transformers" else {}
         model = class_.from_pretrained(
-            files.folder, dtype=dtype, variant=files.variant, use_safetensors=True, local_files_only=True
+            files.folder, dtype=dtype, variant=files.variant, use_safetensors=True, local_files_only=True, **own_code
         )
     if placed.loras:
         _lay_over(model, placed)
@@ -180,7 +182,7 @@ def _tokenizer(files: ComponentFiles) -> Any:
     from transformers import CLIPTokenizer
 
     if not isinstance(files, FilePart):
-        return CLIPTokenizer.from_pretrained(files.folder, local_files_only=True)
+        return CLIPTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
     vocabulary, merges = files.vocabulary()
     with tempfile.TemporaryDirectory(prefix="graphflow-") as made:
         folder = Path(made)
@@ -188,11 +190,16 @@ def _tokenizer(files: ComponentFiles) -> Any:
         lines = ["#version: 0.2", *map(" ".join, merges), ""]
         (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
         (folder / "tokenizer_config.json").write_text(json.dumps(files.config), encoding="utf-8")
-        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def _image_processor(files: ProcessorFiles) -> Any:
-    """The processor as transformers chooses it: by torchvision where that is installed, else by Pillow."""
-    from transformers import AutoImageProcessor
+    """The processor in the form that transformers prefers: for torchvision where that is installed, else for Pillow.
 
-    return AutoImageProcessor.from_pretrained(files.folder, local_files_only=True)
+    By its name and never by `AutoImageProcessor`, which may run code that a config names.
+    """
+    import transformers
+    from transformers.utils import is_torchvision_available
+
+    class_ = getattr(transformers, files.class_name if is_torchvision_available() else f"{files.class_name}Pil")
+    return class_.from_dict(files.config)

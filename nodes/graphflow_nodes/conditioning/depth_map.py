@@ -11,6 +11,9 @@ from graphflow.values import Image
 from graphflow_nodes.ops.depth import estimate
 from graphflow_nodes.ops.stage import not_here
 
+_PROCESSOR = "DPTImageProcessor"
+_OTHER = "name embedded/depth, or the folder of a DPT model"
+
 
 def _plan(
     facts: Mapping[str, Facts],
@@ -24,15 +27,21 @@ def _plan(
         return not_here(checkpoint, ("image",))
     if files is None or files.class_name != "DPTForDepthEstimation":
         why = f"it is {checkpoint.class_name or f'a {checkpoint.kind}'}, and this node takes a DPTForDepthEstimation"
-        fix = "name embedded/depth, or the folder of a DPT model"
-        return Planned(problems=(Fault(f"{checkpoint.name} estimates no depth", why, fix, "checkpoint"),))
-    if not (files.folder / "preprocessor_config.json").is_file():
-        why, fix = "it has no preprocessor_config.json", "get the whole checkpoint"
-        return Planned(problems=(Fault(f"{checkpoint.name} is not whole", why, fix, "checkpoint"),))
-    processor = ProcessorFiles("image_processor", "transformers", "DPTImageProcessor", files.folder, checkpoint.name)
+        return _refused(f"{checkpoint.name} estimates no depth", why, _OTHER)
+    if not any((files.folder / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")):
+        why = "it has no preprocessor_config.json"
+        return _refused(f"{checkpoint.name} is not whole", why, "get the whole checkpoint")
+    processor = ProcessorFiles("image_processor", "transformers", _PROCESSOR, files.folder, checkpoint.name)
+    if processor.named not in ("", _PROCESSOR):
+        why = f"its image processor is {processor.named}, and this node takes a {_PROCESSOR}"
+        return _refused(f"{checkpoint.name} reads pictures in another way", why, _OTHER, "wrong-part")
     uses = {"depth_estimator": checkpoint.placed(files), "image_processor": checkpoint.placed(processor)}
     step = Step("estimate", estimate, {"image": "image"}, {}, ("image",), uses)
     return Planned({"image": Facts(facts["image"].width, facts["image"].height)}, steps=(step,))
+
+
+def _refused(message: str, why: str, fix: str, code: str = "node") -> Planned:
+    return Planned(problems=(Fault(message, why, fix, "checkpoint", code),))
 
 
 @node(version=1, environment="torch", plan=_plan)
