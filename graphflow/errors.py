@@ -52,12 +52,15 @@ class FileProblem(GraphflowError):
     """A file or folder that the user named cannot be read or written.
 
     Attributes:
+        message: what is wrong, one sentence without a full stop.
         code: the problem that tells it where a check finds it.
+        why: the facts behind it; may be empty.
+        fix: what to do instead; may be empty.
     """
 
-    def __init__(self, message: str, code: str = "file-unreadable") -> None:
-        self.code = code
-        super().__init__(message)
+    def __init__(self, message: str, code: str = "file-unreadable", *, why: str = "", fix: str = "") -> None:
+        self.message, self.code, self.why, self.fix = message, code, why, fix
+        super().__init__(message + (f"\n  why: {why}" if why else "") + (f"\n  fix: {fix}" if fix else ""))
 
 
 class Cancelled(GraphflowError):

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from graphflow.errors import FileProblem
+from graphflow.problems import shown_path
 
 T = TypeVar("T")
+
+
+def open_file(path: Path) -> io.BufferedReader:
+    """Open a file that is named by a user, for reading; whatever the name is, this neither waits nor runs on for ever.
+
+    Raises:
+        FileProblem: there is no such file, it is a folder, a pipe or a device, or it may not be read.
+    """
+    shown = shown_path(path)
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            return path.open("rb")
+    except FileNotFoundError as error:
+        raise FileProblem(f"{shown} does not exist", "file-missing") from error
+    except (OSError, ValueError) as error:
+        # A name that is too long or holds a zero character, a loop of links, a folder that nobody may look into.
+        why = getattr(error, "strerror", None) or str(error)
+        raise FileProblem(
+            f"{shown} cannot be read", why=why, fix="name a file that is there and may be read"
+        ) from error
+    kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+    raise FileProblem(f"{shown} is {kind}, and a file is needed", fix="name a file that is there and may be read")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

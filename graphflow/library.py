@@ -39,7 +39,7 @@ def locate(graph: str) -> Path:
         hint = did_you_mean(path.name, there) if there else ""
     else:
         hint = did_you_mean(graph, sorted(library), else_="library graphs")
-    raise FileProblem(f"there is no graph {graph}" + (f"\n  fix: {hint}" if hint else ""), "file-missing")
+    raise FileProblem(f"there is no graph {graph}", "file-missing", fix=hint)
 
 
 def _folder() -> Path:

@@ -11,13 +11,14 @@ import hashlib
 import io
 import math
 import os
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from graphflow.errors import FileProblem, InvalidValue
+from graphflow.files import open_file
+from graphflow.pictures import picture_header
 from graphflow.problems import shown_path
 from graphflow.types import Atom, ListOf, Type, Union, Variable
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     import PIL.Image
-
-MAX_PIXELS = 100_000_000
-"""A picture with more pixels than this is refused before it is decoded (a 10,000 × 10,000 one passes)."""
 
 
 class Raster:
@@ -218,7 +216,7 @@ class File:
             FileProblem: the file cannot be read.
         """
         try:
-            with self.path.open("rb") as handle:
+            with open_file(self.path) as handle:
                 return hashlib.file_digest(handle, "sha256").hexdigest()
         except OSError as error:
             raise FileProblem(f"{shown_path(self.path)} cannot be read: {error.strerror}") from error
@@ -228,74 +226,12 @@ class File:
         """(width, height) from the picture's header; no pixel is decoded.
 
         Raises:
-            FileProblem: the file is no picture, or it has more than `MAX_PIXELS` pixels.
+            FileProblem: the file is no picture, is cut off, or has more than `MAX_PIXELS` pixels.
         """
         return picture_header(self.path)
 
     def __fspath__(self) -> str:
         return str(self.path)
-
-
-def picture_header(path: Path) -> tuple[int, int]:
-    """(width, height) of the picture at `path`, turned as its EXIF orientation says, without decoding it.
-
-    Raises:
-        FileProblem: the file is no picture, or it has more than `MAX_PIXELS` pixels.
-    """
-    with _opened(path) as picture:
-        width, height = picture.size
-        return (height, width) if picture.getexif().get(0x0112, 1) >= 5 else (width, height)
-
-
-def read_picture(path: Path) -> PIL.Image.Image:
-    """The decoded picture at `path`, upright (EXIF orientation applied), in its own mode.
-
-    Raises:
-        FileProblem: the file is no picture, is damaged, or has more than `MAX_PIXELS` pixels.
-    """
-    import PIL.ImageOps
-
-    with _opened(path) as picture:
-        try:
-            picture.load()
-            return PIL.ImageOps.exif_transpose(_eight_bit(picture, path))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise FileProblem(f"{shown_path(path)} is a damaged picture: {error}") from error
-
-
-def _eight_bit(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
-    """16-bit grey scaled to 8 bits: Pillow's own conversion would make everything above 255 white."""
-    import numpy as np
-    import PIL.Image
-
-    if picture.mode.startswith("I;16"):
-        return PIL.Image.fromarray((np.asarray(picture).astype(np.float32) / 257).round().astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        raise FileProblem(
-            f"{shown_path(path)} has 32 bits a pixel, whose range is not known; save it with 8 or 16 bits"
-        )
-    return picture
-
-
-def _opened(path: Path) -> PIL.Image.Image:
-    import PIL.Image
-
-    try:
-        with warnings.catch_warnings():
-            # Pillow's own limit is lower, and its warning names neither the file nor what to do.
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            picture = PIL.Image.open(path)
-    except PIL.Image.DecompressionBombError as error:
-        raise FileProblem(f"{shown_path(path)} has more than {MAX_PIXELS:,} pixels", "picture-too-large") from error
-    except FileNotFoundError as error:
-        raise FileProblem(f"{shown_path(path)} does not exist", "file-missing") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise FileProblem(f"{shown_path(path)} is not a picture that can be read") from error
-    if picture.width * picture.height > MAX_PIXELS:
-        picture.close()
-        shown = f"{picture.width} × {picture.height} pixels, more than {MAX_PIXELS:,}"
-        raise FileProblem(f"{shown_path(path)} has {shown}", "picture-too-large")
-    return picture
 
 
 def describe(value: Any) -> str:

@@ -15,12 +15,10 @@ from graphflow.document.model import Document
 from graphflow.document.scalars import hint, read_scalar
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem, InvalidValue
+from graphflow.pictures import ENDINGS
 from graphflow.problems import nearest, shown_path
 from graphflow.types import PICTURES, SCALARS, Atom, ListOf, Type, Union, Variable
 from graphflow.values import File, describe
-
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-"""What a folder given for a list of pictures is searched for."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Literals:
         if isinstance(type_.item, Atom) and type_.item.word in (*PICTURES, "file"):
             path = self._path(scalar, text, document)
             if path.is_dir():
-                endings = PICTURE_ENDINGS if type_.item.word in PICTURES else ("",)
+                endings = ENDINGS if type_.item.word in PICTURES else ("",)
                 found = sorted(p for p in path.iterdir() if p.is_file() and p.name.lower().endswith(endings))
                 return self._many(found, text, type_.item.word, scalar, document)
             if glob.has_magic(text) and not path.exists():
@@ -146,12 +144,7 @@ class Literals:
             try:
                 _ = known.picture_size
             except FileProblem as error:
-                fix = (
-                    "make it smaller"
-                    if error.code == "picture-too-large"
-                    else "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"
-                )
-                raise Refusal(error.code, str(error), fix=fix) from error
+                raise Refusal(error.code, error.message, error.why, error.fix) from error
             self._pictures[path] = known
         return known
 

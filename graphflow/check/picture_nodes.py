@@ -9,8 +9,9 @@ from typing import Any
 from graphflow.facts import Facts
 from graphflow.marker import Planned, node
 from graphflow.node_type import NodeType
+from graphflow.pictures import read_picture
 from graphflow.signature import node_type
-from graphflow.values import File, Image, Mask, read_picture
+from graphflow.values import File, Image, Mask
 
 
 def _plan(_facts: Mapping[str, Facts], params: Mapping[str, Any], *_: Any) -> Planned:

@@ -165,7 +165,10 @@ class Templates:
         try:
             document, problems = read_file(path, shown=shown_path(path))
         except FileProblem as error:
-            document, problems = None, [Problem("file-unreadable", str(error), place=Place(shown_path(path)))]
+            document, problems = (
+                None,
+                [Problem(error.code, error.message, error.why, error.fix, Place(shown_path(path)))],
+            )
         self.problems += [(path, problem) for problem in problems]
         if document is None or any(p.level is Level.PROBLEM and p.code == "yaml-syntax" for p in problems):
             self._resolved[path] = None

@@ -29,8 +29,7 @@ def execute(arguments: argparse.Namespace) -> int:
         try:
             problems = load_checked(arguments, graph, catalog, complete=False).problems
         except FileProblem as error:
-            message, _, fix = str(error).partition("\n  fix: ")
-            problems = (Problem(error.code, message, "", fix, Place(graph)),)
+            problems = (Problem(error.code, error.message, error.why, error.fix, Place(graph)),)
         listed += [problem.to_json() for problem in problems]
         wrong = wrong or any(problem.level >= least for problem in problems)
         if not arguments.json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from graphflow.errors import GraphflowError, StepError
+from graphflow.errors import FileProblem, GraphflowError, StepError
 from graphflow.plan.plan import PlannedStep
 from graphflow.problems import Place, Problem
 
@@ -52,6 +52,9 @@ def wrong_output(step: PlannedStep, why: str) -> StepError:
 
 def step_error(step: PlannedStep, error: Exception) -> StepError:
     """What a failure of a step's function is told as."""
+    if isinstance(error, FileProblem):
+        said = f"{error.message}: {error.why}" if error.why else error.message
+        return StepError(step.path, _problem(step, "step-failed", f"{step.path} failed", said, error.fix))
     reason = f"{type(error).__name__}: {error}".rstrip(": ") if not isinstance(error, GraphflowError) else str(error)
     if isinstance(error, _IN_PLACE) and ("read-only" in str(error) or "WRITEABLE" in str(error)):
         fix = f"in {step.node.type.name}, work on a copy: image.array.copy()"

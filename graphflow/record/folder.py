@@ -28,10 +28,11 @@ from graphflow.execute.events import (
 )
 from graphflow.execute.result import Result
 from graphflow.files import write_atomically
+from graphflow.pictures import read_picture
 from graphflow.plan.plan import Plan
 from graphflow.record.journal import Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON, earlier_files, output_of, spare_inputs
-from graphflow.values import Image, digest_of, read_picture
+from graphflow.values import Image, digest_of
 
 if TYPE_CHECKING:
     from graphflow.record.model import RunRecord

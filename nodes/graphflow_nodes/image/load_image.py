@@ -6,7 +6,8 @@ from typing import Annotated, Any, NamedTuple
 from graphflow.errors import FileProblem
 from graphflow.facts import Facts
 from graphflow.marker import Doc, Fault, Planned, node
-from graphflow.values import File, Image, Mask, read_picture
+from graphflow.pictures import read_picture
+from graphflow.values import File, Image, Mask
 
 
 class LoadedImage(NamedTuple):
@@ -23,8 +24,7 @@ def _plan(
     try:
         width, height = file.picture_size
     except FileProblem as error:
-        fix = "make it smaller" if error.code == "picture-too-large" else "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"
-        return Planned(problems=(Fault(str(error), fix=fix, about="path", code=error.code),))
+        return Planned(problems=(Fault(error.message, error.why, error.fix, about="path", code=error.code),))
     image = Facts(width, height, content=lambda: load_image(path=file).image)
     alpha = Facts(width, height, content=lambda: load_image(path=file).alpha)
     return Planned(outputs={"image": image, "alpha": alpha})
@@ -33,7 +33,7 @@ def _plan(
 @node(plan=_plan)
 def load_image(
     *,
-    path: Annotated[File, Doc("A picture in any format that Pillow reads; of an animation the first frame.")],
+    path: Annotated[File, Doc("A PNG, JPEG, WebP, BMP, GIF or TIFF file; of an animation the first frame.")],
 ) -> LoadedImage:
     """Read a picture, upright as its EXIF orientation says.
 
