@@ -67,9 +67,14 @@ def execute(arguments: argparse.Namespace) -> int:
         _interrupts(engine, display),
     ):
         try:
-            result = engine.execute(made, both(recorder, display.tell), recorder)
+            # The second one is told first: a screen that fails must not keep an output from being written.
+            result = engine.execute(made, both(display.tell, recorder), recorder)
         except Cancelled as error:
             result = error.result or Result(state="cancelled")
+        except Exception:
+            if recorder.result is None or recorder.result.state != "error":
+                raise
+            result = recorder.result
         written = recorder.close(result)
     for problem in recorder.problems:
         print(f"graphflow: {problem}", file=sys.stderr)
@@ -86,7 +91,7 @@ def _tell_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -
 
 
 def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path], folder: Path) -> int:
-    code = {"done": DONE, "failed": FAILED, "cancelled": INTERRUPTED}[result.state]
+    code = {"done": DONE, "failed": FAILED, "error": FAILED, "cancelled": INTERRUPTED}[result.state]
     if arguments.json:
         files = [str(path) for path in written]
         print(json.dumps({"event": "written", "folder": str(folder), "files": files, "exit": code}, ensure_ascii=False))
@@ -96,9 +101,14 @@ def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path]
     for step, why in result.not_run.items():
         print(f"not run: {step}: {why}", file=sys.stderr)
     for name, why in result.absent.items():
-        print(f"no output {name}: {why}", file=sys.stderr)
+        print(
+            f"output {name} is not complete: {why}" if name in result.partial else f"no output {name}: {why}",
+            file=sys.stderr,
+        )
     if result.state == "cancelled":
         print("cancelled", file=sys.stderr)
+    if result.error:
+        print(f"graphflow: the run was ended by an error: {result.error}", file=sys.stderr)
     names = ", ".join(path.name for path in written)
     print(f"wrote {folder}: {names}" if written else f"wrote nothing but the record in {folder}")
     return code

@@ -90,17 +90,22 @@ class ComponentDropped:
 
 @dataclass(frozen=True, slots=True)
 class OutputReady:
-    """An output of the graph is there; `value` is not part of the JSON form."""
+    """An output of the graph is there; `value` is not part of the JSON form.
+
+    Where some items of a list are missing, `value` has the finished ones and `items` their numbers, from 0; else
+    `items` is None.
+    """
 
     name: str
     value: Any = field(repr=False, compare=False, metadata={"json": False})
+    items: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The last event."""
+    """The last event; `error` is the state of a run that something else than a step ended, such as a listener."""
 
-    state: Literal["done", "failed", "cancelled"]
+    state: Literal["done", "failed", "cancelled", "error"]
     seconds: float
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 
 from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
 from graphflow.plan.plan import PlannedStep
 from graphflow.values import digest_of
 
-Digests = Sequence[dict[str, str] | None]
+Digests = Sequence[Mapping[str, str] | None]
 """Per step of the plan: output → digest."""
 
 
@@ -33,20 +33,28 @@ def _versions(*packages: str) -> str:
     return " ".join(f"{package} {metadata.version(package)}" for package in packages)
 
 
-def recipe_key(step: PlannedStep, digests: Digests) -> str:
-    """The recipe key of a step whose producers' digests are known."""
+def recipe_key(step: PlannedStep, digests: Digests) -> str | None:
+    """The recipe key of a step; None where the digest of something that it reads is not known."""
     lines = [step.key, environment(step.function.environment)]
-    for name, source in step.inputs.items():
-        lines.append(name)
-        lines.append(source_digest(source, digests))
+    try:
+        for name, source in step.inputs.items():
+            lines.append(name)
+            lines.append(source_digest(source, digests))
+    except _UnknownDigest:
+        return None
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+class _UnknownDigest(Exception):
+    """A step's result has no digest: the step failed, or its result could not be digested."""
+
+
 def source_digest(source: Source, digests: Digests) -> str:
-    """The digest of what a source gives."""
+    """The digest of what a source gives; raises `_UnknownDigest` where a step's result has none."""
     if type(source) is OutputOf:
         known = digests[source.node]
-        assert known is not None
+        if known is None or source.output not in known:
+            raise _UnknownDigest
         return known[source.output]
     if isinstance(source, Value):
         return digest_of(source.value)

@@ -2,19 +2,20 @@
 
 A step whose recipe the store knows passes on digests alone; a value is read, or made again where the store
 lost it, only when a step that runs (or an output of the graph) needs it. A failure stops what depends on it
-and nothing else.
+and nothing else; a list output keeps the items that were finished.
 """
 
 from __future__ import annotations
 
 import bisect
+import contextlib
 import dataclasses
 import functools
 import math
 import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value, outputs_in
 from graphflow.check.propagate import faults, planned, problem_of
@@ -35,16 +36,28 @@ from graphflow.execute.events import (
     StepStarted,
     StepWarned,
 )
-from graphflow.execute.keys import recipe_key
+from graphflow.execute.kept import Kept
 from graphflow.execute.pool import Pool
-from graphflow.execute.result import Result
-from graphflow.execute.step_problems import changed, let_values_go, place_of, step_error, warning, wrong_output
+from graphflow.execute.result import Result, items_missing
+from graphflow.execute.returned import outputs_of
+from graphflow.execute.step_problems import (
+    changed,
+    let_values_go,
+    place_of,
+    reason_of,
+    step_error,
+    store_failed,
+    warning,
+)
 from graphflow.execute.store import GONE, Store
 from graphflow.facts import UNKNOWN, facts_of
 from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan, PlannedStep
-from graphflow.problems import Level, Place
-from graphflow.values import coerce, describe, digest_of
+from graphflow.problems import Level, Place, Problem
+from graphflow.values import coerce
+
+CANCELLED = "the run was cancelled"
+"""Why an item or an output of a cancelled run is missing."""
 
 
 class _Outside(InvalidValue):
@@ -77,16 +90,16 @@ class Run:
     ) -> None:
         self.plan = plan
         self.result = Result(plan.checked.seed, skipped=dict(plan.skipped), absent=dict(plan.absent))
-        self._store = store
         self._pool = pool
         self._listener = listener
         self._cancellation = cancellation or Cancellation()
         count = len(plan.steps)
         self._producers = [producers_of(step) for step in plan.steps]
         self._readers = list(plan.lifetimes.readers)
-        self._digests: list[dict[str, str] | None] = [None] * count
+        self._kept = Kept(store, count, self._store_failed)
         self._values: list[dict[str, Any] | None] = [None] * count
         self._bad: dict[int, str] = {}
+        self._listener_error: Exception | None = None
         self._waiting = {name: {one.node for one in outputs_in(source)} for name, source in plan.outputs.items()}
         self._shown_by: dict[int, list[str]] = {}
         for name, producers in self._waiting.items():
@@ -99,9 +112,26 @@ class Run:
 
         Raises:
             Cancelled: the run was cancelled; the result so far is in `result`.
+            Exception: whatever the listener raised; the run ends there, and `result` has the state `error`.
         """
         start = time.perf_counter()
         self.result.state = "cancelled"
+        try:
+            self._execute_all(start)
+        except (Cancelled, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.result.error = reason_of(error)
+            # A listener that failed may fail again, and its first failure is the one to tell.
+            with contextlib.suppress(Exception):
+                self._end("error", start)
+            raise
+        finally:
+            self._values = []
+            self._kept.end()
+        return self.result
+
+    def _execute_all(self, start: float) -> None:
         try:
             if self._listener is not None:
                 self._tell(RunStarted(tuple(step.path for step in self.plan.steps)))
@@ -110,74 +140,66 @@ class Run:
             for number, step in enumerate(self.plan.steps):
                 self._cancellation.check()
                 self._step(number, step)
-            self.result.state = "failed" if self.result.failed else "done"
-        except Cancelled as error:
-            error.result = self.result
+            self._end("failed" if self.result.failed else "done", start)
+        except (Cancelled, KeyboardInterrupt) as error:
+            if isinstance(error, Cancelled):
+                error.result = self.result
+            for name in [name for name, producers in self._waiting.items() if producers]:
+                self._show(name, cancelled=True)
+            self._end("cancelled", start)
             raise
-        finally:
-            self.result.seconds = time.perf_counter() - start
-            executed = set(self.result.executed)
-            # What was in the store's index, but had to be made again, was not taken from the store.
-            self.result.cached = [path for path in self.result.cached if path not in executed]
-            self._values = []
-            self._pool.shrink(self._listener)
-            self._tell(RunFinished(self.result.state, self.result.seconds))
-        return self.result
+
+    def _end(self, state: Literal["done", "failed", "cancelled", "error"], start: float) -> None:
+        self.result.state = state
+        self.result.seconds = time.perf_counter() - start
+        # What was in the store's index, but had to be made again, was not taken from the store.
+        made = {*self.result.executed, *self.result.failed}
+        self.result.cached = [path for path in self.result.cached if path not in made]
+        self._values = []
+        self._pool.shrink(self._listener)
+        self._tell(RunFinished(state, self.result.seconds))
 
     def _tell(self, event: Event) -> None:
-        if self._listener is not None:
+        if self._listener is None:
+            return
+        try:
             self._listener(event)
+        except Exception as error:
+            # A step that reports its progress must not take this for a failure of its own, nor catch it.
+            self._listener_error = error
+            raise
+
+    def _store_failed(self, step: PlannedStep, error: Exception) -> None:
+        self._warn(step, store_failed(step, error))
 
     # One step
 
     def _step(self, number: int, step: PlannedStep) -> None:
-        missing = next((p for p in sorted(self._producers[number]) if p in self._bad), None) if self._bad else None
-        if missing is not None:
-            self._not_run(number, step, self._bad[missing])
-        elif not self._known(number, step):
-            try:
-                self._make(number)
-            except StepError as error:
-                self._failed(number, step, error)
+        if self._kept.knows(number, step):
+            self.result.cached.append(step.path)
+            if self._listener is not None:
+                self._tell(StepFinished(step.path, 0.0, True, step.also))
+        else:
+            why = self._make(number)
+            if why and number not in self._bad:
+                self._not_run(number, step, why)
         for producer in self._producers[number]:
             self._release(producer)
-        if number in self._shown_by and number not in self._bad:
-            for name in self._shown_by[number]:
-                self._waiting[name].discard(number)
-                if not self._waiting[name]:
-                    self._show(name)
-
-    def _known(self, number: int, step: PlannedStep) -> bool:
-        """Whether the store has the step's result; its digests are taken over."""
-        if self._store is None or not step.cache:
-            return False
-        record = self._store.lookup(recipe_key(step, self._digests))
-        if record is None or not step.wanted <= record.keys():
-            return False
-        self._digests[number] = dict(record)
-        self.result.cached.append(step.path)
-        if self._listener is not None:
-            self._tell(StepFinished(step.path, 0.0, True, step.also))
-        return True
+        for name in self._shown_by.get(number, ()):
+            self._waiting[name].discard(number)
+            if not self._waiting[name]:
+                self._show(name)
 
     def _not_run(self, number: int, step: PlannedStep, why: str) -> None:
         self._bad[number] = why
         self.result.not_run[step.path] = why
         self._tell(StepNotRun(step.path, why))
-        self._outputs_lost(number, why)
 
-    def _failed(self, number: int, step: PlannedStep, error: StepError) -> None:
+    def _failed(self, number: int, error: StepError) -> str:
         let_values_go(error)
         self._bad[number] = f"{error.step} failed"
         self.result.failed[error.step] = error
-        if error.step != step.path:
-            # The producer of a value that the store lost failed when it was made again.
-            self._not_run(number, step, f"{error.step} failed")
-        self._outputs_lost(number, f"{error.step} failed")
-
-    def _outputs_lost(self, number: int, why: str) -> None:
-        for name in self._shown_by.get(number, ()):
-            self.result.absent.setdefault(name, why)
+        return self._bad[number]
 
     def _release(self, producer: int) -> None:
         self._readers[producer] -= 1
@@ -185,32 +207,45 @@ class Run:
 
     # Values
 
-    def _make(self, number: int) -> None:
-        """Execute a step, and before it every producer whose value is neither held nor stored any more."""
+    def _make(self, number: int) -> str:
+        """Execute a step, and before it every producer whose value is neither held nor stored any more.
+
+        Returns why the step's result is not there; empty where it is. What failed once is not tried again.
+        """
         lost = self._lost(number)
         uses = Counter(producer for reads in lost.values() for producer in reads)
+        bad = [one for one in sorted(lost) if one in self._bad]
         try:
+            if bad:
+                return self._bad[bad[0]]
             for one in sorted(lost):
                 self._cancellation.check()
-                self._execute(one, self.plan.steps[one])
+                try:
+                    self._execute(one, self.plan.steps[one])
+                except StepError as error:
+                    return self._failed(one, error)
                 for producer in lost[one]:
                     uses[producer] -= 1
                     self._let_go(producer, uses[producer])
-        except StepError:
+            return ""
+        finally:
             for producer in uses:
                 self._let_go(producer, 0)
-            raise
 
     def _let_go(self, producer: int, uses: int) -> None:
         if uses <= 0 and self._readers[producer] <= 0:
             self._values[producer] = None
 
     def _lost(self, number: int) -> dict[int, dict[int, set[str]]]:
-        """The step and all below it that has to be made again for it, each with what it reads."""
+        """The step and all below it that has to be made again for it, each with what it reads.
+
+        What is below one that failed is not looked at: nothing is made of it.
+        """
         found = {number: self._reads(number)}
         pending = [number]
         while pending:
-            for producer, outputs in found[pending.pop()].items():
+            one = pending.pop()
+            for producer, outputs in found[one].items() if one not in self._bad else ():
                 if producer not in found and not self._fetch(producer, outputs):
                     found[producer] = self._reads(producer)
                     pending.append(producer)
@@ -229,15 +264,11 @@ class Run:
         held = self._values[producer]
         if held is not None and outputs <= held.keys():
             return True
-        digests = self._digests[producer]
-        if self._store is None or digests is None:
-            return False
         found = {}
         for output in outputs:
-            value = self._store.content(digests[output]) if output in digests else GONE
-            if value is GONE:
+            found[output] = self._kept.content(producer, self.plan.steps[producer], output)
+            if found[output] is GONE:
                 return False
-            found[output] = value
         self._values[producer] = {**(held or {}), **found}
         return True
 
@@ -259,29 +290,53 @@ class Run:
             )
         raise TypeError(f"{source} has no value")
 
-    def _show(self, name: str) -> None:
-        """Collect a graph output whose producers are done."""
+    def _show(self, name: str, *, cancelled: bool = False) -> None:
+        """Collect a graph output whose producers are done, of a cancelled run what there is of it."""
         source = self.plan.outputs[name]
-        producers = {one.node for one in outputs_in(source)}
-        try:
-            for one in outputs_in(source):
-                if not self._fetch(one.node, {one.output}):
-                    self._make(one.node)
-            value = self._value(source)
-        except _Outside as error:
-            decl = (self.plan.checked.document.outputs or {}).get(name)
-            path = self.plan.steps[error.source.source.node].path
-            problem = self._outside(error).at(decl.value.place if decl is not None else Place())
-            self.result.failed[path] = StepError(path, problem)
-            self.result.absent[name] = problem.message
-        except StepError as failure:
-            self.result.failed[failure.step] = failure
-            self.result.absent[name] = f"{failure.step} failed"
+        items = source.items if isinstance(source, Gather) else (source,)
+        found: dict[int, Any] = {}
+        missing: dict[int, str] = {}
+        for index, item in enumerate(items):
+            why = self._unready(name, item, cancelled=cancelled)
+            try:
+                if not why:
+                    found[index] = self._value(item)
+            except _Outside as error:
+                why = self._failed_outside(name, error)
+            if why:
+                missing[index] = why
+        if not missing:
+            self.result.outputs[name] = tuple(found.values()) if isinstance(source, Gather) else found[0]
+            self._tell(OutputReady(name, self.result.outputs[name]))
+        elif found:
+            self.result.partial[name], self.result.missing[name] = found, missing
+            self.result.absent[name] = items_missing(missing, len(items))
+            self._tell(OutputReady(name, tuple(found.values()), tuple(found)))
         else:
-            self.result.outputs[name] = value
-            self._tell(OutputReady(name, value))
-        for producer in producers:
+            self.result.absent[name] = next((why for why in missing.values() if why != CANCELLED), CANCELLED)
+        for producer in {one.node for one in outputs_in(source)}:
             self._release(producer)
+
+    def _unready(self, name: str, source: Source, *, cancelled: bool) -> str:
+        """Why what a graph output reads is not there, after all was done to get it; empty where it is."""
+        for one in outputs_in(source):
+            if one.node in self._bad:
+                return self._bad[one.node]
+            if one.node in self._waiting[name]:
+                return CANCELLED
+            if not self._fetch(one.node, {one.output}):
+                why = CANCELLED if cancelled else self._make(one.node)
+                if why:
+                    return why
+        return ""
+
+    def _failed_outside(self, name: str, error: _Outside) -> str:
+        """A graph output names an item that a list has not; the step that made the list is told."""
+        decl = (self.plan.checked.document.outputs or {}).get(name)
+        path = self.plan.steps[error.source.source.node].path
+        problem = self._outside(error).at(decl.value.place if decl is not None else Place())
+        self.result.failed[path] = StepError(path, problem)
+        return problem.message
 
     def _outside(self, error: _Outside) -> Refusal:
         source = error.source
@@ -301,12 +356,7 @@ class Run:
                 self._tell(StepFailed(step.path, time.perf_counter() - start, error.problem))
             raise
         self._values[number] = outputs
-        if self._store is not None:
-            digests = {name: digest_of(value) for name, value in outputs.items()}
-            if step.cache:
-                key = recipe_key(step, self._digests)
-                self._store.put(key, {name: (digests[name], value) for name, value in outputs.items()})
-            self._digests[number] = digests
+        self._kept.keep(number, step, outputs)
         self.result.executed.append(step.path)
         if self._listener is not None:
             self._tell(StepFinished(step.path, time.perf_counter() - start, False, step.also, outputs))
@@ -323,17 +373,20 @@ class Run:
                 arguments[function.context] = self._context(number, step)
             stamps = [(name, value, stamp) for name, value in arguments.items() if (stamp := _stamp(value)) is not None]
             returned = function.call(**arguments)
+            self._listeners_own()
             for name, value, stamp in stamps:
                 if _stamp(value) != stamp:
                     raise changed(step, name)
-            return self._outputs(step, returned)
-        except (StepError, Cancelled, KeyboardInterrupt):
+            return outputs_of(step, returned)
+        except (StepError, Cancelled):
+            self._listeners_own()
             raise
         except _Outside as error:
             place, used = place_of(step)
             problem = self._outside(error).at(place)
             raise StepError(step.path, dataclasses.replace(problem, used=used)) from error
         except Exception as error:
+            self._listeners_own()
             raise step_error(step, error) from error
 
     def _context(self, number: int, step: PlannedStep) -> StepContext:
@@ -352,31 +405,22 @@ class Run:
         return StepContext(step.path, step.wanted, self._cancellation, report, components, warn)
 
     def _warned(self, step: PlannedStep, message: str, why: str, fix: str) -> None:
-        problem = warning(step, message, why, fix)
+        self._warn(step, warning(step, message, why, fix))
+
+    def _warn(self, step: PlannedStep, problem: Problem) -> None:
         self.result.warnings.append(problem)
         self._tell(StepWarned(step.path, problem))
+
+    def _listeners_own(self) -> None:
+        """Raise what the listener raised during a step, whatever the step made of it."""
+        if self._listener_error is not None:
+            raise self._listener_error
 
     def _next_use(self, identity: str, number: int) -> float:
         """The step from `number` on that uses a component next."""
         steps = self._uses.get(identity, ())
         place = bisect.bisect_left(steps, number)
         return steps[place] if place < len(steps) else math.inf
-
-    def _outputs(self, step: PlannedStep, returned: Any) -> dict[str, Any]:
-        names, types = step.function.outputs, step.function.types
-        several = len(names) > 1 or hasattr(returned, "_fields")
-        values = returned if several else (returned,)
-        if not isinstance(values, tuple) or len(values) != len(names):
-            raise wrong_output(step, f"it returned {describe(returned)}, and declares {', '.join(names)}")
-        outputs = {}
-        for name, type_, value in zip(names, types, values, strict=True):
-            if value is None and name not in step.wanted:
-                continue
-            try:
-                outputs[name] = coerce(value, type_)
-            except InvalidValue as error:
-                raise wrong_output(step, f"its output {name} is {type_}, and {error}") from error
-        return outputs
 
     def _verify(self, step: PlannedStep) -> None:
         """Ask the node's rules again, now that values show the facts that were unknown before the run."""

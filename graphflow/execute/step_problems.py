@@ -13,11 +13,20 @@ _IN_PLACE = (ValueError, TypeError, AttributeError)
 
 
 def let_values_go(error: BaseException) -> None:
-    """Empty the frames of a failure that is kept, which hold the failed step's inputs (and tensors on a GPU)."""
-    one: BaseException | None = error
-    while one is not None:
+    """Empty the frames of a failure that is kept, which hold the failed step's inputs (and tensors on a GPU).
+
+    Its own traceback goes, since it leads through the run with all its values; those of its causes keep their lines.
+    """
+    error.__traceback__ = None
+    pending, seen = [error], {id(error)}
+    while pending:
+        one = pending.pop()
         traceback.clear_frames(one.__traceback__)
-        one = one.__cause__ or one.__context__
+        inner = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        for cause in (one.__cause__, one.__context__, *inner):
+            if cause is not None and id(cause) not in seen:
+                seen.add(id(cause))
+                pending.append(cause)
 
 
 def place_of(step: PlannedStep) -> tuple[Place, tuple[tuple[Place, str], ...]]:
@@ -36,6 +45,12 @@ def warning(step: PlannedStep, message: str, why: str, fix: str) -> Problem:
     return _problem(step, "step-warning", f"{step.path}: {message}", why, fix)
 
 
+def store_failed(step: PlannedStep, error: Exception) -> Problem:
+    """The store of results failed at a step."""
+    why = f"{reason_of(error)}; results of this run are neither kept nor taken from it any more"
+    return _problem(step, "step-warning", f"{step.path}: the store of results failed, the run goes on without it", why)
+
+
 def changed(step: PlannedStep, name: str) -> StepError:
     """A step changed the value that its argument `name` got."""
     fix = f"copy it first; in {step.node.type.name}, work on the copy"
@@ -50,12 +65,17 @@ def wrong_output(step: PlannedStep, why: str) -> StepError:
     return StepError(step.path, _problem(step, "wrong-output", message, why, fix))
 
 
+def reason_of(error: BaseException) -> str:
+    """An exception in words: graphflow's own say all there is to say, others are told with their kind."""
+    return str(error) if isinstance(error, GraphflowError) else f"{type(error).__name__}: {error}".rstrip(": ")
+
+
 def step_error(step: PlannedStep, error: Exception) -> StepError:
     """What a failure of a step's function is told as."""
     if isinstance(error, FileProblem):
         said = f"{error.message}: {error.why}" if error.why else error.message
         return StepError(step.path, _problem(step, "step-failed", f"{step.path} failed", said, error.fix))
-    reason = f"{type(error).__name__}: {error}".rstrip(": ") if not isinstance(error, GraphflowError) else str(error)
+    reason = reason_of(error)
     if isinstance(error, _IN_PLACE) and ("read-only" in str(error) or "WRITEABLE" in str(error)):
         fix = f"in {step.node.type.name}, work on a copy: image.array.copy()"
         why = f"values on edges are read by other nodes, too, and never change ({reason})"

@@ -6,6 +6,7 @@ behind the same interface as any other.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -36,47 +37,70 @@ class Store(Protocol):
 class MemoryStore:
     """Keeps values in memory, the most recently used ones up to a number of bytes.
 
+    Engines in several threads may share one.
+
     Args:
         limit: bytes of contents; what was not used for longest goes first.
+        most: recipes in the index, each well below 1 KiB; what was not used for longest goes first.
     """
 
-    def __init__(self, limit: int = 2**30) -> None:
+    def __init__(self, limit: int = 2**30, most: int = 2**16) -> None:
         self.limit = limit
-        self._actions: dict[str, dict[str, str]] = {}
+        self.most = most
+        self._lock = threading.Lock()
+        self._actions: OrderedDict[str, dict[str, str]] = OrderedDict()
         self._contents: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._held = 0
 
     def lookup(self, key: str) -> Mapping[str, str] | None:
-        return self._actions.get(key)
+        with self._lock:
+            found = self._actions.get(key)
+            if found is None:
+                return None
+            self._actions.move_to_end(key)
+            return dict(found)
 
     def content(self, digest: str) -> Any:
-        found = self._contents.get(digest)
-        if found is None:
-            return GONE
-        self._contents.move_to_end(digest)
-        return found[0]
+        with self._lock:
+            found = self._contents.get(digest)
+            if found is None:
+                return GONE
+            self._contents.move_to_end(digest)
+            return found[0]
 
     def put(self, key: str, outputs: Mapping[str, tuple[str, Any]]) -> None:
-        known = self._actions.setdefault(key, {})
-        for name, (digest, value) in outputs.items():
-            known[name] = digest
-            if digest in self._contents:
+        sized = {digest: (value, bytes_of(value)) for digest, value in outputs.values()}
+        with self._lock:
+            known = self._actions.setdefault(key, {})
+            known.update({name: digest for name, (digest, _) in outputs.items()})
+            self._actions.move_to_end(key)
+            for digest, (value, size) in sized.items():
+                if digest not in self._contents:
+                    self._contents[digest] = (value, size)
+                    self._held += size
                 self._contents.move_to_end(digest)
-                continue
-            size = bytes_of(value)
-            self._contents[digest] = (value, size)
-            self._held += size
+            self._shrink()
+
+    def _shrink(self) -> None:
+        while len(self._actions) > self.most:
+            self._actions.popitem(last=False)
         while self._held > self.limit and self._contents:
             _, (_, size) = self._contents.popitem(last=False)
             self._held -= size
 
     def clear(self) -> None:
         """Forget everything."""
-        self._actions.clear()
-        self._contents.clear()
-        self._held = 0
+        with self._lock:
+            self._actions.clear()
+            self._contents.clear()
+            self._held = 0
 
     @property
     def nbytes(self) -> int:
         """Bytes of the contents that are held."""
         return self._held
+
+    @property
+    def recipes(self) -> int:
+        """How many recipes the index has."""
+        return len(self._actions)

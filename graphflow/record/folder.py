@@ -95,6 +95,10 @@ class Recorder:
         command: the command line, where there was one.
         clock: tells the time.
 
+    Attributes:
+        problems: what could not be written.
+        result: what the run ended with, as `close` was told it.
+
     Raises:
         FileProblem: the folder cannot be made or written to, or an output would replace an input's file.
     """
@@ -119,6 +123,7 @@ class Recorder:
         self._outputs: dict[str, list[Shown]] = {}
         self._pictures: dict[str, Thumbnail] = {}
         self._closed = False
+        self.result: Result | None = None
         spare_inputs(folder, plan)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +146,7 @@ class Recorder:
         """Take an event in; never raises for a file."""
         more: dict[str, Any] = {"at": round((self._clock() - self._start).total_seconds(), 6)}
         if isinstance(event, OutputReady):
-            more["files"] = self._output(event.name, event.value)
+            more["files"] = self._output(event)
         else:
             self._note(event)
         self._attempt(self._journal.write, {**to_json(event), **more})
@@ -203,37 +208,43 @@ class Recorder:
             case RunFinished():
                 self.record.state, self.record.seconds = event.state, event.seconds
 
-    def _output(self, name: str, value: Any) -> list[str]:
+    def _output(self, event: OutputReady) -> list[str]:
         """Write the files of an output; returns the names of those that are there."""
         from graphflow.record.outputs import files_for, kind_of
 
+        name, value = event.name, event.value
+        source = self._plan.outputs[name]
         entry = self.record.outputs[name]
         entry.kind = kind_of(value)
+        count = len(source.items) if event.items is not None and isinstance(source, Gather) else 0
         entry.items = len(value) if isinstance(value, tuple) else None
         before = len(self.problems)
         try:
             entry.digest = digest_of(value)
-            for pending in files_for(name, value, self._text):
+            for pending in files_for(name, value, self._text, event.items, count):
                 if self._attempt(self._write, pending.name, pending.encode):
                     entry.files.append(pending.name)
-        except (FileProblem, ValueError) as error:
+        except (FileProblem, ValueError, RuntimeError, MemoryError) as error:
             self.problems.append(FileProblem(f"the output {name} cannot be written: {error}"))
         entry.why = "; ".join(map(str, self.problems[before:]))
         if not entry.why:
             self._remove_stale(name, entry.files)
-        self._show(name, value, entry.files)
+        self._show(event, entry.files)
         return entry.files
 
-    def _show(self, name: str, value: Any, files: Sequence[str]) -> None:
+    def _show(self, event: OutputReady, files: Sequence[str]) -> None:
         """Keep what the report shows of an output, and small pictures of the steps that made it."""
         from graphflow.record.report import shown
 
-        self._outputs[name] = shown(value, files)
-        source = self._plan.outputs[name]
-        items = zip(source.items, value, strict=False) if isinstance(source, Gather) else [(source, value)]
+        self._outputs[event.name] = shown(event.value, files)
+        source = self._plan.outputs[event.name]
+        items = [(source, event.value)]
+        if isinstance(source, Gather):
+            numbers = range(len(source.items)) if event.items is None else event.items
+            items = list(zip([source.items[number] for number in numbers], event.value, strict=False))
         for part, item in items:
             if isinstance(part, OutputOf):
-                self.picture(self._plan.steps[part.node].path, {name: item})
+                self.picture(self._plan.steps[part.node].path, {event.name: item})
 
     def _remove_stale(self, output: str, files: Sequence[str]) -> None:
         for name in [name for name in self._earlier if output_of(name) == output and name not in files]:
@@ -264,12 +275,15 @@ class Recorder:
     def _finish(self, result: Result) -> None:
         """Fill in what only the end of the run shows."""
         record = self.record
-        record.state = result.state
+        self.result = result
+        record.state, record.error = result.state, result.error
         record.seconds = result.seconds
         record.peak_memory_bytes = peak_memory()
         for name, why in result.absent.items():
             if name in record.outputs:
-                record.outputs[name].why = why
+                entry = record.outputs[name]
+                entry.why = "; ".join(filter(None, (why, entry.why)))
+                entry.missing = result.missing.get(name, {})
         for path, error in result.failed.items():
             cause = error.__cause__
             # graphflow's own errors say all there is to say; another's says where it came from.

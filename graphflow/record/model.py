@@ -35,7 +35,7 @@ _RECIPE = frozenset(
     }
 )
 
-State = Literal["running", "done", "failed", "cancelled"]
+State = Literal["running", "done", "failed", "cancelled", "error"]
 StepState = Literal["waiting", "running", "done", "cached", "failed", "not_run", "cancelled"]
 
 
@@ -126,14 +126,16 @@ class OutputRecord(_Part):
         files: names in the run's folder.
         kind: its type; empty as long as it is not there.
         digest: of the value, not of the files.
-        items: how many, where it is a list.
-        why: why it is absent, or why a file of it could not be written.
+        items: how many there are, where it is a list.
+        missing: number of each item of a list that is not there, from 0 → why; the others keep their own numbers.
+        why: why it is absent or not whole, or why a file of it could not be written.
     """
 
     files: list[str] = Field(default_factory=list)
     kind: str = ""
     digest: str = ""
     items: int | None = None
+    missing: dict[int, str] = Field(default_factory=dict)
     why: str = ""
 
 
@@ -155,7 +157,9 @@ class RunRecord(_Part):
     Attributes:
         format: of this file.
         graphflow: version that ran it.
-        state: `running` in a picture's record, and where the run was killed.
+        state: `running` in a picture's record, and where the run was killed; `error` where something else than a
+            step ended the run.
+        error: what that was; empty in every other state.
         started: None in a picture's record, so that equal runs write equal files.
         command: the command line, where there was one.
         only: the outputs that were asked for; empty for all.
@@ -170,6 +174,7 @@ class RunRecord(_Part):
     name: str = ""
     description: str = ""
     state: State = "running"
+    error: str = ""
     started: datetime | None = None
     seconds: float | None = None
     seed: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,13 +84,18 @@ def kind_of(value: Any) -> str:
     return value_word(value) or type(value).__name__
 
 
-def files_for(name: str, value: Any, text: str | None) -> Iterator[Pending]:
+def files_for(
+    name: str, value: Any, text: str | None, items: Sequence[int] | None = None, count: int = 0
+) -> Iterator[Pending]:
     """The files of the output `name`, in order.
 
     Args:
         name: the output's.
         value: a tuple for a list; an empty one has no file.
         text: carried by pictures; None for none.
+        items: of a list that is not whole, the number of each item of `value`, from 0; files have these numbers,
+            and one file that holds all items has `null` for each that is missing.
+        count: how many items the whole list has, where `items` is given.
 
     Raises:
         ValueError: there is no format for a value of this type.
@@ -98,13 +103,16 @@ def files_for(name: str, value: Any, text: str | None) -> Iterator[Pending]:
     if not isinstance(value, tuple):
         yield _pending(name, value, _format(value), text)
         return
+    if items is None:
+        items, count = range(len(value)), len(value)
     formats = [_format(item) for item in value]
     if formats and all(one.joined for one in formats):
-        yield _pending(name, value, formats[0], text)
+        numbered = dict(zip(items, value, strict=True))
+        yield _pending(name, tuple(map(numbered.get, range(count))), formats[0], text)
         return
     # So many digits that the names sort as the items do.
-    digits = max(3, len(str(len(value) - 1)))
-    for number, (item, one) in enumerate(zip(value, formats, strict=True)):
+    digits = max(3, len(str(count - 1)))
+    for number, item, one in zip(items, value, formats, strict=True):
         yield _pending(f"{name}-{number:0{digits}}", item, one, text)
 
 

@@ -39,6 +39,7 @@ STATES = {
     "done": "Done",
     "failed": "Failed",
     "cancelled": "Cancelled",
+    "error": "Error",
     "cached": "Cached",
     "not_run": "Not run",
     "waiting": "Not reached",

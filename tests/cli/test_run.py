@@ -52,6 +52,37 @@ def test_a_failing_branch_leaves_the_other_one_whole(graphflow, write, folder):
     assert json.loads((folder / "here" / "run.json").read_text())["state"] == "failed"
 
 
+def test_finished_items_of_a_list_are_written_and_the_missing_ones_named(graphflow, write, folder):
+    (folder / "picky.py").write_text(
+        "from graphflow import Image, node\n\n@node()\ndef picky(image: Image, *, refused: bool = False) -> Image:\n"
+        "    if refused:\n        raise ValueError('not this one')\n    return image\n"
+    )
+    write(
+        "g.yaml",
+        "one: {type: picky, image: $photo, for_each: {refused: [false, true, false]}}",
+        outputs="{images: $one}",
+    )
+    done = graphflow("run", "g.yaml", "--nodes", "picky.py", "--out", "here")
+    assert done.returncode == 1
+    assert sorted(path.name for path in (folder / "here").glob("*.png")) == ["images-000.png", "images-002.png"]
+    assert "output images is not complete: 1 of 3 items is missing: 1 (one[1] failed)" in done.stderr
+    assert "images-000.png, images-002.png" in done.stdout
+
+
+def test_a_run_that_an_error_ends_is_told_and_leaves_its_record(monkeypatch, capsys, write, folder):
+    from graphflow.cli import main, progress
+
+    def line(event):
+        raise ZeroDivisionError("no screen")
+
+    monkeypatch.setattr(progress, "_line", line)
+    monkeypatch.chdir(folder)
+    write("g.yaml", "small: {type: resize, image: $photo, width: 30}", outputs="{picture: $small}")
+    assert main(["run", "g.yaml", "--out", "here"]) == 1
+    assert "the run was ended by an error: ZeroDivisionError: no screen" in capsys.readouterr().err
+    assert json.loads((folder / "here" / "run.json").read_text())["error"] == "ZeroDivisionError: no screen"
+
+
 def test_an_absent_output_is_named_and_is_no_failure(graphflow, write):
     write("g.yaml", "a: {type: resize, image: $photo, width: 9, when: false}", outputs="{a: $a}")
     done = graphflow("run", "g.yaml", "--out", "here")

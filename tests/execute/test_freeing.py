@@ -165,6 +165,59 @@ def test_a_failed_step_holds_none_of_its_values():
     assert str(caught.value.result.failed["b"].__cause__) == "(2, 37, 3) is refused"
 
 
+CALLS: list[int] = []
+
+
+@gf.node()
+def once_refuse(image: gf.Image) -> int:
+    """Succeed at the first call only; a failure's frame holds the picture."""
+    CALLS.append(1)
+    own = image.array
+    if len(CALLS) > 1:
+        raise ValueError(f"{own.shape} is refused")
+    return 1
+
+
+def test_a_failure_where_an_output_is_shown_holds_no_values():
+    # An output's content was lost, and making it again fails: that happens where the output is shown.
+    CALLS.clear()
+    g = graph(
+        "nodes: {a: {type: paint, width: 37}, b: {type: once_refuse, image: $a}}\noutputs: {b: $b}",
+        catalog=CATALOG.extended(once_refuse),
+    )
+    engine = gf.Engine(store=MemoryStore(limit=0))
+    engine.run(g)
+    assert alive() == 0
+    with pytest.raises(gf.RunFailed) as caught:
+        engine.run(g)
+    assert alive() == 0
+    assert str(caught.value.result.failed["b"].__cause__) == "(2, 37, 3) is refused"
+
+
+def test_a_failure_with_a_group_of_causes_holds_no_values():
+    @gf.node()
+    def refuse(image: gf.Image) -> int:
+        def fail(own: gf.Image) -> None:
+            raise ValueError(f"{own.width} is refused")
+
+        errors = []
+        try:
+            fail(image)
+        except ValueError as error:
+            errors.append(error)
+        raise ExceptionGroup("several", errors) from OSError("another")
+
+    with pytest.raises(gf.RunFailed) as caught:
+        gf.run(
+            graph(
+                "nodes: {a: {type: paint, width: 37}, b: {type: refuse, image: $a}}",
+                catalog=CATALOG.extended(refuse),
+            )
+        )
+    assert alive() == 0
+    assert "several" in str(caught.value)
+
+
 def test_after_the_run_only_the_result_holds_pictures():
     result = gf.run(graph("nodes: {a: {type: paint, width: 37}, b: {type: invert, image: $a}}"))
     assert alive() == 1

@@ -290,6 +290,41 @@ def test_a_failure_while_something_is_made_again_is_told():
     assert result["c"] == 3
 
 
+def test_a_failure_while_something_is_made_again_happens_once():
+    calls = []
+
+    @gf.node()
+    def once(value: int) -> gf.Image:
+        calls.append(value)
+        if len(calls) > 1:
+            raise OSError("only once")
+        return gf.Image(bytes(12), 2, 2)
+
+    text = """
+        nodes:
+          a: {type: once, value: 1}
+          b: {type: invert, image: $a}
+          c: {type: add, a: 1, plus: PLUS}
+          d: {type: shade_of, image: $a}
+          e: {type: shade_of, image: $b}
+          f: {type: add, a: $d, plus: PLUS}
+          g: {type: add, a: $e, plus: PLUS}
+          h: {type: invert, image: $b}
+        outputs: {a: $a, b: $b, c: $c, f: $f, g: $g, h: $h}
+    """
+    catalog = CATALOG.extended(once)
+    engine = gf.Engine(store=MemoryStore(limit=0))
+    engine.run(graph(text.replace("PLUS", "1"), catalog=catalog))
+    with pytest.raises(gf.RunFailed) as caught:
+        engine.run(graph(text.replace("PLUS", "2"), catalog=catalog))
+    result = caught.value.result
+    assert len(calls) == 2
+    assert list(result.failed) == ["a"]
+    assert "a" not in result.cached
+    assert not {*result.failed} & {*result.not_run}
+    assert result.absent == dict.fromkeys("abfgh", "a failed")
+
+
 def test_a_memory_store_keeps_what_was_used_last():
     store = MemoryStore(limit=25)
     one, two, three = (gf.Image(bytes([n] * 12), 2, 2) for n in range(3))

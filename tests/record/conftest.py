@@ -40,6 +40,14 @@ def count(image: gf.Image, *, offset: int = 0) -> int:
     return image.width + offset
 
 
+@gf.node()
+def picky(image: gf.Image, *, refused: bool = False) -> gf.Image:
+    """The picture, where it is not refused."""
+    if refused:
+        raise ValueError("it does not like this one")
+    return image
+
+
 class Recorded(NamedTuple):
     folder: Path
     recorder: Recorder
@@ -50,7 +58,7 @@ class Recorded(NamedTuple):
 def _plan(text: str, folder: Path, seed: int = 0, **inputs: Any) -> Plan:
     document, problems = parse(text, "graph.yaml", folder)
     assert document is not None, problems
-    catalog = default_catalog().extended(broken, slow, count)
+    catalog = default_catalog().extended(broken, slow, count, picky)
     return plan(check(document, catalog, inputs=inputs, seed=seed, problems=problems))
 
 

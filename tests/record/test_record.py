@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 
 import graphflow as gf
@@ -172,6 +173,82 @@ def test_a_failing_branch_is_told_and_the_other_one_is_written(recorded: Callabl
     assert record.outputs["mask"].files == ["mask.png"]
 
 
+SOME_REFUSED = """
+graphflow: 1
+name: some
+inputs: {photo: {type: image, default: photo.png}}
+nodes:
+  one: {type: picky, image: $photo, for_each: {refused: [false, true, false]}}
+  wide: {type: count, image: $one, for_each: {image: $one}}
+outputs: {images: $one, widths: $wide}
+""".replace("image: $one, for_each", "for_each")
+
+
+def test_finished_items_of_a_list_are_written_under_their_own_numbers(
+    recorded: Callable[..., Any], tmp_path: Path
+) -> None:
+    whole = recorded(SOME_REFUSED.replace("true", "false"), folder=tmp_path / "whole")
+    run = recorded(SOME_REFUSED)
+    assert {path.name for path in run.folder.iterdir()} == {
+        "images-000.png", "images-002.png", "widths.json", "run.json", "events.jsonl", "report.html"
+    }  # fmt: skip
+    for name in ("images-000.png", "images-002.png"):
+        assert _pixels_of(run.folder / name) == _pixels_of(whole.folder / name)
+    assert json.loads((run.folder / "widths.json").read_text()) == [60, None, 60]
+    entry = RunRecord.load(run.folder).outputs["images"]
+    assert entry.files == ["images-000.png", "images-002.png"]
+    assert entry.missing == {1: "one[1] failed"}
+    assert entry.why == "1 of 3 items is missing: 1 (one[1] failed)"
+    told = {event["name"]: event for event in _events(run.folder) if event["event"] == "output_ready"}
+    assert told["images"]["items"] == [0, 2]
+    assert told["images"]["files"] == ["images-000.png", "images-002.png"]
+
+
+def test_the_report_shows_finished_items_and_names_the_missing(recorded: Callable[..., Any]) -> None:
+    page = (recorded(SOME_REFUSED).folder / "report.html").read_text("utf-8")
+    assert 'href="images-000.png"' in page
+    assert 'href="images-002.png"' in page
+    assert "1 of 3 items is missing: 1 (one[1] failed)" in page
+
+
+def test_items_finished_before_a_cancellation_are_written(recorded: Callable[..., Any]) -> None:
+    text = SLOW_ITEMS
+    run = recorded(text, cancel_at="wait[1]")
+    assert (run.folder / "images-000.png").is_file()
+    entry = RunRecord.load(run.folder).outputs["images"]
+    assert entry.files == ["images-000.png"]
+    assert entry.missing == {1: "the run was cancelled"}
+
+
+SLOW_ITEMS = """
+graphflow: 1
+inputs: {photo: {type: image, default: photo.png}}
+nodes:
+  small: {type: resize, image: $photo, for_each: {width: [10, 20]}}
+  wait: {type: slow, for_each: {image: $small}}
+outputs: {images: $wait}
+"""
+
+
+def test_what_ended_a_run_other_than_a_step_is_recorded(made: Callable[..., Any], tmp_path: Path) -> None:
+    def listen(event: Any) -> None:
+        if getattr(event, "step", "") == "soft" and hasattr(event, "cached"):
+            raise OSError("the screen is gone")
+
+    with gf.Engine() as engine, pytest.raises(OSError, match="the screen is gone"):
+        engine.run(made(TWO_BRANCHES), on_event=listen, record=tmp_path / "run")
+    record = RunRecord.load(tmp_path / "run")
+    assert (record.state, record.error) == ("error", "OSError: the screen is gone")
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert "Error" in page
+    assert "OSError: the screen is gone" in page
+
+
+def _pixels_of(path: Path) -> bytes:
+    with PIL.Image.open(path) as picture:
+        return picture.convert("RGB").tobytes()
+
+
 def test_a_cancelled_run_leaves_a_readable_record(recorded: Callable[..., Any]) -> None:
     run = recorded(SLOW, cancel_at="wait")
     record = RunRecord.load(run.folder)
@@ -182,7 +259,7 @@ def test_a_cancelled_run_leaves_a_readable_record(recorded: Callable[..., Any]) 
         "after": "waiting",
     }
     assert record.outputs["small"].files == ["small.png"]
-    assert record.outputs["after"].why == "the run ended before it was there"
+    assert record.outputs["after"].why == "the run was cancelled"
     assert _events(run.folder)[-1]["state"] == "cancelled"
     assert "Cancelled" in (run.folder / "report.html").read_text("utf-8")
 

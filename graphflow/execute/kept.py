@@ -1,0 +1,79 @@
+"""A run's use of a store: recipes that are known, digests of results, contents that are still there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from graphflow.execute.keys import recipe_key
+from graphflow.execute.store import GONE, Store
+from graphflow.plan.plan import PlannedStep
+from graphflow.values import digest_of
+
+T = TypeVar("T")
+
+
+class Kept:
+    """What a store has of a plan's results.
+
+    A store is a help and no condition: what fails in it, or while keys and digests are computed for it, is told
+    once, and the run goes on without a store.
+
+    Args:
+        store: where results are looked up and kept; None keeps nothing and computes no keys.
+        count: steps of the plan.
+        failed: told of the failure, and of the step at which it came.
+    """
+
+    def __init__(self, store: Store | None, count: int, failed: Callable[[PlannedStep, Exception], None]) -> None:
+        self._store = store
+        self._failed = failed
+        self._digests: list[Mapping[str, str] | None] = [None] * count
+
+    def knows(self, number: int, step: PlannedStep) -> bool:
+        """Whether the store has the result of a step; its digests are taken over."""
+        if self._store is None or not step.cache:
+            return False
+        record = self._attempt(step, None, self._lookup, step)
+        if record is None or not step.wanted <= record.keys():
+            return False
+        self._digests[number] = dict(record)
+        return True
+
+    def content(self, number: int, step: PlannedStep, output: str) -> Any:
+        """The value of a step's output; `GONE` where it is not in the store."""
+        digests = self._digests[number]
+        if self._store is None or digests is None or output not in digests:
+            return GONE
+        return self._attempt(step, GONE, self._store.content, digests[output])
+
+    def keep(self, number: int, step: PlannedStep, outputs: Mapping[str, Any]) -> None:
+        """Put what a step gave into the store."""
+        if self._store is not None:
+            self._attempt(step, None, self._put, number, step, outputs)
+
+    def end(self) -> None:
+        """Let store and listener go, so that nothing keeps a run and its result but who asked for it."""
+        self._store = None
+        self._failed = lambda *_: None
+
+    def _lookup(self, step: PlannedStep) -> Mapping[str, str] | None:
+        key = recipe_key(step, self._digests)
+        return None if key is None or self._store is None else self._store.lookup(key)
+
+    def _put(self, number: int, step: PlannedStep, outputs: Mapping[str, Any]) -> None:
+        digests = {name: digest_of(value) for name, value in outputs.items()}
+        if step.cache and self._store is not None:
+            key = recipe_key(step, self._digests)
+            if key is not None:
+                self._store.put(key, {name: (digests[name], value) for name, value in outputs.items()})
+        self._digests[number] = digests
+
+    def _attempt(self, step: PlannedStep, otherwise: T, act: Callable[..., T], *arguments: Any) -> T:
+        """What `act` gives; `otherwise` where it fails."""
+        try:
+            return act(*arguments)
+        except Exception as error:  # noqa: BLE001
+            self._store = None
+            self._failed(step, error)
+            return otherwise

@@ -1,0 +1,32 @@
+"""What a step function returned, as its named outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphflow.errors import InvalidValue
+from graphflow.execute.step_problems import wrong_output
+from graphflow.plan.plan import PlannedStep
+from graphflow.values import coerce, describe
+
+
+def outputs_of(step: PlannedStep, returned: Any) -> dict[str, Any]:
+    """Output name → value of what a step's function returned; one that nobody wants may be None and is left out.
+
+    Raises:
+        StepError: it is not what the step declares.
+    """
+    names, types = step.function.outputs, step.function.types
+    several = len(names) > 1 or hasattr(returned, "_fields")
+    values = returned if several else (returned,)
+    if not isinstance(values, tuple) or len(values) != len(names):
+        raise wrong_output(step, f"it returned {describe(returned)}, and declares {', '.join(names)}")
+    outputs = {}
+    for name, type_, value in zip(names, types, values, strict=True):
+        if value is None and name not in step.wanted:
+            continue
+        try:
+            outputs[name] = coerce(value, type_)
+        except InvalidValue as error:
+            raise wrong_output(step, f"its output {name} is {type_}, and {error}") from error
+    return outputs
