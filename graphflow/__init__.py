@@ -1,66 +1,70 @@
 """graphflow: image-diffusion workflows as YAML graphs.
 
-What a node is written with is here at once; everything that loads and runs graphs is imported when it is
-first used, so that a node's module imports little.
+Every name is imported when it is first used: a node's module imports little, and `import graphflow` next to nothing.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
-from graphflow.errors import (
-    Cancelled,
-    DefinitionError,
-    FileProblem,
-    GraphflowError,
-    InvalidGraph,
-    InvalidValue,
-    RunFailed,
-    StepError,
-)
-from graphflow.facts import Facts
-from graphflow.marker import (
-    Component,
-    Context,
-    Doc,
-    Fault,
-    Ge,
-    Gt,
-    Le,
-    Len,
-    Lt,
-    MultipleOf,
-    Planned,
-    SameSize,
-    Seed,
-    SizeOf,
-    SpaceOf,
-    Step,
-    node,
-    step,
-)
-from graphflow.problems import Level, Place, Problem
-from graphflow.values import Animation, File, Image, Mask
+# As `typing` has it, which takes longer to import than all else here.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from graphflow.catalog import Catalog, default_catalog
     from graphflow.engine import Engine, run
+    from graphflow.errors import (
+        Cancelled,
+        DefinitionError,
+        FileProblem,
+        GraphflowError,
+        InvalidGraph,
+        InvalidValue,
+        RunFailed,
+        StepError,
+    )
     from graphflow.execute.result import Result
+    from graphflow.facts import Facts
     from graphflow.graph import Graph, load, text
+    from graphflow.marker import (
+        Component,
+        Context,
+        Doc,
+        Fault,
+        Ge,
+        Gt,
+        Le,
+        Len,
+        Lt,
+        MultipleOf,
+        Planned,
+        SameSize,
+        Seed,
+        SizeOf,
+        SpaceOf,
+        Step,
+        node,
+        step,
+    )
     from graphflow.plan.plan import Plan
+    from graphflow.problems import Level, Place, Problem
+    from graphflow.values import Animation, File, Image, Mask
 
-_LATER = {
-    "Catalog": "graphflow.catalog",
-    "Engine": "graphflow.engine",
-    "Graph": "graphflow.graph",
-    "Plan": "graphflow.plan.plan",
-    "Result": "graphflow.execute.result",
-    "default_catalog": "graphflow.catalog",
-    "load": "graphflow.graph",
-    "run": "graphflow.engine",
-    "text": "graphflow.graph",
+_MEMBERS = {
+    "catalog": "Catalog default_catalog",
+    "engine": "Engine run",
+    "errors": "Cancelled DefinitionError FileProblem GraphflowError InvalidGraph InvalidValue RunFailed StepError",
+    "execute.result": "Result",
+    "facts": "Facts",
+    "graph": "Graph load text",
+    "marker": (
+        "Component Context Doc Fault Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"
+    ),
+    "plan.plan": "Plan",
+    "problems": "Level Place Problem",
+    "values": "Animation File Image Mask",
 }
+"""Module of graphflow → what is offered of it."""
+
+_MODULES = {name: f"graphflow.{module}" for module, names in _MEMBERS.items() for name in names.split()}
 
 __all__ = [
     "Animation",
@@ -110,11 +114,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    module = _LATER.get(name)
+    module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module graphflow has no attribute {name}")
-    return getattr(importlib.import_module(module), name)
+    import importlib
+
+    found: object = getattr(importlib.import_module(module), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_MODULES})

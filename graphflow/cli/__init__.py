@@ -1,17 +1,18 @@
 """The command line: `graphflow COMMAND …`, one file a command.
 
-Exit codes: 0 done, 1 a step failed, 2 the graph or the call is wrong, 130 interrupted.
+Exit codes: 0 done, 1 a step failed or a product could not be printed or written, 2 the graph or the call is wrong,
+130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
-from graphflow.cli.codes import DONE, INTERRUPTED, WRONG
+from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
+from graphflow.cli.streams import guarded
 from graphflow.errors import GraphflowError, InvalidGraph
 
 COMMANDS = {
@@ -28,26 +29,46 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    arguments = _parser(list(sys.argv[1:] if argv is None else argv)).parse_args(argv)
-    if arguments.command is None:
-        arguments.parser.print_help()
-        return WRONG
+    """Run the command line; returns the exit code.
+
+    A product that cannot be printed is a failure. A run's products are its files: it ends as it would have ended
+    with a screen.
+    """
+    with guarded() as (out, _):
+        code, prints = _run(list(sys.argv[1:] if argv is None else argv))
+        out.flush()
+        if prints and out.lost:
+            print(f"graphflow: standard output cannot be written: {out.lost}", file=sys.stderr)
+            code = code or FAILED
+    return code
+
+
+def _run(argv: list[str]) -> tuple[int, bool]:
+    """The exit code, and whether what the command makes is what it prints."""
+    prints = True
     try:
-        return int(arguments.execute(arguments))
+        arguments = _parser(argv).parse_args(argv)
+        prints = _prints(arguments)
+        if arguments.command is None:
+            arguments.parser.print_help()
+            return WRONG, prints
+        return int(arguments.execute(arguments)), prints
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else DONE, prints
     except InvalidGraph as error:
         print(error, file=sys.stderr)
-        return WRONG
+        return WRONG, prints
     except GraphflowError as error:
         print(f"graphflow: {error}", file=sys.stderr)
-        return WRONG
+        return WRONG, prints
     except KeyboardInterrupt:
         print("graphflow: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output (head, less) has gone; that is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        return INTERRUPTED, prints
+
+
+def _prints(arguments: argparse.Namespace) -> bool:
+    writes_files = arguments.command in ("run", "new") or getattr(arguments, "action", "") == "export"
+    return not writes_files and getattr(arguments, "output", None) is None
 
 
 def _parser(argv: list[str]) -> argparse.ArgumentParser:

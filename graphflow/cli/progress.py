@@ -39,7 +39,8 @@ class Display:
 
 def say(sentence: str) -> None:
     """A line on standard error, whatever the main thread is doing."""
-    os.write(2, f"{sentence}\n".encode())
+    with contextlib.suppress(OSError):
+        os.write(2, f"{sentence}\n".encode())
 
 
 @contextlib.contextmanager

@@ -161,7 +161,8 @@ def _watch(reader: int, cancel: Callable[[], None], display: Display) -> None:
         if seen > 1:
             # The cursor may be hidden by the live display, and nothing else will bring it back.
             if sys.stderr.isatty():
-                os.write(2, b"\x1b[?25h\n")
+                with contextlib.suppress(OSError):
+                    os.write(2, b"\x1b[?25h\n")
             os._exit(INTERRUPTED)
         display.note("cancelling; Ctrl-C again ends at once")
         cancel()

@@ -1,5 +1,7 @@
 """What `import graphflow` offers."""
 
+import subprocess
+import sys
 from types import ModuleType
 
 import pytest
@@ -27,3 +29,9 @@ def test_every_public_name_is_exported():
 
 def test_dir_shows_every_exported_name():
     assert set(graphflow.__all__) <= set(dir(graphflow))
+
+
+def test_importing_graphflow_imports_no_module_of_it():
+    code = "import sys, graphflow; print([name for name in sys.modules if name.startswith('graphflow.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

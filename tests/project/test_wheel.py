@@ -90,7 +90,7 @@ def test_wheel_leaves_out_training_tests_and_rubbish(files):
 
 def test_wheel_names_the_command_and_the_shipped_nodes(wheel):
     text = zipfile.ZipFile(wheel).read("graphflow_diffusion-0.1.0.dist-info/entry_points.txt").decode()
-    assert "graphflow = graphflow.cli:main" in text
+    assert "graphflow = graphflow.__main__:main" in text
     assert "[graphflow.nodes]\nshipped = graphflow_nodes:NODES" in text
 
 
