@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +22,7 @@ from graphflow.distribution import DISTRIBUTION, shipped_version
 from graphflow.errors import DefinitionError, FileProblem, GraphflowError
 from graphflow.marker import NODE_MARK
 from graphflow.node_type import NodeType
-from graphflow.signature import node_type
+from graphflow.signature import LOOSE, node_type
 
 ENTRY_POINTS = "graphflow.nodes"
 """The entry-point group in which a package lists its nodes: an iterable of functions or `module:function`."""
@@ -189,6 +190,14 @@ def loose_catalog(path: Path) -> Catalog:
     return catalog
 
 
+def _line(error: Exception, path: Path) -> str:
+    """The line of the file at `path` that an error came out of, in words."""
+    if isinstance(error, SyntaxError):
+        return ""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f" (line {lines[-1]})" if lines else ""
+
+
 def _module_from(path: Path) -> ModuleType:
     # One name for one content: a changed file is a new module, an unchanged one keeps its step identities.
     try:
@@ -196,7 +205,7 @@ def _module_from(path: Path) -> ModuleType:
     except OSError as error:
         raise FileProblem(f"{path}: {error.strerror}") from error
     stem = "".join(letter if letter.isalnum() else "_" for letter in path.stem)
-    name = f"graphflow_loose_{stem}_{hashlib.sha256(content).hexdigest()[:12]}"
+    name = f"{LOOSE}{stem}_{hashlib.sha256(content).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -211,5 +220,5 @@ def _module_from(path: Path) -> ModuleType:
         raise
     except Exception as error:
         del sys.modules[name]
-        raise FileProblem(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+        raise FileProblem(f"{path} cannot be imported: {type(error).__name__}: {error}{_line(error, path)}") from error
     return module

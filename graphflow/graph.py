@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,10 @@ from graphflow.problems import Level, Place, Problem, did_you_mean
 from graphflow.rebase import rebase
 from graphflow.types import ATOMS, parse_type
 from graphflow.values import describe
+from graphflow.words import counted
+
+_SHOWN = re.compile(r"<(?:Node)?Handle \$")
+"""A handle in text that `str()` made of it."""
 
 _NAMES = "use small letters, digits and _, starting with a letter"
 
@@ -42,7 +47,7 @@ _NAMES = "use small letters, digits and _, starting with a letter"
 class Handle:
     """Stands for a value that exists in a run: an input, a node's output, or an item of one.
 
-    It cannot be formatted: text with a value in it is made by `gf.text("a photo of {}", handle)`.
+    It can be printed, but not formatted: text with a value in it is made by `gf.text("a photo of {}", handle)`.
     """
 
     __slots__ = ("_graph", "_reference")
@@ -61,9 +66,6 @@ class Handle:
 
     def __bool__(self) -> bool:
         raise GraphflowError(f"{self!r} is no value before the run; use when= or a switch")
-
-    def __str__(self) -> str:
-        return self.__format__("")
 
     def __format__(self, spec: str) -> str:
         raise GraphflowError(f'{self!r} has no text before the run; write gf.text("… {{}} …", handle)')
@@ -335,7 +337,7 @@ class Graph:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<Graph {self.document.name or 'without a name'}: {len(self.document.nodes)} nodes>"
+        return f"<Graph {self.document.name or 'without a name'}: {counted(len(self.document.nodes), 'node')}>"
 
     def _anywhere(self) -> Document:
         return rebase(self.document, Path("/"), self.catalog, library.templates)
@@ -396,7 +398,7 @@ class Graph:
         if isinstance(value, Text):
             return Scalar(self._text(value))
         if isinstance(value, (str, Path)):
-            return Scalar(escape(str(value)), kind=str, folder=Path.cwd())
+            return Scalar(escape(_without_handles(str(value))), kind=str, folder=Path.cwd())
         if isinstance(value, (bool, int, float)):
             return Scalar(write_scalar(value), kind=type(value))
         if isinstance(value, (list, tuple)):
@@ -410,6 +412,8 @@ class Graph:
         for piece in value.pieces:
             if isinstance(piece, Handle):
                 self._tree(piece)
+            else:
+                _without_handles(piece)
         return write_text(piece if isinstance(piece, str) else piece._reference for piece in value.pieces)
 
 
@@ -429,6 +433,14 @@ def load(graph: str | Path, *, catalog: Catalog | None = None) -> Graph:
     if document is None or wrong:
         raise InvalidGraph(wrong)
     return Graph.of(document, catalog=catalog)
+
+
+def _without_handles(text: str) -> str:
+    """The text; refused where `str()` made it of a handle, whose value it then would not hold."""
+    if _SHOWN.search(text):
+        fix = 'write gf.text("… {} …", handle)'
+        raise _refused("bad-value", f"{text!r} holds a handle's name instead of its value", fix)
+    return text
 
 
 def _refused(code: str, message: str, fix: str) -> InvalidGraph:

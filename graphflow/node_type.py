@@ -15,6 +15,7 @@ from graphflow.marker import (
     SelectFunction,
 )
 from graphflow.values import coerce
+from graphflow.words import counted
 
 RESERVED = ("type", "template", "for_each", "when", "cache")
 """Keys of a node in a document that are not its params and ports."""
@@ -124,10 +125,9 @@ class Param:
 def _length(limit: Any) -> str:
     """A limit on a list's length in words; empty where it is none."""
     least, most = getattr(limit, "min_length", None), getattr(limit, "max_length", None)
-    parts = [f"{least}"] if least == most and least else [f"at least {least}"] if least else []
-    parts += [f"at most {most}"] if most and most != least else []
-    plural = "s" if (most or least or 0) > 1 else ""
-    return f"{', '.join(parts)} item{plural}" if parts else ""
+    if most and least != most:
+        return (f"at least {least}, " if least else "") + f"at most {counted(most, 'item')}"
+    return ("" if most else "at least ") + counted(least, "item") if least else ""
 
 
 @dataclass(frozen=True)

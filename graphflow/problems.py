@@ -208,12 +208,14 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     return close[0] if close else None
 
 
-def did_you_mean(word: str, known: Sequence[str], *, else_: str = "") -> str:
-    """A fix that names the nearest known word, or lists the known ones where none is near."""
+def did_you_mean(
+    word: str, known: Sequence[str], *, else_: str = "", none: str = "leave it out: there are none"
+) -> str:
+    """A fix that names the nearest known word, or lists the known ones where none is near; `none` without any."""
     close = nearest(word, known)
     if close is not None:
         return f"did you mean {close}?"
     if not known:
-        return else_
+        return none
     listed = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
     return f"{else_ or 'known'}: {listed}"

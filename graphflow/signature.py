@@ -12,6 +12,7 @@ import types
 import typing
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from graphflow import types as gt
@@ -29,6 +30,7 @@ from graphflow.marker import (
     StepMark,
 )
 from graphflow.node_type import LABELS, MISSING, RESERVED, NodeType, Output, Param, Port, StepFunction
+from graphflow.problems import shown_path
 from graphflow.values import Animation, File, Image, Mask
 
 _ATOMS_BY_CLASS: dict[Any, str] = {
@@ -41,6 +43,10 @@ _ATOMS_BY_CLASS: dict[Any, str] = {
     Mask: "mask",
     Animation: "animation",
 }
+
+
+LOOSE = "graphflow_loose_"
+"""Begins the names of modules that are made from single files of nodes."""
 
 
 def node_type(function: Callable[..., Any], *, shipped_version: str | None = None) -> NodeType:
@@ -142,6 +148,10 @@ def _step_function(
 
 
 def _name(function: Callable[..., Any]) -> str:
+    """The function in messages: with its module, or with the file and line where the module is a file of nodes."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is not None and function.__module__.startswith(LOOSE):
+        return f"{shown_path(Path(code.co_filename))}:{code.co_firstlineno}: {function.__qualname__}"
     return f"{function.__module__}.{function.__qualname__}"
 
 
@@ -153,7 +163,8 @@ def _hints(function: Callable[..., Any]) -> tuple[dict[str, Any], inspect.Signat
     signature = inspect.signature(function)
     bare = [name for name in signature.parameters if name not in hints]
     if bare:
-        raise DefinitionError(f"{_name(function)}: {', '.join(bare)} has no annotation")
+        verb = "has" if len(bare) == 1 else "have"
+        raise DefinitionError(f"{_name(function)}: {', '.join(bare)} {verb} no annotation")
     return hints, signature
 
 

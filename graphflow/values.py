@@ -21,6 +21,7 @@ from graphflow.files import open_file
 from graphflow.pictures import picture_header
 from graphflow.problems import shown_path
 from graphflow.types import Atom, ListOf, Type, Union, Variable
+from graphflow.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,8 @@ class Raster:
 
     def __init__(self, pixels: bytes, width: int, height: int) -> None:
         if width < 1 or height < 1 or len(pixels) != width * height * self.channels:
-            raise InvalidValue(f"{len(pixels)} bytes are not a {width} × {height} {self.word} of {self.mode} pixels")
+            needed = f"a {width} × {height} {self.word} of {self.mode} pixels"
+            raise InvalidValue(f"{counted(len(pixels), 'byte')} cannot be {needed}")
         for name, value in (("pixels", bytes(pixels)), ("width", width), ("height", height)):
             object.__setattr__(self, name, value)
 
@@ -294,7 +296,7 @@ def _coerce_atom(value: Any, word: str) -> Any:
             try:
                 value = float(value)  # type: ignore[arg-type]
             except OverflowError as error:
-                raise InvalidValue(f"an int of {len(str(value))} digits is larger than any float") from error
+                raise InvalidValue(f"an int of {counted(len(str(value)), 'digit')} is larger than any float") from error
             if not math.isfinite(value):
                 raise InvalidValue("NaN and infinity are no numbers here")
         return value

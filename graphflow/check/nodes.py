@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from graphflow.aliases import choices_meant, did_you_mean_one_of, key_meant, types_meant
 from graphflow.catalog import Catalog
 from graphflow.check.bindings import Bindings
 from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, Items
@@ -18,7 +19,7 @@ from graphflow.document.text import read_text, written
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree, word_of
 from graphflow.errors import DefinitionError, InvalidValue
 from graphflow.node_type import LABELS, NodeType, Param, Port
-from graphflow.problems import Place, did_you_mean, nearest
+from graphflow.problems import Place, did_you_mean
 from graphflow.types import BOOL, PICTURES, STRING, ListOf, Type, Variable, item_of, list_of, member_for
 
 TemplateFinder = Callable[[Scalar, Document], Resolved]
@@ -76,8 +77,9 @@ class NodeReader(ValueReader):
     def _type(self, ref: Scalar) -> NodeType | None:
         if ref.text not in self._types:
             if ref.text not in self.catalog:
-                close = nearest(ref.text, list(self.catalog))
-                fix = f"did you mean {close}?" if close else "choose one that `graphflow nodes` lists"
+                close = types_meant(ref.text, list(self.catalog))
+                listed = "choose one that `graphflow nodes` lists, or name the package or file that has it by --nodes"
+                fix = did_you_mean_one_of(close) if close else listed
                 self.say("unknown-type", f"there is no node type {ref.text or '(nothing)'}", ref.place, fix=fix)
                 return None
             try:
@@ -176,8 +178,9 @@ class NodeReader(ValueReader):
         return {**listed, LABELS: ListOf(STRING)}
 
     def _unknown_key(self, decl: NodeDecl, key: str, known: list[str], owner: str) -> None:
-        self._meant.add((decl.id, nearest(key, known)))
-        fix = did_you_mean(key, known, else_="its keys are")
+        close = key_meant(key, known)
+        self._meant.add((decl.id, close))
+        fix = f"did you mean {close}?" if close else did_you_mean(key, known, else_="its keys are")
         self.say("unknown-key", f"{owner} has no {key}", decl.values[key].place, fix=fix)
         self.names_only(decl.values[key].value)
 
@@ -215,8 +218,9 @@ class NodeReader(ValueReader):
             factor = {}
             for key, entry in one.entries.items():
                 if key not in known:
-                    self._meant.add((decl.id, nearest(key, known)))
-                    hint = did_you_mean(key, known, else_="it can set")
+                    close = key_meant(key, known)
+                    self._meant.add((decl.id, close))
+                    hint = f"did you mean {close}?" if close else did_you_mean(key, known, else_="it can set")
                     self.say(
                         "unknown-key",
                         f"for_each of {decl.id} sets {key}, which it does not have",
@@ -306,8 +310,8 @@ class NodeReader(ValueReader):
 
     def _choice_fix(self, value: object, param: Param) -> str:
         if param.choices:
-            close = nearest(str(value), list(map(str, param.choices)))
-            return f"did you mean {close}?" if close else f"write {' or '.join(map(str, param.choices))}"
+            close = choices_meant(str(value), list(map(str, param.choices)))
+            return did_you_mean_one_of(close) if close else f"write {' or '.join(map(str, param.choices))}"
         return f"it takes {param.allowed()}"
 
     def _port(self, tree: Tree, port: Port, owner: str, bound: Bindings) -> Expr:

@@ -226,6 +226,17 @@ class ValueReader:
         known = [*self.document.inputs, *self.document.nodes, *self.resolved.nodes]
         if reference.name in self.document.nodes:
             return Broken(place)
+        if reference.name in self.document.checkpoints:
+            self.meant.add(reference.name)
+            why = f"{reference.name} is a checkpoint, and checkpoints are named without a dollar"
+            self.say(
+                "unknown-name",
+                f"${reference.name} names no input and no node",
+                place,
+                why=why,
+                fix=f"write {reference.name}",
+            )
+            return Broken(place)
         close = nearest(reference.name, known)
         if close:
             self.meant.add(close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphflow.problems import Place, Problem
+from graphflow.words import counted
 
 
 class Refusal(Exception):
@@ -22,6 +23,6 @@ class Refusal(Exception):
 
 def outside_list(shown: str, index: int, count: int) -> Refusal:
     """An item is asked for that the list has not; said by check, or by a run where only that shows the list."""
-    why = f"the list has {count} items" if count != 1 else "the list has one item"
+    why = f"the list has {counted(count, 'item')}"
     fix = f"use an index from 0 to {count - 1}" if count > 1 else "use index 0" if count else "leave the index out"
     return Refusal("bad-index", f"{shown}[{index}] is outside the list", why, fix)

@@ -119,7 +119,8 @@ class Templates:
             return path
         library = self.library()
         if text not in library:
-            fix = did_you_mean(text, sorted(library), else_="write a path ending in .yaml, or one of")
+            by_path = "write a path ending in .yaml"
+            fix = did_you_mean(text, sorted(library), else_=f"{by_path}, or one of", none=by_path)
             raise Refusal("template-missing", f"there is no template {text}", fix=fix)
         return library[text].resolve()
 

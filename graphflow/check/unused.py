@@ -25,7 +25,7 @@ def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]
             yield Problem("unused-input", f"nothing reads the input {name}", "", fix, one.place)
     named = _texts(document) if document.checkpoints else set()
     for name, checkpoint in document.checkpoints.items():
-        if name not in named:
+        if name not in named and name not in meant:
             yield Problem(
                 "unused-checkpoint", f"nothing names the checkpoint {name}", "", "remove it", checkpoint.place
             )

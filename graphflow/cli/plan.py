@@ -17,6 +17,7 @@ from graphflow.cli.settings import (
 )
 from graphflow.plan.plan import Plan, PlannedStep, plan
 from graphflow.problems import Level
+from graphflow.words import counted
 
 LONGEST = 60
 """Letters of a text that are shown; a sampler's whole config is among them, and `--json` has it all."""
@@ -48,8 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def lines(made: Plan, name: str) -> list[str]:
     """The plan as a person reads it."""
-    count = len(made.steps)
-    head = f"{name}: {count} step{'s' if count != 1 else ''}, seed {made.checked.seed}"
+    head = f"{name}: {counted(len(made.steps), 'step')}, seed {made.checked.seed}"
     peak = made.lifetimes.peak
     shown = [head + (f", at most {peak / 2**30:.2f} GiB of components" if peak else "")]
     width = max((len(step.path) for step in made.steps), default=0)
@@ -58,7 +58,7 @@ def lines(made: Plan, name: str) -> list[str]:
         loads = ", ".join(c.label or c.identity for c in made.lifetimes.loads.get(number, ()))
         drops = len(made.lifetimes.drops.get(number, ()))
         text += f"; loads {loads}" if loads else ""
-        text += f"; {drops} component{'s' if drops > 1 else ''} done with" if drops else ""
+        text += f"; {counted(drops, 'component')} done with" if drops else ""
         text += f"; also {', '.join(step.also)}" if step.also else ""
         shown.append(text.rstrip())
     shown += [f"output {output} = {_source(source, made)}" for output, source in made.outputs.items()]

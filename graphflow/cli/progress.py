@@ -19,6 +19,7 @@ from graphflow.execute.events import (
     StepProgress,
     StepStarted,
 )
+from graphflow.words import counted
 
 LINES = 12
 """Steps that the live tree shows at most; older ones scroll away."""
@@ -120,7 +121,7 @@ def live(count: int) -> Iterator[Display]:
     state = _State(count)
 
     def render() -> RenderableType:
-        tree = Tree(Text(f"{state.done} of {state.count} steps", style="bold"))
+        tree = Tree(Text(f"{state.done} of {counted(state.count, 'step')}", style="bold"))
         for style, line in state.lines:
             tree.add(Text(line, style=style))
         if state.running:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from graphflow.problems import Level, Problem, screen
+from graphflow.words import counted
 
 _WORDS = {Level.PROBLEM: "problem", Level.WARNING: "warning", Level.HINT: "hint"}
 
@@ -20,5 +21,5 @@ def show(problems: Sequence[Problem], *, least: Level = Level.HINT) -> None:
 def summary(problems: Sequence[Problem]) -> str:
     """`2 problems, 1 warning`; `no problems` where there are none at all."""
     counts = {level: sum(problem.level is level for problem in problems) for level in _WORDS}
-    words = [f"{count} {_WORDS[level]}{'s' if count > 1 else ''}" for level, count in counts.items() if count]
+    words = [counted(count, _WORDS[level]) for level, count in counts.items() if count]
     return ", ".join(words) or "no problems"

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from graphflow.collector import paused
 from graphflow.distribution import DISTRIBUTION
+from graphflow.document.foreign import foreign_file
 from graphflow.document.model import (
     FORMAT_VERSION,
     CheckpointDecl,
@@ -17,6 +18,7 @@ from graphflow.document.model import (
     NodeDecl,
     OutputDecl,
 )
+from graphflow.document.shorthand import declaration, flow_text, looks_like
 from graphflow.document.text import NAME, read_text
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree, read_tree, word_of
 from graphflow.errors import FileProblem
@@ -43,6 +45,9 @@ def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None,
         raise FileProblem(f"{path} does not exist") from error
     except OSError as error:
         raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+    foreign = foreign_file(content, shown or str(path))
+    if foreign is not None:
+        return None, [foreign]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -207,7 +212,7 @@ class _Parser:
         if isinstance(value, Scalar) and not self._filled(value, what):
             return None
         if not isinstance(value, Mapping):
-            self._say("wrong-shape", f"{what} is {word_of(value)}, not a map", value.place, fix=fix)
+            self._say("wrong-shape", f"{what} is {looks_like(value)}, not a map", value.place, fix=fix)
             return None
         return value
 
@@ -216,7 +221,7 @@ class _Parser:
             name, entry.place, "the input"
         ):
             return None
-        tree = self._map(entry.value, f"the input {name}", f"write {name}: {{type: string}}")
+        tree = self._map(entry.value, f"the input {name}", f"write {name}: {declaration(entry.value)}")
         if tree is None:
             return InputDecl(name, None, place=entry.place)
         self._known_keys(tree, INPUT_KEYS, f"the input {name}")
@@ -273,7 +278,12 @@ class _Parser:
     def _checkpoint(self, name: str, entry: Entry) -> CheckpointDecl | None:
         if not self._name(name, entry.place, "a checkpoint"):
             return None
-        tree = self._map(entry.value, f"the checkpoint {name}", f"write {name}: {{source: …}}")
+        value = entry.value
+        source_text = flow_text(value.text) if isinstance(value, Scalar) else "…"
+        tree = self._map(value, f"the checkpoint {name}", f"write {name}: {{source: {source_text}}}")
+        if tree is None and isinstance(value, Scalar) and not value.empty:
+            # What is meant is clear, so that what names it has no further problem.
+            return CheckpointDecl(name, value, Mapping({"source": Entry(value, value.place)}, value.place), entry.place)
         if tree is None:
             return None
         self._known_keys(tree, CHECKPOINT_KEYS, f"the checkpoint {name}")

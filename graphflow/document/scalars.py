@@ -10,6 +10,7 @@ from typing import Any
 
 from graphflow.document.tree import Scalar
 from graphflow.errors import InvalidValue
+from graphflow.words import counted
 
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
@@ -39,7 +40,7 @@ def _read_int(text: str) -> int:
         whole = " (a float does not become an int)" if _FLOAT.match(text) else ""
         raise InvalidValue(f"{text!r} is no int{whole}")
     if len(text) > 100:
-        raise InvalidValue(f"an int of {len(text)} digits is too long")
+        raise InvalidValue(f"an int of {counted(len(text), 'digit')} is too long")
     return int(text[2:], {"o": 8, "x": 16}[text[1]]) if text[:2] in ("0o", "0x") else int(text)
 
 

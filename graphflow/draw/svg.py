@@ -26,6 +26,7 @@ from graphflow.draw.faces import (
 )
 from graphflow.draw.layout import PADDING, Layout, Rect, Shape, lay_out
 from graphflow.draw.styles import SEVERAL, Style, in_legend_order, style_of
+from graphflow.words import counted
 
 MARGIN = 24.0
 LEGEND_ROW = 24.0
@@ -119,7 +120,7 @@ def _laid_out(drawing: Drawing, faces: list[Face]) -> Layout:
 
 def _label(drawing: Drawing) -> str:
     name = f"Graph {drawing.name}" if drawing.name else "Graph"
-    return f"{name}: {len(drawing.boxes)} boxes, {len(drawing.lines)} lines"
+    return f"{name}: {counted(len(drawing.boxes), 'box', 'boxes')}, {counted(len(drawing.lines), 'line')}"
 
 
 def _heading_width(drawing: Drawing) -> float:

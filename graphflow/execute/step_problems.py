@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
+from pathlib import Path
 
 from graphflow.errors import FileProblem, GraphflowError, StepError
 from graphflow.plan.plan import PlannedStep
-from graphflow.problems import Place, Problem
+from graphflow.problems import Place, Problem, shown_path
 
 _IN_PLACE = (ValueError, TypeError, AttributeError)
 """What Python and numpy raise where something read-only is written to."""
@@ -85,4 +87,18 @@ def step_error(step: PlannedStep, error: Exception) -> StepError:
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
         fix = "use smaller pictures, or a smaller memory budget"
         return StepError(step.path, _problem(step, "out-of-memory", f"{step.path} ran out of memory", reason, fix))
-    return StepError(step.path, _problem(step, "step-failed", f"{step.path} failed", reason))
+    return StepError(step.path, _problem(step, "step-failed", f"{step.path} failed", reason + _line(step, error)))
+
+
+def _line(step: PlannedStep, error: Exception) -> str:
+    """Where a failure came out of a third party's file of nodes, which its author can mend: ` (FILE:LINE, in NAME)`.
+
+    What was called from there, such as numpy, is not the author's; nodes that graphflow ships are not the user's.
+    """
+    if step.node.type.shipped_version is not None:
+        return ""
+    file = inspect.unwrap(step.function.call).__code__.co_filename
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    if not frames:
+        return ""
+    return f" ({shown_path(Path(file))}:{frames[-1].lineno}, in {frames[-1].name})"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphflow.record.thumbnails import Thumbnail, has_look, thumbnail
+from graphflow.words import counted
 
 if TYPE_CHECKING:
     from graphflow.draw.drawing import State, Status
@@ -113,7 +114,7 @@ def report(
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update(duration=duration, size=size, value=value, source=source)
+    environment.filters.update(duration=duration, size=size, value=value, source=source, counted=counted)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     seconds = [step.seconds for step in record.steps]
     return template.render(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphflow.control import Control
 from graphflow.values import Animation, Image, Mask, Raster
+from graphflow.words import counted
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -52,7 +53,7 @@ def thumbnail(value: Any, edge: int) -> Thumbnail | None:
     if isinstance(value, Animation):
         stride = -(-len(value.frames) // _MOST_FRAMES)
         frames = [_small(frame, edge) for frame in value.frames[::stride]]
-        shows = f"{value.frames[0].width} × {value.frames[0].height} animation, {len(value.frames)} frames"
+        shows = f"{value.frames[0].width} × {value.frames[0].height} animation, {counted(len(value.frames), 'frame')}"
         return _thumbnail(frames, "WEBP", shows, value.duration * stride)
     return None
 

@@ -175,10 +175,36 @@ def test_labels_need_for_each():
         built().add("number").labels  # noqa: B018
 
 
-@pytest.mark.parametrize("form", [str, "{}".format, "{:>5}".format, lambda handle: f"a {handle}", "%s".__mod__])
+@pytest.mark.parametrize("form", ["{}".format, "{:>5}".format, lambda handle: f"a {handle}"])
 def test_a_handle_in_a_text_raises_with_the_fix(form):
     with pytest.raises(gf.GraphflowError, match=r"write gf\.text"):
         form(built().add("number"))
+
+
+def test_a_handle_can_be_printed(capsys):
+    number = built().add("number")
+    print(number)
+    assert capsys.readouterr().out == "<NodeHandle $number>\n"
+
+
+@pytest.mark.parametrize("make", [str, "a %s".__mod__, lambda handle: gf.text("{}", f"a {handle!s}")])
+def test_text_that_holds_a_handle_s_name_is_refused_with_the_fix(make):
+    g = built()
+    n = g.add("number")
+    with pytest.raises(gf.InvalidGraph, match=r"write gf\.text"):
+        g.add("say", text=make(n))
+
+
+def test_a_graph_shows_its_name_and_size():
+    g = built()
+    assert repr(g).endswith("0 nodes>")
+    g.add("number")
+    assert repr(g).endswith("1 node>")
+
+
+def test_a_graph_without_inputs_says_so():
+    (problem,) = graph("nodes: {n: {type: number}}").check({"x": 1}).problems
+    assert problem.fix == "leave it out: there are none"
 
 
 def test_a_handle_is_no_bool_no_list_and_has_no_slices():

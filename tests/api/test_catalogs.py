@@ -258,6 +258,24 @@ def test_a_loose_file_that_cannot_be_used_is_a_graphflow_error(tmp_path, text, m
         named_catalog([str(path)])
 
 
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (
+            "import graphflow as gf\n\n@gf.node()\ndef f(a, b) -> int:\n    return a",
+            r"nodes\.py:3: f: a, b have no annotation",
+        ),
+        ("x = 1\ny = x / 0\n", r"nodes\.py cannot be imported: ZeroDivisionError: .* \(line 2\)"),
+    ],
+)
+def test_what_is_wrong_with_a_loose_file_is_told_with_its_file_and_line(tmp_path, text, match):
+    path = tmp_path / "nodes.py"
+    path.write_text(text)
+    with pytest.raises(gf.GraphflowError, match=match) as caught:
+        named_catalog([str(path)])
+    assert "graphflow_loose" not in str(caught.value)
+
+
 def test_a_document_cannot_name_code(tmp_path):
     write(tmp_path / "mine.py", NODE.format(name="double"))
     for type_ in ("mine:double", "mine.double", "./mine.py", "tests.plan.toys:number"):

@@ -27,8 +27,8 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def code_of(name: str) -> str:
-    """The code that a case is about: `bad-value` of `bad-value-2`."""
-    return name if name in CODES else name.rpartition("-")[0]
+    """The code that a case is about: `bad-value` of `bad-value-2` and `bad-value-sampler`; else the name itself."""
+    return max((code for code in CODES if f"{name}-".startswith(f"{code}-")), key=len, default=name)
 
 
 def call_of(name: str) -> list[str]:

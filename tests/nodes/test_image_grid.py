@@ -81,12 +81,10 @@ def test_letters_that_the_font_lacks_are_written_without_their_accents():
 
 def test_counts_are_refused_by_plan_and_by_the_run(picture, refused):
     three = [picture(4, 4)] * 3
-    assert "node captions: there are 3 pictures and 2 captions" in refused(
-        image_grid, images=three, captions=["a", "b"]
-    )
+    assert "node captions: 3 pictures cannot have 2 captions" in refused(image_grid, images=three, captions=["a", "b"])
     assert "node images: there are no pictures" in refused(image_grid, images=[])
-    assert "3 pictures do not fit | 1 × 2 cells" in refused(image_grid, images=three, rows=1, columns=2)
-    with pytest.raises(InvalidValue, match="3 pictures and 2 captions"):
+    assert "there is no room for 3 pictures | 1 × 2 cells" in refused(image_grid, images=three, rows=1, columns=2)
+    with pytest.raises(InvalidValue, match="3 pictures cannot have 2 captions"):
         image_grid(three, ["a", "b"])
     with pytest.raises(InvalidValue, match="no pictures"):
         image_grid([])

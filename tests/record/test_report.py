@@ -187,4 +187,4 @@ def test_a_graph_that_is_too_large_to_draw_is_counted(
     Page(text)
     assert "<svg" not in text
     assert "too many for a picture" in text
-    assert f"{len(run.recorder.record.steps) - 1} more steps are in run.json" in text
+    assert f"{len(run.recorder.record.steps) - 1} more steps can be read in run.json" in text

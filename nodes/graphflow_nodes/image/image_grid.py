@@ -9,6 +9,7 @@ from graphflow.errors import InvalidValue
 from graphflow.facts import Facts
 from graphflow.marker import Doc, Fault, Ge, Le, Planned, node
 from graphflow.values import Image
+from graphflow.words import counted
 from graphflow_nodes.ops.captions import band_height, caption
 from graphflow_nodes.ops.colors import color_faults
 from graphflow_nodes.ops.sizes import too_large
@@ -73,10 +74,11 @@ def _refusals(count: int | None, captions: int | None, rows: int | None, columns
         faults.append(Fault("there are no pictures to arrange", about="images"))
     if count and captions is not None and captions != count:
         fix = "give one caption for each picture"
-        faults.append(Fault(f"there are {count} pictures and {captions} captions", fix=fix, about="captions"))
+        message = f"{counted(count, 'picture')} cannot have {counted(captions, 'caption')}"
+        faults.append(Fault(message, fix=fix, about="captions"))
     if count and rows and columns and rows * columns < count:
-        why = f"{rows} × {columns} cells"
-        faults.append(Fault(f"{count} pictures do not fit", why, "leave out rows or columns", "rows"))
+        message, why = f"there is no room for {counted(count, 'picture')}", f"{rows} × {columns} cells"
+        faults.append(Fault(message, why, "leave out rows or columns", "rows"))
     return faults
 
 

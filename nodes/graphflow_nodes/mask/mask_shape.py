@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from graphflow.facts import Facts
 from graphflow.marker import Doc, Fault, Ge, Le, Len, Planned, node
 from graphflow.values import Image, Mask
+from graphflow.words import counted
 from graphflow_nodes.ops.sizes import too_large
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _outline_faults(shape: str, box: Sequence[float] | None, points: Sequence[fl
         form = "[x, y, x, y, x, y, …]" if needed == "points" else "[left, top, right, bottom]"
         return [Fault(f"the shape {shape} needs {needed}", fix=f"{needed}: {form}, as fractions of the picture")]
     if points is not None and (len(points) < 6 or len(points) % 2):
-        why = f"{len(points)} numbers are given"
+        why = f"{counted(len(points), 'number')} given"
         return [Fault("points are x and y of at least three corners", why, about="points")]
     if box is not None and (box[0] >= box[2] or box[1] >= box[3]):
         why = f"left {box[0]}, top {box[1]}, right {box[2]}, bottom {box[3]}"

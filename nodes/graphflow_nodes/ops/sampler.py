@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from graphflow.aliases import choices_meant, did_you_mean_one_of
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.check.components import class_defaults
 from graphflow.latent_space import Noise
@@ -81,7 +82,8 @@ class Sampler:
         """What is wrong with its name and settings."""
         name, changes = self._choice
         if name is not None and name not in SAMPLERS and name != self.own:
-            fix = did_you_mean(name, list(SAMPLERS), else_="the samplers are")
+            close = choices_meant(name, list(SAMPLERS))
+            fix = did_you_mean_one_of(close) if close else did_you_mean(name, list(SAMPLERS), else_="the samplers are")
             message = f"{self.checkpoint.name} names the scheduler {name}, which is not known"
             yield Fault(message, "", fix, "checkpoint")
             return

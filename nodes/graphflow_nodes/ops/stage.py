@@ -252,6 +252,8 @@ class Stage:
             if value is not None and value % factor:
                 near = sorted({max(factor, value // factor * factor), (value // factor + 1) * factor})
                 fix = f"use {' or '.join(map(str, near))}"
+                if name == "image":
+                    fix = f"put a resize with multiple_of: {factor} before it, or {fix} pixels"
                 self.refuse(
                     f"the {side} {value} is no multiple of {factor}",
                     f"{self.checkpoint.name} works in cells of {factor} pixels",

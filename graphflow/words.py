@@ -1,0 +1,39 @@
+"""Words of messages: counts, and text that is safe on a screen."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""What a terminal or an editor obeys instead of showing it: C0 and C1 controls but tab and line feed, marks of the
+direction of writing (Unicode Standard Annex 9), line and paragraph separators; and halves of characters."""
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A count in words: `1 node`, `2 nodes`; `plural` where it is not the noun with an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def printable(text: str) -> str:
+    r"""Text for a screen or a page: control characters as the escapes of a Python string, such as `\x1b`.
+
+    Line feeds and tabs stay. Text that is printable already is returned unchanged, so it may pass more than once.
+    """
+    return text if text.isascii() and text.isprintable() else _CONTROLS.sub(_escape, text)
+
+
+def one_line(text: str) -> str:
+    """Printable text without line feeds and tabs, for places where a line of its own would be taken for ours."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
+
+
+def json_text(data: Any, *, indent: int | None = None) -> str:
+    """Data as JSON for a screen: the same data, its control characters as the escapes that JSON has for them."""
+    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
