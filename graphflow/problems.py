@@ -141,7 +141,8 @@ CODES: dict[str, Code] = {
         param_needs_value="A param is given a node's output; params are known before the run.",
         cycle="Nodes depend on each other in a circle.",
         checkpoint_missing="A checkpoint's folder, file or name does not exist.",
-        checkpoint_unsafe="A checkpoint's weights are stored in a format that can run code, or a config names code of the checkpoint's own.",
+        checkpoint_unsafe="A checkpoint's weights are stored in a format that can run code, "
+        "or a config names code of the checkpoint's own.",
         checkpoint_broken="A checkpoint is there but cannot be read.",
         checkpoint_unknown="A single file is there, but is no checkpoint of a family that graphflow knows.",
         wrong_part="A checkpoint's part is of a class or size that its family does not take.",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from graphflow.errors import GraphflowError, StepError
 from graphflow.problems import Problem
+from graphflow.words import counted
 
 
 @dataclass
@@ -78,4 +79,4 @@ def items_missing(missing: Mapping[int, str], count: int) -> str:
     named = [f"{index} ({why})" for index, why in list(missing.items())[:_MOST_NAMED]]
     more = f" and {len(missing) - len(named)} more" if len(missing) > len(named) else ""
     verb = "is" if len(missing) == 1 else "are"
-    return f"{len(missing)} of {count} items {verb} missing: {', '.join(named)}{more}"
+    return f"{len(missing)} of {counted(count, 'item')} {verb} missing: {', '.join(named)}{more}"
