@@ -1,8 +1,9 @@
-"""Files that are written whole or not at all, and files that are read once."""
+"""Files that are written whole or not at all, and files that are read once and without waiting for anybody."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -10,7 +11,7 @@ import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from graphflow.errors import FileProblem
 from graphflow.problems import shown_path
@@ -24,25 +25,23 @@ def open_file(path: Path) -> io.BufferedReader:
     Raises:
         FileProblem: there is no such file, it is a folder, a pipe or a device, or it may not be read.
     """
-    shown = shown_path(path)
+    shown, fix = shown_path(path), "name a file that is there and may be read"
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
-            return path.open("rb")
+        return open_regular(path)
     except FileNotFoundError as error:
         raise FileProblem(f"{shown} does not exist", "file-missing") from error
+    except IrregularFileError as error:
+        raise FileProblem(f"{shown} is {error.kind}, and a file is needed", fix=fix) from error
     except (OSError, ValueError) as error:
         # A name that is too long or holds a zero character, a loop of links, a folder that nobody may look into.
         why = getattr(error, "strerror", None) or str(error)
-        raise FileProblem(
-            f"{shown} cannot be read", why=why, fix="name a file that is there and may be read"
-        ) from error
-    kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
-    raise FileProblem(f"{shown} is {kind}, and a file is needed", fix="name a file that is there and may be read")
+        raise FileProblem(f"{shown} cannot be read", why=why, fix=fix) from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` beside `path` and move it there, so that no reader ever sees half of it.
+
+    What is moved there is on the disk before: after a power cut, too, the file is the old one or the new one.
 
     Raises:
         FileProblem: the folder does not exist or cannot be written to.
@@ -55,6 +54,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException as error:
@@ -65,8 +66,60 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file to read its bytes.
+
+    A pipe or a device is refused before it is opened, since reading one can wait for ever or never end.
+
+    Raises:
+        OSError: there is none, it is something else, or it cannot be read.
+    """
+    _refuse_irregular(path.stat().st_mode, path)
+    # Another file may have taken its place; a pipe opened in this mode does not wait for a writer.
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        _refuse_irregular(os.fstat(number).st_mode, path)
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def read_regular(path: Path) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        OSError: as `open_regular` raises it.
+    """
+    with open_regular(path) as stream:
+        return stream.read()
+
+
+def irregular(mode: int) -> str:
+    """What kind of thing has this mode (`st_mode`), for messages; empty for a regular file or a folder."""
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return ""
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    return kinds.get(stat.S_IFMT(mode), "no regular file")
+
+
+class IrregularFileError(OSError):
+    """Something that is no regular file stands where one is read; `kind` says what, such as a pipe."""
+
+    def __init__(self, kind: str, path: Path) -> None:
+        super().__init__(errno.EINVAL, f"it is {kind} and no file", str(path))
+        self.kind = kind
+
+
+def _refuse_irregular(mode: int, path: Path) -> None:
+    if kind := "a folder" if stat.S_ISDIR(mode) else irregular(mode):
+        raise IrregularFileError(kind, path)
+
+
 def once_a_file(read: Callable[[Path], T]) -> Callable[[Path], T]:
-    """A reader that reads a file again only where its size, time, or inode has changed; its result is never changed.
+    """A reader that reads a file again only where its size, time, or inode has changed.
+
+    Every caller gets the same result, so `read` must give one that cannot be changed, such as `read_only` makes it.
 
     Raises:
         OSError: the file is not there.
@@ -79,6 +132,40 @@ def once_a_file(read: Callable[[Path], T]) -> Callable[[Path], T]:
     @functools.wraps(read)
     def reader(path: Path) -> T:
         found = path.stat()
-        return known(path, found.st_size, found.st_mtime_ns, found.st_ino)
+        return known(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
     return reader
+
+
+def _refuse(_: object, *__: object, **___: object) -> NoReturn:
+    raise TypeError("this is shared and cannot be changed: change a copy, such as copy.deepcopy makes it")
+
+
+class ReadOnlyDict(dict[str, Any]):
+    """A dict that cannot be changed; its copies can."""
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return dict, (dict(self),)
+
+
+class ReadOnlyList(list[Any]):
+    """A list that cannot be changed; its copies can."""
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return list, (list(self),)
+
+
+def read_only(value: T) -> T:
+    """What JSON gives, such that nobody can change it: to be shared by all who read it."""
+    found: object = value
+    if isinstance(value, dict):
+        found = ReadOnlyDict((key, read_only(one)) for key, one in value.items())
+    elif isinstance(value, list):
+        found = ReadOnlyList(map(read_only, value))
+    return cast("T", found)

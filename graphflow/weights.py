@@ -12,20 +12,25 @@ import math
 import mmap
 import os
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, BinaryIO, Literal, NoReturn
 
-from graphflow.files import write_atomically
-
-CACHE_VARIABLE = "GRAPHFLOW_CACHE"
-"""Environment variable: the folder that remembers digests; by default `graphflow` in the user's cache folder."""
+from graphflow.digest_cache import Digests, remember, remembered
+from graphflow.files import once_a_file, open_regular
 
 _MAX_HEADER = 100_000_000
-_BYTES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
-_CODES: dict[int, Literal["B", "H", "I", "Q"]] = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_BITS = {
+    "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32,
+    "U64": 64, "I64": 64, "F64": 64, "C64": 64,
+}  # fmt: skip
+"""Type of tensors → bits of an element. Source: safetensors 0.8."""
+_CODES: dict[int, Literal["B", "H", "I", "Q"]] = {8: "B", 16: "H", 32: "I", 64: "Q"}
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,28 @@ class Tensor:
     start: int
     end: int
 
+    @classmethod
+    def of(cls, name: str, told: Mapping[str, Any]) -> Tensor:
+        """A tensor as a header tells it.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is no tensor; says what is wrong.
+        """
+        (start, end), shape, dtype = told["data_offsets"], tuple(told["shape"]), told["dtype"]
+        if not all(type(number) is int and number >= 0 for number in (start, end, *shape)) or start > end:
+            raise ValueError(f"{name} has the shape {told['shape']} and lies at {told['data_offsets']}")
+        if dtype not in _BITS:
+            raise ValueError(f"{name} is of the type {dtype}, which safetensors does not know")
+        found, count = cls(dtype, shape, start, end), math.prod(shape)
+        if count * _BITS[dtype] != 8 * (end - start):
+            raise ValueError(f"{name} has {found.count} elements instead of {count}")
+        name.encode()  # a name that is no text is a ValueError, too
+        return found
+
     @property
     def count(self) -> int:
         """Elements."""
-        return (self.end - self.start) // _BYTES.get(self.dtype, 1)
+        return 8 * (self.end - self.start) // _BITS[self.dtype]
 
 
 @dataclass(frozen=True)
@@ -48,48 +71,80 @@ class Tensors:
     """What a safetensors header tells.
 
     Attributes:
-        tensors: by name.
+        tensors: by name; cannot be changed.
         offset: bytes before the first tensor.
-        metadata: what the file says of itself, such as `modelspec.architecture`.
+        metadata: what the file says of itself, such as `modelspec.architecture`; cannot be changed.
     """
 
-    tensors: dict[str, Tensor]
+    tensors: Mapping[str, Tensor]
     offset: int
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     @classmethod
     def of(cls, path: Path) -> Tensors:
         """Read the header: 8 bytes of length, then JSON (safetensors' file format).
 
+        Refused is what safetensors refuses, and a file without tensors.
+
         Raises:
-            ValueError: the file is cut off or is no safetensors file; says what was found.
+            ValueError: the file is cut off, is no safetensors file, or holds no tensor; says what was found.
         """
         try:
-            with path.open("rb") as handle:
-                (length,) = struct.unpack("<Q", handle.read(8))
-                if length > _MAX_HEADER:
-                    raise ValueError(f"a header of {length} bytes")
-                header = json.loads(handle.read(length))
-            tensors = {
-                name: Tensor(str(one["dtype"]), tuple(one["shape"]), *one["data_offsets"])
-                for name, one in header.items()
-                if name != "__metadata__"
-            }
-            metadata = {str(key): str(value) for key, value in (header.get("__metadata__") or {}).items()}
-            for name, one in tensors.items():
-                if one.count != math.prod(one.shape) and one.dtype in _BYTES:
-                    raise ValueError(f"{name} has {one.count} elements instead of {math.prod(one.shape)}")
-            whole = 8 + length + max((one.end for one in tensors.values()), default=0)
-            if path.stat().st_size != whole:
-                raise ValueError(f"{path.stat().st_size} bytes instead of {whole}")
+            with open_regular(path) as handle:
+                return cls._read(handle)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(getattr(error, "strerror", None) or str(error)) from error
+
+    @classmethod
+    def _read(cls, handle: BinaryIO) -> Tensors:
+        (length,) = struct.unpack("<Q", handle.read(8))
+        if length > _MAX_HEADER:
+            raise ValueError(f"a header of {length} bytes")
+        header = json.loads(handle.read(length), parse_constant=_refuse_constant)
+        metadata = header.pop("__metadata__", None) or {}
+        if not all(isinstance(text, str) for text in metadata.values()):
+            raise ValueError("what it says of itself is no text")
+        tensors = {name: Tensor.of(name, one) for name, one in header.items()}
+        if not tensors:
+            raise ValueError("it holds no tensor")
+        _check_places(tensors)
+        whole, size = 8 + length + max(one.end for one in tensors.values()), os.fstat(handle.fileno()).st_size
+        if size != whole:
+            raise ValueError(f"{size} bytes instead of {whole}")
         return cls(tensors, 8 + length, metadata)
 
     @functools.cached_property
     def count(self) -> int:
         """Elements of all tensors."""
         return sum(one.count for one in self.tensors.values())
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} in its header")
+
+
+def _check_places(tensors: Mapping[str, Tensor]) -> None:
+    """Every byte belongs to one tensor.
+
+    Raises:
+        ValueError: two tensors share bytes, or bytes belong to none.
+    """
+    placed = sorted(tensors.items(), key=lambda one: (one[1].start, one[1].end))
+    if placed[0][1].start:
+        raise ValueError(f"{placed[0][1].start} bytes before {placed[0][0]} belong to no tensor")
+    for (before, one), (after, other) in pairwise(placed):
+        if other.start < one.end:
+            raise ValueError(f"{before} and {after} share bytes")
+        if other.start > one.end:
+            raise ValueError(f"{other.start - one.end} bytes before {after} belong to no tensor")
+
+
+read_tensors = once_a_file(Tensors.of)
+"""`Tensors.of`, once for a file that has not changed."""
 
 
 class Stored(Enum):
@@ -102,98 +157,91 @@ class Stored(Enum):
     TRANSPOSED = "transposed"
     """A matrix, rows and columns exchanged."""
 
-
-def weights_digest(paths: Sequence[Path]) -> str:
-    """A digest of all tensors in these files, whatever their names, order, and spread over files.
-
-    It is made over the sorted digests of (type, number of elements, bytes) of each tensor. Names are left out
-    since they differ between library versions, and so are `position_ids`, which some versions store.
-
-    Raises:
-        ValueError: a file is no whole safetensors file.
-    """
-    parts: list[str] = []
-    for path in paths:
-        parts += _remembered(path)
-    return _joined(parts)
+    @property
+    def pieces(self) -> int:
+        """How many tensors of a component it is."""
+        return 3 if self is Stored.THIRDS else 1
 
 
-def part_digest(path: Path, stored: Mapping[str, Stored]) -> str:
-    """The digest that `weights_digest` gives for a file that holds only the tensors named in `stored`, each plain.
+def tensor_digests(path: Path, stored: Mapping[str, Stored] | None = None) -> Digests:
+    """Name of each tensor of a file, or of those in `stored` → digests of (type, number of elements, bytes).
+
+    A tensor that holds three gives three. Digests are made once for a (path, size, times, inode).
 
     Raises:
         ValueError: the file is no whole safetensors file.
         KeyError: it has no tensor of one of the names.
     """
-    return _joined(_remembered(path, stored))
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
-
-
-def _remembered(path: Path, stored: Mapping[str, Stored] | None = None) -> list[str]:
-    """The digests of a file's tensors, or of some of them, read once for a (path, size, mtime, inode)."""
-    found = path.stat()
-    key = f"{path.resolve()} {found.st_size} {found.st_mtime_ns} {found.st_ino}"
-    if stored is not None:
-        key += "".join(f"\n{name} {stored[name].value}" for name in sorted(stored))
-    memory = cache_folder() / "weights" / hashlib.sha256(key.encode()).hexdigest()
-    try:
-        return list(_known(memory))
-    except OSError:
-        digests = list(_digests(path, stored))
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(memory, "\n".join(digests).encode())
-    except Exception:  # noqa: BLE001
-        # A folder that cannot be written to costs time and nothing else.
-        return digests
-    return digests
-
-
-def _digests(path: Path, stored: Mapping[str, Stored] | None) -> Iterator[str]:
-    header = Tensors.of(path)
+    header = read_tensors(path)
     if stored is None:
-        stored = {name: Stored.PLAIN for name in header.tensors if not name.endswith("position_ids")}
+        stored = dict.fromkeys(header.tensors, Stored.PLAIN)
+    key = _key(path, stored)
+    found = remembered(key)
+    if found is not None and _fits(found, stored):
+        return found
+    made = _digests(path, header, stored)
+    if _key(path, stored) == key:  # else somebody has changed the file meanwhile
+        remember(key, made)
+    return made
+
+
+def weights_digest(named: Iterable[tuple[str, str]]) -> str:
+    """The digest of a component, from the name and the digest of each of its tensors in any order.
+
+    Names say where a tensor goes in a model: give those of `graphflow.check.tensor_names`, which no layout changes.
+    """
+    return hashlib.sha256(json.dumps(sorted(named)).encode()).hexdigest()
+
+
+def digest_of_files(paths: Sequence[Path], rename: Callable[[str], str | None] = str) -> str:
+    """The digest of all tensors in these files, whatever their order and their spread over the files.
+
+    Args:
+        paths: safetensors files.
+        rename: name in a file → name that counts; None: the tensor does not count.
+
+    Raises:
+        ValueError: a file is no whole safetensors file.
+    """
+    found = [one for path in paths for one in tensor_digests(path).items()]
+    return weights_digest((new, piece) for old, pieces in found if (new := rename(old)) is not None for piece in pieces)
+
+
+def _key(path: Path, stored: Mapping[str, Stored]) -> str:
+    found = path.stat()
+    key = f"{path.resolve()} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+    return key + "".join(f"\n{name} {stored[name].value}" for name in sorted(stored))
+
+
+def _fits(found: Digests, stored: Mapping[str, Stored]) -> bool:
+    return found.keys() == stored.keys() and all(len(found[name]) == how.pieces for name, how in stored.items())
+
+
+def _digests(path: Path, header: Tensors, stored: Mapping[str, Stored]) -> Digests:
     if not stored:
-        return
+        return {}
     with (
-        path.open("rb") as handle,
+        open_regular(path) as handle,
         mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content,
         memoryview(content) as view,
     ):
+        found = {}
         for name, how in stored.items():
             one = header.tensors[name]
             with view[header.offset + one.start : header.offset + one.end] as data:
-                yield from _tensor_digests(one, data, how)
+                found[name] = tuple(_pieces(one, data, how))
+        return found
 
 
-def _tensor_digests(tensor: Tensor, data: memoryview, how: Stored) -> Iterator[str]:
-    pieces = 3 if how is Stored.THIRDS else 1
-    size = len(data) // pieces
-    for number in range(pieces):
-        digest = hashlib.sha256(f"{tensor.dtype} {tensor.count // pieces}\n".encode())
+def _pieces(tensor: Tensor, data: memoryview, how: Stored) -> Iterator[str]:
+    size = len(data) // how.pieces
+    for number in range(how.pieces):
+        digest = hashlib.sha256(f"{tensor.dtype} {tensor.count // how.pieces}\n".encode())
         if how is Stored.TRANSPOSED:
-            with data.cast(_CODES[_BYTES.get(tensor.dtype, 1)]) as elements:
+            with data.cast(_CODES[_BITS[tensor.dtype]]) as elements:
                 for column in range(tensor.shape[1]):
                     digest.update(elements[column :: tensor.shape[1]].tobytes())
         else:
             with data[number * size : (number + 1) * size] as piece:
                 digest.update(piece)
         yield digest.hexdigest()
-
-
-@functools.lru_cache(maxsize=1024)
-def _known(memory: Path) -> tuple[str, ...]:
-    """The digests that an earlier process left; a file's name says what it is about, so it never changes."""
-    return tuple(memory.read_text().split())
-
-
-def cache_folder() -> Path:
-    """Where graphflow remembers what can be found out again."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "graphflow"

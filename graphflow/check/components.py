@@ -14,11 +14,12 @@ from typing import Any
 
 from graphflow.check.lora import Lora
 from graphflow.check.refusal import Refusal
+from graphflow.check.tensor_names import in_folder
 from graphflow.compute import DTYPES
-from graphflow.files import once_a_file
+from graphflow.files import once_a_file, read_only, read_regular
 from graphflow.latent_space import LatentSpace
 from graphflow.marker import Component
-from graphflow.weights import Tensors, weights_digest
+from graphflow.weights import Tensors, digest_of_files, read_tensors
 
 _CONFIGS = ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json")
 _LEFT_OUT = ("sample_size", "dtype", "torch_dtype", "transformers_version", "architectures", "model_type")
@@ -83,16 +84,16 @@ class ComponentFiles:
 
     @cached_property
     def weights_digest(self) -> str:
-        """Digest of the weights; see `graphflow.weights`."""
-        return weights_digest(self.weights)
+        """Digest of the weights under their current names; see `graphflow.weights`."""
+        return digest_of_files(self.weights, in_folder)
 
     @cached_property
     def full_config(self) -> dict[str, Any]:
         """The config with its class's defaults filled in; keys that are no setting of the class are left out."""
         defaults = class_defaults().get(self.class_name)
         if defaults is None:
-            return {key: value for key, value in self.config.items() if not key.startswith("_")}
-        return {**defaults, **{key: value for key, value in self.config.items() if key in defaults}}
+            return read_only({key: value for key, value in self.config.items() if not key.startswith("_")})
+        return read_only({**defaults, **{key: value for key, value in self.config.items() if key in defaults}})
 
     @cached_property
     def identity(self) -> str:
@@ -118,7 +119,7 @@ class ComponentFiles:
         config, special = read_json(self.folder / "tokenizer_config.json"), self.folder / "special_tokens_map.json"
         if special.is_file() and "added_tokens_decoder" not in config:
             # As transformers reads it; the published Stable Diffusion 2 has its pad token only there.
-            config |= read_json(special)
+            config = {**config, **read_json(special)}
         return tokenizer_identity(vocabulary, merges, config)
 
     @property
@@ -212,18 +213,13 @@ def _token(config: Mapping[str, Any], key: str) -> Any:
 def class_defaults() -> dict[str, dict[str, Any]]:
     """Class name → default of every setting, as the tested versions of diffusers and transformers have them."""
     text = resources.files("graphflow").joinpath("check/class_defaults.json").read_text(encoding="utf-8")
-    found: dict[str, dict[str, Any]] = json.loads(text)
+    found: dict[str, dict[str, Any]] = read_only(json.loads(text))
     return found
 
 
 @once_a_file
-def _header(path: Path) -> Tensors:
-    return Tensors.of(path)
-
-
-@once_a_file
 def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_only(json.loads(read_regular(path).decode("utf-8")))
 
 
 def read_header(path: Path) -> Tensors:
@@ -233,14 +229,14 @@ def read_header(path: Path) -> Tensors:
         Refusal: the file is cut off or is no safetensors file.
     """
     try:
-        return _header(path)
+        return read_tensors(path)
     except (OSError, ValueError) as error:
         fix = "get the file again; it may have been cut off on its way"
         raise Refusal("checkpoint-broken", f"{path.name} is no whole safetensors file", str(error), fix) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
+    """A JSON object, shared by all who read it: it cannot be changed.
 
     Raises:
         Refusal: the file cannot be read, or holds something else.
@@ -248,7 +244,7 @@ def read_json(path: Path) -> dict[str, Any]:
     shown = f"{path.parent.name}/{path.name}"
     try:
         value = _json(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else f"it is no JSON: {error}"
         raise Refusal("checkpoint-broken", f"{shown} cannot be read", str(why), "get the file again") from error
     if not isinstance(value, dict):

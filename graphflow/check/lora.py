@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.problems import Place
-from graphflow.weights import Tensors, weights_digest
+from graphflow.weights import Tensors, digest_of_files, read_tensors
 
 _ROLES = {
     "unet": re.compile(r"unet\.|lora_unet_"),
@@ -53,7 +53,7 @@ class Lora:
 
     @cached_property
     def _header(self) -> Tensors:
-        return Tensors.of(self.path)
+        return read_tensors(self.path)
 
     def misfit(self, role: str, config: Mapping[str, Any]) -> str:
         """Why it is not for a component with this config; empty where nothing speaks against it."""
@@ -70,4 +70,4 @@ class Lora:
         """Its weights, what they are called, what the file says of them (alphas may stand there), and its scale."""
         named = sorted((name, one.dtype, one.shape) for name, one in self._header.tensors.items())
         told = json.dumps([named, sorted(self._header.metadata.items())])
-        return f"{weights_digest((self.path,))} {hashlib.sha256(told.encode()).hexdigest()} × {self.scale!r}"
+        return f"{digest_of_files((self.path,))} {hashlib.sha256(told.encode()).hexdigest()} × {self.scale!r}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from graphflow.check.clip_vocabulary import Vocabulary, clip_vocabulary
 from graphflow.check.components import ComponentFiles, read_header, tokenizer_identity
 from graphflow.check.layouts import KINDS, Layout, Shapes, check_sizes, layout_of, tensors_of, unknown, without
 from graphflow.check.tensor_names import in_single_file
-from graphflow.weights import Stored, Tensor, Tensors, part_digest
+from graphflow.files import open_regular, read_only
+from graphflow.weights import Stored, Tensor, Tensors, tensor_digests, weights_digest
 
 _SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
 _SAID = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "epsilon", "eps": "epsilon"}
@@ -64,7 +66,7 @@ class FilePart(ComponentFiles):
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        return dict(self.settings)
+        return read_only(dict(self.settings))
 
     @cached_property
     def variants(self) -> dict[str, tuple[Path, ...]]:
@@ -84,7 +86,9 @@ class FilePart(ComponentFiles):
 
     @cached_property
     def weights_digest(self) -> str:
-        return part_digest(self.folder, self.stored)
+        digests = tensor_digests(self.folder, self.stored)
+        pairs = (zip(names, digests[stored], strict=True) for stored, names in self.names.items())
+        return weights_digest(chain.from_iterable(pairs))
 
     @cached_property
     def _tokenizer_identity(self) -> str:
@@ -156,7 +160,7 @@ def published(family: str, variant: str) -> Published:
 @cache
 def _read(family: str) -> dict[str, Any]:
     text = resources.files("graphflow").joinpath(f"check/published/{family}.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
+    found: dict[str, Any] = read_only(json.loads(text))
     return found
 
 
@@ -195,7 +199,7 @@ def _spread(values: list[float]) -> float:
 
 
 def _values(path: Path, header: Tensors, tensor: Tensor) -> list[float]:
-    with path.open("rb") as handle:
+    with open_regular(path) as handle:
         handle.seek(header.offset + tensor.start)
         data = handle.read(tensor.end - tensor.start)
     if tensor.dtype == "BF16":  # the upper half of a float32

@@ -1,6 +1,7 @@
 """Check a document that is written in a folder of its own, with the toy node types."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -47,3 +48,17 @@ def told(checked: Callable[..., Checked]) -> Callable[..., list[str]]:
         return [f"{one.place.line}:{one.place.column} {one.code}" for one in found]
 
     return run
+
+
+@pytest.fixture
+def in_time() -> Iterator[None]:
+    """A test that waits for ever fails after ten seconds."""
+
+    def stop(*_: object) -> None:
+        pytest.fail("this waits for ever")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

@@ -14,7 +14,7 @@ from transformers import CLIPTokenizer
 from graphflow.check.clip_vocabulary import clip_vocabulary
 from graphflow.check.components import ComponentFiles
 from graphflow.check.single_file import FilePart, published, read_single_file
-from graphflow.weights import Stored, part_digest, weights_digest
+from graphflow.weights import Stored, digest_of_files, tensor_digests, weights_digest
 from tests.check.test_layouts import shapes, tensors, write
 
 SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
@@ -178,9 +178,17 @@ def test_part_digest_is_that_of_the_tensors_taken_apart(dtype, tmp_path):
     save_file(joined, tmp_path / "joined.safetensors")
     save_file({"v": v, "q": q, "n": norm, "k": k, "p": projection.T.contiguous()}, tmp_path / "apart.safetensors")
     stored = {"in": Stored.THIRDS, "projection": Stored.TRANSPOSED, "norm": Stored.PLAIN}
-    assert part_digest(tmp_path / "joined.safetensors", stored) == weights_digest([tmp_path / "apart.safetensors"])
-    plain = dict.fromkeys(stored, Stored.PLAIN)
-    assert part_digest(tmp_path / "joined.safetensors", plain) != weights_digest([tmp_path / "apart.safetensors"])
+    names = {"in": ("q", "k", "v"), "projection": ("p",), "norm": ("n",)}
+    whole = digest_of_files([tmp_path / "apart.safetensors"])
+    assert of_parts(tmp_path / "joined.safetensors", stored, names) == whole
+    assert of_parts(tmp_path / "joined.safetensors", stored, names | {"in": ("k", "q", "v")}) != whole
+    plain = stored | {"projection": Stored.PLAIN}
+    assert of_parts(tmp_path / "joined.safetensors", plain, names) != whole
+
+
+def of_parts(path: Path, stored: dict[str, Stored], names: dict[str, tuple[str, ...]]) -> str:
+    digests = tensor_digests(path, stored)
+    return weights_digest(pair for name, own in names.items() for pair in zip(own, digests[name], strict=True))
 
 
 def test_published_data_is_small():

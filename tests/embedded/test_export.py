@@ -51,8 +51,9 @@ def test_exporting_leaves_torch_unloaded(tmp_path: Path) -> None:
 
 
 def test_the_published_digests_are_those_of_the_files() -> None:
-    from graphflow.weights import weights_digest
+    from graphflow.check.tensor_names import in_folder
+    from graphflow.weights import digest_of_files
 
     published = json.loads((embedded.folder() / "digests.json").read_text(encoding="utf-8"))
     files = {path: sorted(path.glob("*.safetensors")) for path in (embedded.folder() / "components").iterdir()}
-    assert published == {path.name: weights_digest(found) for path, found in files.items() if found}
+    assert published == {path.name: digest_of_files(found, in_folder) for path, found in files.items() if found}

@@ -32,10 +32,11 @@ def save(model: nn.Module, name: str) -> int:
 
 def write_digests() -> None:
     """Write the digest of every component's weights, with which `graphflow checkpoints verify` compares."""
-    from graphflow.weights import weights_digest
+    from graphflow.check.tensor_names import in_folder
+    from graphflow.weights import digest_of_files
 
     files = {folder.name: sorted(folder.glob("*.safetensors")) for folder in sorted(components().iterdir())}
-    found = {name: weights_digest(paths) for name, paths in files.items() if paths}
+    found = {name: digest_of_files(paths, in_folder) for name, paths in files.items() if paths}
     write_json(embedded.folder() / "digests.json", found)
 
 
