@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -15,6 +14,7 @@ from typing import Any
 from graphflow.check.lora import Lora
 from graphflow.check.refusal import Refusal
 from graphflow.check.tensor_names import in_folder
+from graphflow.check.tokenizers import identity_of_folder
 from graphflow.compute import DTYPES
 from graphflow.files import once_a_file, read_only, read_regular
 from graphflow.latent_space import LatentSpace
@@ -106,21 +106,7 @@ class ComponentFiles:
 
     @cached_property
     def _tokenizer_identity(self) -> str:
-        """Vocabulary, merges and special tokens, whether in the two old files or in tokenizer.json."""
-        whole = self.folder / "tokenizer.json"
-        if (self.folder / "vocab.json").is_file():
-            vocabulary = read_json(self.folder / "vocab.json")
-            lines = (self.folder / "merges.txt").read_text(encoding="utf-8").splitlines()
-            merges = [line.split() for line in lines if line and not line.startswith("#version")]
-        else:
-            model = read_json(whole).get("model", {})
-            vocabulary = model.get("vocab", {})
-            merges = [one.split() if isinstance(one, str) else one for one in model.get("merges", ())]
-        config, special = read_json(self.folder / "tokenizer_config.json"), self.folder / "special_tokens_map.json"
-        if special.is_file() and "added_tokens_decoder" not in config:
-            # As transformers reads it; the published Stable Diffusion 2 has its pad token only there.
-            config = {**config, **read_json(special)}
-        return tokenizer_identity(vocabulary, merges, config)
+        return identity_of_folder(self.folder, read_json)
 
     @property
     def label(self) -> str:
@@ -185,28 +171,6 @@ class Placed:
         parts = [self.files.identity, self.dtype, self.device, *(lora.identity for lora in self.loras)]
         nbytes = DTYPES[self.dtype] * sum(header.count for header in self.files.headers)
         return Component(hashlib.sha256("\n".join(parts).encode()).hexdigest(), nbytes, self.files.label, self)
-
-
-def tokenizer_identity(
-    vocabulary: Mapping[str, int], merges: Iterable[Sequence[str]], config: Mapping[str, Any]
-) -> str:
-    """What a CLIP tokenizer is, however it is stored.
-
-    Args:
-        vocabulary: token → number.
-        merges: pairs of tokens, in their order.
-        config: as in tokenizer_config.json.
-    """
-    special = [_token(config, key) for key in ("pad_token", "unk_token", "bos_token", "eos_token")]
-    pairs = [list(pair) for pair in merges]
-    text = json.dumps([sorted(vocabulary.items()), pairs, special, config.get("model_max_length", 77)])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _token(config: Mapping[str, Any], key: str) -> Any:
-    """A special token as text; some versions store a map with its content."""
-    value = config.get(key, "<|endoftext|>")
-    return value.get("content") if isinstance(value, Mapping) else value
 
 
 @cache

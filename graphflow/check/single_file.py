@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.check.clip_vocabulary import Vocabulary, clip_vocabulary
-from graphflow.check.components import ComponentFiles, read_header, tokenizer_identity
+from graphflow.check.components import ComponentFiles, read_header
 from graphflow.check.layouts import KINDS, Layout, Shapes, check_sizes, layout_of, tensors_of, unknown, without
 from graphflow.check.tensor_names import in_single_file
+from graphflow.check.tokenizers import Tokenizer
 from graphflow.files import open_regular, read_only
 from graphflow.weights import Stored, Tensor, Tensors, tensor_digests, weights_digest
 
@@ -92,7 +93,7 @@ class FilePart(ComponentFiles):
 
     @cached_property
     def _tokenizer_identity(self) -> str:
-        return tokenizer_identity(*self.vocabulary(), self.settings)
+        return Tokenizer(*self.vocabulary(), self.settings).identity
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Components that differ are never one: weights exchanged between tensors of one shape, in every layout."""
+"""Components that differ are never one: weights exchanged between tensors of one shape, tokenizers with other words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
+from transformers import CLIPTextModel, CLIPTokenizer
 
 import graphflow as gf
 from graphflow.check import single_file
@@ -85,18 +86,42 @@ def test_the_same_exchange_in_three_layouts_is_the_same_component(tiny, tmp_path
     assert len(set(found)) == 1
 
 
+def graph_of(source: Path, prompt: str) -> gf.Graph:
+    graph = gf.Graph()
+    stage = graph.add("text2img", checkpoint=str(source), prompt=prompt, num_inference_steps=2, seed=1)
+    graph.output(image=stage.image)
+    return graph
+
+
 def test_one_engine_paints_with_each_unet_what_it_paints_alone(tiny, tmp_path):
     folder = shutil.copytree(tiny("sd"), tmp_path / "sd")
     (file,) = (folder / "unet").glob("*.safetensors")
     exchange(file, EXCHANGED["sd", "unet"])
-    graphs = []
-    for source in (tiny("sd"), folder):
-        graph = gf.Graph()
-        stage = graph.add("text2img", checkpoint=str(source), prompt="a cat", num_inference_steps=2, seed=1)
-        graph.output(image=stage.image)
-        graphs.append(graph)
+    graphs = [graph_of(source, "a cat") for source in (tiny("sd"), folder)]
     alone = [gf.run(graph)["image"].array for graph in graphs]
     with gf.Engine() as engine:
         together = [engine.run(graph)["image"].array for graph in graphs]
     assert not np.array_equal(*alone)
+    assert all(map(np.array_equal, alone, together))
+
+
+@pytest.fixture
+def with_a_word(tiny, tmp_path) -> Path:
+    """The tiny checkpoint with a word of its own, as textual inversion leaves it."""
+    folder = shutil.copytree(tiny("sd"), tmp_path / "word")
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    model = CLIPTextModel.from_pretrained(folder / "text_encoder")
+    tokenizer.add_tokens("<cat>")
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    tokenizer.save_pretrained(folder / "tokenizer")
+    model.save_pretrained(folder / "text_encoder")
+    return folder
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_checkpoint_with_a_word_of_its_own_keeps_its_tokenizer_beside_its_base(order, tiny, with_a_word):
+    graphs = [graph_of(source, "a <cat> of a house") for source in (tiny("sd"), with_a_word)][::order]
+    alone = [gf.run(graph)["image"].array for graph in graphs]
+    with gf.Engine() as engine:
+        together = [engine.run(graph)["image"].array for graph in graphs]
     assert all(map(np.array_equal, alone, together))
