@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphflow.errors import FileProblem
 from graphflow.execute.loader import quiet
 from graphflow.latent_space import LatentSpace
 from graphflow.marker import Context
 from graphflow.tensor_values import Conditioning
+from graphflow_nodes.samplers import OWN, REPLACED
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,18 @@ def _texts(class_: type) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=64)
 def _scheduler(class_name: str, config: str) -> Any:
     """A scheduler that nobody uses but to copy it, which takes a fraction of making one."""
-    return _class(class_name).from_config(json.loads(config))
+    return _scheduler_class(class_name).from_config(json.loads(config))
+
+
+def _scheduler_class(name: str) -> Any:
+    """A scheduler's class by the name that a checkpoint's file says, which may be anything.
+
+    Raises:
+        FileProblem: it is none of those that are known.
+    """
+    if name not in (*OWN, *REPLACED):
+        raise FileProblem(f"the scheduler is of the class {name}; the classes known are {', '.join(OWN)}")
+    return _class(name)
 
 
 def _set_scheduler(pipe: Any, described: dict[str, Any]) -> None:
@@ -143,5 +156,5 @@ def _set_scheduler(pipe: Any, described: dict[str, Any]) -> None:
     every class; a script that assigns `X.from_config(pipe.scheduler.config)` starts from the rewritten ones.
     """
     if described["class"] is not None:
-        class_ = _class(described["class"])
+        class_ = _scheduler_class(described["class"])
         pipe.scheduler = class_.from_config(pipe.scheduler.config, **described["changes"])

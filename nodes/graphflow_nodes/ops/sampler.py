@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 from graphflow.aliases import choices_meant, did_you_mean_one_of
@@ -14,15 +15,10 @@ from graphflow.check.components import class_defaults
 from graphflow.latent_space import Noise
 from graphflow.marker import Fault
 from graphflow.problems import did_you_mean
-from graphflow_nodes.families import RESUMING, SAMPLERS
+from graphflow_nodes.ops.sampler_settings import conflicts, misfit, most_steps
+from graphflow_nodes.samplers import FROM_NOISE_ONLY, OWN, PACKAGES, REPLACED, RESUMING, SAMPLERS
 
-_CHOICES: Mapping[str, tuple[Any, ...]] = {
-    "prediction_type": ("epsilon", "sample", "v_prediction"),
-    "timestep_spacing": ("linspace", "leading", "trailing"),
-    "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
-    "solver_order": (1, 2, 3),
-}
-"""Settings that take one of a few values, whatever the class."""
+_ANOTHER = "write components: {scheduler: ./other} beside its source, which takes that of another checkpoint"
 
 
 @dataclass(frozen=True)
@@ -64,22 +60,27 @@ class Sampler:
     @cached_property
     def config(self) -> dict[str, Any]:
         """Every setting of the class, as it runs."""
-        known = class_defaults().get(self.class_name, {})
-        told = self.checkpoint.components["scheduler"].config
-        return {**known, **{key: value for key, value in told.items() if key in known}, **self.changes}
+        return {**_complete(self.class_name, self.own_config), **self.changes}
+
+    @property
+    def own_config(self) -> Mapping[str, Any]:
+        """What the checkpoint's files say."""
+        return self.checkpoint.components["scheduler"].config
 
     def to_json(self) -> str:
         """What `graphflow_nodes.ops.pipeline` makes it from."""
+        # diffusers looks the class that a config names up among all that it has, to drop what only that one reads.
+        known = self.own_config.get("_class_name") in (*OWN, *REPLACED)
         described = {
             "own": self.own,
-            "config": self.checkpoint.components["scheduler"].config,
+            "config": {key: value for key, value in self.own_config.items() if known or key != "_class_name"},
             "class": None if self._choice[0] is None else self.class_name,
             "changes": self.changes,
         }
         return json.dumps(described, sort_keys=True)
 
     def faults(self) -> Iterator[Fault]:
-        """What is wrong with its name and settings."""
+        """What is wrong with its name and settings, and with the checkpoint's own, which is made whatever is named."""
         name, changes = self._choice
         if name is not None and name not in SAMPLERS and name != self.own:
             close = choices_meant(name, list(SAMPLERS))
@@ -87,13 +88,78 @@ class Sampler:
             message = f"{self.checkpoint.name} names the scheduler {name}, which is not known"
             yield Fault(message, "", fix, "checkpoint")
             return
+        wrong = [*self._own_faults(), *self._changed(changes)]
+        yield from wrong
+        if not wrong:
+            yield from self._together()
+
+    def _own_faults(self) -> Iterator[Fault]:
+        """What is wrong with the class and the config that the checkpoint brings."""
+        theirs = f"the scheduler of {self.checkpoint.name}"
+        if self.own not in (*OWN, *REPLACED):
+            why = f"it is {self.own or 'of no class'}, which does not run in the classes of Stable Diffusion"
+            yield Fault(f"{theirs} cannot be used", why, _ANOTHER, "checkpoint", "wrong-part")
+            return
+        if self.class_name in REPLACED:
+            why = f"it is {self.own}; {REPLACED[self.own]}"
+            yield Fault(f"{theirs} cannot be used", why, "use scheduler: euler, or another", "checkpoint", "wrong-part")
+        yield from self._absent(self.own, _ANOTHER)
+        told = self.own_config
+        if not told:
+            why = "its folder has no scheduler_config.json"
+            yield Fault(f"{theirs} cannot be used", why, "get the whole checkpoint", "checkpoint", "checkpoint-broken")
+        known = class_defaults().get(self.own, {})
+        for key, value in told.items():
+            if key in known and (fix := misfit(self.own, key, value, known[key])):
+                message = f"the setting {key} of {theirs} cannot be {value!r}"
+                why = f"{self.own} takes other values, and scheduler_config.json says this"
+                yield Fault(message, why, f"{fix} there, or {_ANOTHER}", "checkpoint", "checkpoint-broken")
+
+    def _changed(self, changes: Mapping[str, Any]) -> Iterator[Fault]:
+        """What is wrong with the settings that a document gives, and with the class that it names."""
+        if self.class_name != self.own:
+            about = "checkpoint" if self.named is None else "scheduler"
+            yield from self._absent(self.class_name, "name another scheduler", about)
         known = class_defaults().get(self.class_name, {})
         for key, value in changes.items():
             if key not in known:
                 fix = did_you_mean(key, list(known), else_="its settings are")
                 yield Fault(f"{self.class_name} has no setting {key}", "", fix, "checkpoint")
-            elif fix := _misfit(key, value, known[key]):
+            elif fix := misfit(self.class_name, key, value, known[key]):
                 yield Fault(f"the setting {key} of {self.class_name} cannot be {value!r}", "", fix, "checkpoint")
+
+    def _together(self) -> Iterator[Fault]:
+        """What is wrong with all settings together, wherever each one is from."""
+        known = class_defaults().get(self.class_name, {})
+        for key, value in self.config.items():
+            if fix := misfit(self.class_name, key, value, known[key]):
+                why = f"the config of {self.checkpoint.name}, from which it starts, says so"
+                message = f"the setting {key} of {self.class_name} cannot be {value!r}"
+                yield Fault(message, why, f"name another scheduler, or {fix}", "checkpoint")
+        configs = {self.class_name: self.config}
+        if self.own not in REPLACED:
+            configs[self.own] = _complete(self.own, self.own_config) | configs.get(self.own, {})
+        for class_name, config in configs.items():
+            for key, why, fix in conflicts(class_name, config):
+                yield Fault(f"the setting {key} of {class_name} cannot be {config[key]!r}", why, fix, "checkpoint")
+
+    def _absent(self, class_name: str, fix: str, about: str = "checkpoint") -> Iterator[Fault]:
+        """A fault where a class needs a package that is not installed."""
+        package = PACKAGES.get(class_name)
+        if package is not None and find_spec(package) is None:
+            why = f"it needs the package {package}, which is not installed"
+            fix = f"install it: pip install {package}; or {fix}"
+            yield Fault(f"{class_name} cannot be used here", why, fix, about)
+
+    @property
+    def most_steps(self) -> int:
+        """The most denoising steps that it can run."""
+        return most_steps(self.class_name, self.config)
+
+    @property
+    def from_noise_only(self) -> bool:
+        """Whether it cannot start from a picture or from latents."""
+        return self.class_name in FROM_NOISE_ONLY
 
     def resumes(self, eta: float) -> bool:
         """Whether it goes on exactly where another stage stopped."""
@@ -106,14 +172,7 @@ class Sampler:
         return Noise(fraction, self.class_name, json.dumps(self.config, sort_keys=True), steps)
 
 
-def _misfit(key: str, value: Any, default: Any) -> str:
-    """A fix where a setting's value is of another type than its default, or none of its choices; else empty."""
-    if key in _CHOICES:
-        return "" if value in _CHOICES[key] else f"write {' or '.join(map(str, _CHOICES[key]))}"
-    if isinstance(default, bool):
-        return "" if isinstance(value, bool) else "write true or false"
-    if isinstance(default, (int, float)):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        fits = number and (isinstance(default, float) or isinstance(value, int))
-        return "" if fits else f"write a number such as {default}"
-    return ""
+def _complete(class_name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting of a class, as it has them where its config says `told`."""
+    known = class_defaults().get(class_name, {})
+    return {**known, **{key: value for key, value in told.items() if key in known}}

@@ -13,12 +13,13 @@ from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
 from graphflow.latent_space import LatentSpace, Match, Noise
 from graphflow.marker import Component, Fault, Planned, Step
-from graphflow_nodes.families import FAMILIES, SD, TAKING_ETA, Entry, Family, Reading, family_of, supported
+from graphflow_nodes.families import FAMILIES, SD, Entry, Family, Reading, family_of, supported
 from graphflow_nodes.ops.control import nets
 from graphflow_nodes.ops.encode_text import encode_text
 from graphflow_nodes.ops.sample import missing, sample
 from graphflow_nodes.ops.sampler import Sampler
 from graphflow_nodes.ops.vae import decode
+from graphflow_nodes.samplers import TAKING_ETA
 
 _OTHER = "take the part of a checkpoint of the same family"
 
@@ -70,9 +71,25 @@ class Stage:
             return False
         if self.name in self.family.stages:
             self._check_params(self.family)
-            self.faults += self.sampler.faults()
+            self._check_sampler()
             self._advise_params()
         return True
+
+    def _check_sampler(self) -> None:
+        """Refuse a sampler that cannot be made, or cannot do what the stage asks of it."""
+        if found := list(self.sampler.faults()):
+            self.faults += found
+            return
+        name, steps = self.sampler.class_name, self.value("num_inference_steps")
+        about = "scheduler" if self.params.get("scheduler") is not None else "checkpoint"
+        if "image" in self.facts and self.params.get("denoising_start") is None and self.sampler.from_noise_only:
+            why = f"{name} cannot add noise to a picture, so it only starts from noise"
+            self.refuse(f"{name} cannot run {self.name}", why, "use scheduler: euler, or another", about)
+        if steps > self.sampler.most_steps:
+            why = f"{name} has {self.sampler.most_steps} at most"
+            told = "num_inference_steps" if self.params.get("num_inference_steps") is not None else about
+            fix = f"write num_inference_steps: {self.sampler.most_steps}, or less"
+            self.refuse(f"{steps} steps are more than its sampler can run", why, fix, told)
 
     def _check_params(self, family: Family) -> None:
         """Refuse params that the family's class has not."""

@@ -8,7 +8,7 @@ from graphflow.marker import Doc, Ge, Gt, Le, Len, Lt
 from graphflow.marker import Seed as AnySeed
 from graphflow.tensor_values import Conditioning, Latents
 from graphflow.values import Image
-from graphflow_nodes.families import SAMPLERS
+from graphflow_nodes.samplers import SAMPLERS
 
 Prompt = Annotated[str | Conditioning, Doc("What to paint.")]
 NegativePrompt = Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")]
