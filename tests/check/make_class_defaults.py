@@ -35,6 +35,7 @@ def defaults() -> dict[str, dict[str, Any]]:
     found |= {name: _written(name) for name in OWN if name in PACKAGES}
     for name in ("CLIPTextModel", "CLIPTextModelWithProjection"):
         found[name] = _transformers(transformers.CLIPTextConfig)
+    found["DPTForDepthEstimation"] = _transformers(transformers.DPTConfig)
     return json.loads(json.dumps(found))
 
 
