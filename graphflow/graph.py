@@ -221,7 +221,7 @@ class Graph:
         try:
             CheckpointReader().declared(decl, self.document)
         except Refusal as refusal:
-            raise InvalidGraph([refusal.at(Place())]) from refusal
+            raise InvalidGraph(refusal.problems(Place())) from refusal
         self.document.checkpoints[name] = decl
         return name
 

@@ -10,18 +10,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from graphflow.check import embedded
-from graphflow.check.components import ComponentFiles, Placed, class_defaults, read_header, read_json
+from graphflow.check.components import ComponentFiles, Placed, class_defaults
 from graphflow.check.details import NO_DETAILS, Details, read_details
 from graphflow.check.hub import snapshot
 from graphflow.check.lora import Lora
 from graphflow.check.own_code import refuse_own_code
+from graphflow.check.reading import read_header, read_json
 from graphflow.check.refusal import Refusal
 from graphflow.check.single_file import read_single_file
 from graphflow.compute import CPU, Compute
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.tree import Scalar
 from graphflow.marker import Component
-from graphflow.problems import did_you_mean, nearest
+from graphflow.problems import Place, did_you_mean, nearest
 
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 """Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""
@@ -106,7 +107,7 @@ class CheckpointReader:
         decl = document.checkpoints.get(text)
         if decl is not None:
             return self.declared(decl, document)
-        return self._located(text, folder, tuple(document.checkpoints))
+        return _whole(self._located(text, folder, tuple(document.checkpoints)))
 
     def declared(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
         """The checkpoint of an entry of `checkpoints`, details applied.
@@ -134,7 +135,8 @@ class CheckpointReader:
         # A single model, such as a ControlNet, takes none at all, which its node says.
         for lora in details.loras if found.kind != "component" else ():
             _check_lora(decl, lora, components)
-        return replace(found, name=decl.name, components=components, details=details)
+        whole = replace(found, name=decl.name, components=components, details=details)
+        return _whole(whole, decl.source.place)
 
     def _part(
         self,
@@ -206,6 +208,18 @@ class CheckpointReader:
         why = f"it is neither where it is written nor in a folder of {MODELS_VARIABLE}" if is_file else ""
         fix = f"did you mean {close}?" if close else listed
         raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", why, fix)
+
+
+def _whole(checkpoint: Checkpoint, place: Place | None = None) -> Checkpoint:
+    """The checkpoint, where nothing speaks against its components.
+
+    Raises:
+        Refusal: files of components do not hold what their configs say, or cannot be read; it tells of all.
+    """
+    faults = [fault for files in checkpoint.components.values() for fault in files.faults]
+    if faults:
+        raise Refusal.together(faults, place)
+    return checkpoint
 
 
 def _check_lora(decl: CheckpointDecl, lora: Lora, components: Mapping[str, ComponentFiles]) -> None:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from graphflow.check.fit import misfits
 from graphflow.check.lora import Lora
+from graphflow.check.reading import read_header, read_json
 from graphflow.check.refusal import Refusal
+from graphflow.check.tensor_layouts.layers import Shape
 from graphflow.check.tensor_names import in_folder
 from graphflow.check.tokenizers import identity_of_folder
 from graphflow.compute import DTYPES
-from graphflow.files import once_a_file, read_only, read_regular
+from graphflow.files import read_only
 from graphflow.latent_space import LatentSpace
 from graphflow.marker import Component
-from graphflow.weights import Tensors, digest_of_files, read_tensors
+from graphflow.weights import Tensors, digest_of_files
 
 _CONFIGS = ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json")
 _LEFT_OUT = ("sample_size", "dtype", "torch_dtype", "transformers_version", "architectures", "model_type")
@@ -93,7 +97,35 @@ class ComponentFiles:
         defaults = class_defaults().get(self.class_name)
         if defaults is None:
             return read_only({key: value for key, value in self.config.items() if not key.startswith("_")})
-        return read_only({**defaults, **{key: value for key, value in self.config.items() if key in defaults}})
+        # A text encoder that was saved with its picture encoder has its settings in a map of their own.
+        own = self.config.get("text_config") if self.class_name.startswith("CLIPText") else None
+        given = own if isinstance(own, Mapping) else self.config
+        return read_only({**defaults, **{key: value for key, value in given.items() if key in defaults}})
+
+    @property
+    def shapes(self) -> list[tuple[str, Shape]]:
+        """Name and shape of each tensor, as its files have them."""
+        return [(name, one.shape) for header in self.headers for name, one in header.tensors.items()]
+
+    @cached_property
+    def faults(self) -> tuple[Refusal, ...]:
+        """What its files' headers and configs show to be wrong with it; weights themselves are not read."""
+        try:
+            return tuple(self._faults())
+        except Refusal as refusal:
+            return (refusal,)
+
+    def _faults(self) -> Iterator[Refusal]:
+        if self.class_name in _TOKENIZERS:
+            _ = self.identity  # it is made of all that is read of a tokenizer
+            return
+        defaults = class_defaults().get(self.class_name)
+        if not self.config and defaults is not None:
+            fix = "get the whole checkpoint"
+            yield Refusal("checkpoint-broken", f"the {self.label} has no config", f"{self.folder.name} holds none", fix)
+        elif defaults is not None and not self.class_name.endswith("Scheduler"):
+            told = {key: value for key, value in self.config.items() if not key.startswith("_")}
+            yield from misfits(self.label, self.class_name, {**told, **self.full_config}, defaults, self.shapes)
 
     @cached_property
     def identity(self) -> str:
@@ -179,38 +211,3 @@ def class_defaults() -> dict[str, dict[str, Any]]:
     text = resources.files("graphflow").joinpath("check/class_defaults.json").read_text(encoding="utf-8")
     found: dict[str, dict[str, Any]] = read_only(json.loads(text))
     return found
-
-
-@once_a_file
-def _json(path: Path) -> Any:
-    return read_only(json.loads(read_regular(path).decode("utf-8")))
-
-
-def read_header(path: Path) -> Tensors:
-    """The header of a safetensors file.
-
-    Raises:
-        Refusal: the file is cut off or is no safetensors file.
-    """
-    try:
-        return read_tensors(path)
-    except (OSError, ValueError) as error:
-        fix = "get the file again; it may have been cut off on its way"
-        raise Refusal("checkpoint-broken", f"{path.name} is no whole safetensors file", str(error), fix) from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, shared by all who read it: it cannot be changed.
-
-    Raises:
-        Refusal: the file cannot be read, or holds something else.
-    """
-    shown = f"{path.parent.name}/{path.name}"
-    try:
-        value = _json(path)
-    except (OSError, ValueError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) else f"it is no JSON: {error}"
-        raise Refusal("checkpoint-broken", f"{shown} cannot be read", str(why), "get the file again") from error
-    if not isinstance(value, dict):
-        raise Refusal("checkpoint-broken", f"{shown} cannot be read", "it holds no JSON object", "get the file again")
-    return value

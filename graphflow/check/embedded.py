@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.components import read_json
+from graphflow.check.reading import read_json
 
 PACKAGE = "graphflow_embedded"
 

@@ -121,7 +121,8 @@ class Evaluator:
             return UNKNOWN_SOURCE
 
     def refuse(self, refusal: Refusal, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
-        self.tell(refusal.at(place), used)
+        for problem in refusal.problems(place):
+            self.tell(problem, used)
 
     def tell(self, problem: Problem, used: tuple[tuple[Place, str], ...]) -> None:
         self.problems.append(

@@ -37,7 +37,7 @@ def _written(
         # Nothing exists yet that a value of an input could reference, so a dollar is a plain one.
         return literals.read(tree, tree.text, type_, document)
     except Refusal as refusal:
-        problems.append(refusal.at(tree.place, about=f"the input {decl.name}"))
+        problems += refusal.problems(tree.place, about=f"the input {decl.name}")
         return None
 
 

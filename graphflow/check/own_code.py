@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.components import read_json
+from graphflow.check.reading import read_json
 from graphflow.check.refusal import Refusal
 
 _KEY = "auto_map"

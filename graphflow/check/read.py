@@ -69,7 +69,7 @@ class ValueReader:
         try:
             value = self.literals.read(scalar, text, target, self.document)
         except Refusal as refusal:
-            self.problems.append(refusal.at(scalar.place, about=what))
+            self.problems.extend(refusal.problems(scalar.place, about=what))
             return Broken(scalar.place)
         return Const(value, target, scalar.place)
 

@@ -35,7 +35,7 @@ def resolve(document: Document, catalog: Catalog, templates: TemplateFinder, lit
         try:
             literals.checkpoints.declared(checkpoint, document)
         except Refusal as refusal:
-            resolved.problems.append(refusal.at(checkpoint.place))
+            resolved.problems += refusal.problems(checkpoint.place)
     if not circles:
         resolved.problems += unused(document, reader.meant)
     return resolved

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.check.clip_vocabulary import Vocabulary, clip_vocabulary
-from graphflow.check.components import ComponentFiles, read_header
+from graphflow.check.components import ComponentFiles
 from graphflow.check.layouts import KINDS, Layout, Shapes, check_sizes, layout_of, tensors_of, unknown, without
+from graphflow.check.reading import read_header
+from graphflow.check.tensor_layouts.layers import Shape
 from graphflow.check.tensor_names import in_single_file
 from graphflow.check.tokenizers import Tokenizer
 from graphflow.files import open_regular, read_only
@@ -84,6 +86,16 @@ class FilePart(ComponentFiles):
         """Tensor name → what its class calls the tensors that it holds; see `graphflow.check.tensor_names`."""
         kind = KINDS[self.prefix] if self.stored else ""
         return {name: in_single_file(kind, name.removeprefix(self.prefix), self.settings) for name in self.stored}
+
+    @property
+    def shapes(self) -> list[tuple[str, Shape]]:
+        """Name and shape of each tensor as its class has it: apart where the file joins them, turned where it does."""
+        return [
+            (own, _own_shape(own, tensor.shape, self.stored[name]))
+            for header in self.headers
+            for name, tensor in header.tensors.items()
+            for own in self.names[name]
+        ]
 
     @cached_property
     def weights_digest(self) -> str:
@@ -226,6 +238,16 @@ def _adjusted(
         if prediction == "v_prediction" and "ztsnr" in shapes:
             found["rescale_betas_zero_snr"] = True
     return found
+
+
+def _own_shape(name: str, shape: Shape, stored: Stored) -> Shape:
+    if stored is Stored.THIRDS:
+        return (shape[0] // 3, *shape[1:])
+    if stored is Stored.TRANSPOSED:
+        return shape[::-1]
+    # The attention of the original VAE is made of convolutions of one cell.
+    attends = ".mid_block.attentions." in name and len(shape) == 4 and name.startswith(("encoder.", "decoder."))
+    return shape[:2] if attends and shape[2:] == (1, 1) else shape
 
 
 def _stored(name: str) -> Stored:

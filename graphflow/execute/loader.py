@@ -6,11 +6,12 @@ import contextlib
 import json
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from graphflow.check.components import ComponentFiles, Placed, ProcessorFiles
+from graphflow.check.fit import never_read, own_tensors
 from graphflow.check.layouts import without
 from graphflow.check.lora import Lora
 from graphflow.check.single_file import FilePart
@@ -85,12 +86,34 @@ def _model(placed: Placed, library: str) -> Any:
     else:
         # Models of diffusers have no such argument, and never run code of a checkpoint.
         own_code = {"trust_remote_code": False} if library == "transformers" else {}
-        model = class_.from_pretrained(
-            files.folder, dtype=dtype, variant=files.variant, use_safetensors=True, local_files_only=True, **own_code
-        )
+        model, told = class_.from_pretrained(
+            files.folder, dtype=dtype, variant=files.variant, use_safetensors=True, local_files_only=True,
+            output_loading_info=True, **own_code,
+        )  # fmt: skip
+        _require_whole(files.class_name, told)
     if placed.loras:
         _lay_over(model, placed)
     return model.to(placed.device).eval()
+
+
+def _require_whole(class_name: str, told: Mapping[str, Any]) -> None:
+    """Refuse a model with weights that no file gave: the libraries make them up, at random, and only log it.
+
+    Args:
+        class_name: of the model.
+        told: what `from_pretrained` says of its loading, of both libraries.
+
+    Raises:
+        ValueError: a tensor is missing or of another shape, or a layer of the file has no place in the model.
+    """
+    missing = [name for name in told["missing_keys"] if not never_read(class_name, name)]
+    other = [name if isinstance(name, str) else name[0] for name in told["mismatched_keys"]]
+    surplus = own_tensors(class_name, told["unexpected_keys"])
+    for names, what in ((missing, "are missing"), (other, "have another shape"), (surplus, "are not in its config")):
+        if names:
+            raise ValueError(f"{len(names)} of its tensors {what}, such as {min(names)}")
+    if told["error_msgs"]:
+        raise ValueError(str(told["error_msgs"][0]))
 
 
 def _model_of_file(files: FilePart, class_: Any, dtype: Any) -> Any:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from graphflow.check.checkpoints import MODELS_VARIABLE, Checkpoint, CheckpointReader, read_checkpoint
+from graphflow.check.components import class_defaults
 from graphflow.check.refusal import Refusal
+from graphflow.check.tensor_layouts import expected
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.tree import Entry, Mapping, Scalar
 
@@ -21,6 +23,20 @@ INDEX = {
     "feature_extractor": [None, None],
     "requires_safety_checker": False,
 }
+
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+UNET = {
+    "block_out_channels": [4],
+    "down_block_types": ["DownBlock2D"],
+    "up_block_types": ["UpBlock2D"],
+    "mid_block_type": None,
+    "layers_per_block": 1,
+    "norm_num_groups": 2,
+    "attention_head_dim": 2,
+    "sample_size": 8,
+}
+VAE = {"block_out_channels": [4], "norm_num_groups": 2, "sample_size": 8}
 
 
 def safetensors(**shapes: tuple[int, ...]) -> bytes:
@@ -37,17 +53,20 @@ def safetensors(**shapes: tuple[int, ...]) -> bytes:
     return struct.pack("<Q", len(text)) + text + bytes(end)
 
 
-def component(folder: Path, class_name: str, weights: str = "model.safetensors") -> None:
+def component(folder: Path, class_name: str, config: dict[str, Any]) -> None:
+    """A component with all its tensors."""
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"_class_name": class_name, "sample_size": 8}))
-    (folder / weights).write_bytes(safetensors(weight=(2, 3)))
+    (folder / "config.json").write_text(json.dumps({"_class_name": class_name, **config}))
+    shapes = expected(class_name, class_defaults()[class_name] | config)
+    assert shapes is not None
+    (folder / WEIGHTS).write_bytes(safetensors(**shapes))
 
 
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Path:
     folder = tmp_path / "sd"
-    component(folder / "unet", "UNet2DConditionModel")
-    component(folder / "vae", "AutoencoderKL")
+    component(folder / "unet", "UNet2DConditionModel", UNET)
+    component(folder / "vae", "AutoencoderKL", VAE)
     (folder / "model_index.json").write_text(json.dumps(INDEX))
     return folder
 
@@ -74,7 +93,7 @@ def test_folder_of_a_pipeline_tells_its_class_and_components(pipeline: Path) -> 
     assert found.flags == {"requires_safety_checker": False}
     vae = found.components["vae"]
     assert (vae.library, vae.class_name, vae.config["sample_size"]) == ("diffusers", "AutoencoderKL", 8)
-    assert [path.name for path in vae.weights] == ["model.safetensors"]
+    assert [path.name for path in vae.weights] == [WEIGHTS]
 
 
 def test_folder_of_one_component_tells_its_class(pipeline: Path) -> None:
@@ -84,8 +103,8 @@ def test_folder_of_one_component_tells_its_class(pipeline: Path) -> None:
 
 def test_transformers_model_is_a_component_by_its_architecture(tmp_path: Path) -> None:
     (tmp_path / "depth").mkdir()
-    (tmp_path / "depth" / "config.json").write_text('{"architectures": ["DPTForDepthEstimation"]}')
-    assert read("./depth", tmp_path).class_name == "DPTForDepthEstimation"
+    (tmp_path / "depth" / "config.json").write_text('{"architectures": ["OfNobody"]}')
+    assert read("./depth", tmp_path).class_name == "OfNobody"
 
 
 @pytest.mark.parametrize("shapes", [{"a": (4,), "b": (2, 2), "c": ()}, {"a": (0,)}])
@@ -112,7 +131,7 @@ def test_damaged_file_is_told(content: bytes, tmp_path: Path) -> None:
 
 
 def test_damaged_file_inside_a_pipeline_is_told(pipeline: Path) -> None:
-    weights = pipeline / "vae" / "model.safetensors"
+    weights = pipeline / "vae" / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-3])
     assert refusal("./sd", pipeline.parent).code == "checkpoint-broken"
 
@@ -129,7 +148,7 @@ def test_folder_that_the_index_names_and_is_not_there_is_told(pipeline: Path) ->
 
 @pytest.mark.parametrize("ending", [".bin", ".ckpt", ".pt", ".pth", ".pkl"])
 def test_pickled_weights_are_refused_and_never_read(ending: str, pipeline: Path) -> None:
-    (pipeline / "vae" / "model.safetensors").rename(pipeline / "vae" / f"weights{ending}")
+    (pipeline / "vae" / WEIGHTS).rename(pipeline / "vae" / f"weights{ending}")
     assert refusal("./sd", pipeline.parent).code == "checkpoint-unsafe"
     (pipeline.parent / f"one{ending}").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
     assert refusal(f"one{ending}", pipeline.parent).code == "checkpoint-unsafe"

@@ -1,0 +1,88 @@
+"""Reading a checkpoint's files: whatever goes wrong becomes a refusal that names the file, here and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from graphflow.check.refusal import Refusal
+from graphflow.files import once_a_file, read_only, read_regular
+from graphflow.weights import Tensors, read_tensors
+
+_AGAIN = "get the file again; it may have been cut off on its way"
+
+
+@contextlib.contextmanager
+def reading(path: Path, told: str = "cannot be read", fix: str = "get the file again") -> Iterator[None]:
+    """Make of every error that reading a file ends in a refusal that names the file and the reason.
+
+    Args:
+        path: of the file; messages show it with its folder.
+        told: what is wrong, behind the file's name.
+        fix: what to do.
+
+    Raises:
+        Refusal: what is done here failed.
+    """
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        shown = f"{path.parent.name}/{path.name}"
+        raise Refusal("checkpoint-broken", f"{shown} {told}", _why(error), fix) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is no UTF-8 text: {error.reason} at byte {error.start}"
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is no JSON: {error}"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return f"{error}" if isinstance(error, ValueError) else f"it holds something else than it should ({error})"
+
+
+def read_header(path: Path) -> Tensors:
+    """The header of a safetensors file.
+
+    Raises:
+        Refusal: the file is cut off or is no safetensors file.
+    """
+    try:
+        with reading(path, "is no whole safetensors file", _AGAIN):
+            return read_tensors(path)
+    except Refusal as refusal:
+        refusal.message = refusal.message.removeprefix(f"{path.parent.name}/")
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, shared by all who read it: it cannot be changed.
+
+    Raises:
+        Refusal: the file cannot be read, or holds something else.
+    """
+    with reading(path):
+        value: dict[str, Any] = _json(path)
+        if not isinstance(value, dict):
+            raise ValueError("it holds no JSON object")
+        return value
+
+
+def read_text(path: Path) -> str:
+    """A text file.
+
+    Raises:
+        Refusal: the file cannot be read, or is no UTF-8.
+    """
+    with reading(path):
+        return read_regular(path).decode("utf-8")
+
+
+@once_a_file
+def _json(path: Path) -> Any:
+    return read_only(json.loads(read_regular(path).decode("utf-8")))
