@@ -209,15 +209,22 @@ def test_file_without_a_vae_takes_that_of_another_checkpoint(tiny, stripped, par
     assert np.array_equal(*(run(gf.load(one))["paint"].array for one in (graph, whole)))
 
 
-@pytest.mark.parametrize("name", ["middle_block.0.in_layers.0.weight", "output_blocks.2.1.conv.bias"])
-def test_file_that_lacks_a_tensor_fails_with_its_name(tiny, tmp_path, name):
+LACKING = {
+    "model.diffusion_model.middle_block.0.in_layers.0.weight": "mid_block.resnets.0.norm1.weight",
+    "model.diffusion_model.output_blocks.2.1.conv.bias": "up_blocks.0.upsamplers.0.conv.bias",
+    "first_stage_model.decoder.mid.attn_1.q.weight": "decoder.mid_block.attentions.0.to_q.weight",
+    "cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc1.bias": "encoder.layers.1.mlp.fc1.bias",
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_file_that_lacks_a_tensor_is_told_with_what_its_class_calls_it(tiny, tmp_path, name):
     tensors = load_file(tiny("sd_single"))
-    del tensors[f"model.diffusion_model.{name}"]
+    del tensors[name]
     save_file(tensors, tmp_path / "holed.safetensors")
-    with pytest.raises(gf.RunFailed) as caught:
+    with pytest.raises(gf.InvalidGraph, match="tensors of the .* is missing") as caught:
         text2img(tmp_path / "holed.safetensors")
-    (failure,) = caught.value.result.failed.values()
-    assert "holed.safetensors cannot be loaded" in str(failure)
+    assert [problem.why for problem in caught.value.problems] == [f"its files do not hold {LACKING[name]}"]
 
 
 def test_part_of_a_file_takes_the_place_of_anothers(tiny, tmp_path):
