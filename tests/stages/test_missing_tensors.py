@@ -202,6 +202,6 @@ LOADER = {
 @pytest.mark.parametrize("role", ["unet", "text_encoder"])
 def test_loader_refuses_what_check_did_not_see(told, role, changed):
     target = changed("sd", role, lambda tensors: LOADER[told](tensors, FIRST[role]))
-    with pytest.raises(FileProblem, match=f"{role} of .* cannot be loaded") as caught:
+    with pytest.raises(FileProblem, match=rf"{role} of .* cannot be loaded") as caught:
         load(part(target, role).component)
     assert told in str(caught.value) or told == "of another shape"  # which the libraries say themselves

@@ -222,7 +222,7 @@ def test_file_that_lacks_a_tensor_is_told_with_what_its_class_calls_it(tiny, tmp
     tensors = load_file(tiny("sd_single"))
     del tensors[name]
     save_file(tensors, tmp_path / "holed.safetensors")
-    with pytest.raises(gf.InvalidGraph, match="tensors of the .* is missing") as caught:
+    with pytest.raises(gf.InvalidGraph, match=r"tensors of the .* is missing") as caught:
         text2img(tmp_path / "holed.safetensors")
     assert [problem.why for problem in caught.value.problems] == [f"its files do not hold {LACKING[name]}"]
 
