@@ -40,6 +40,7 @@ def _plan(
     stage = Stage(named("inpaint", facts), facts, params, checkpoints["checkpoint"])
     if not stage.known():
         return stage.refused()
+    stage.check_channels(mask=True)
     image = facts["image"]
     if image.word == "latents":
         _check_latents(stage, image)
@@ -91,8 +92,9 @@ def _cropped(stage: Stage, wanted: frozenset[str]) -> Planned:
     if mask is not None and mask().pil().getbbox() is None:
         why = "padding_mask_crop cuts out its white part"
         stage.refuse("the mask is black everywhere", why, "paint white what is to be repainted", "mask")
-    own_width, own_height = stage.own_size()
-    width, height = stage.params["width"] or own_width, stage.params["height"] or own_height
+    if (size := stage.painted_size()) is None:
+        return stage.refused()
+    width, height = size
     stage.check_size(width, height, ("width", "height"))
     steps, inputs = stage.texts()
     inputs |= {"image": "image", "mask": "mask"}

@@ -38,8 +38,7 @@ def _plan(
     stage = Stage("refiner+mask" if masked else "refiner", facts, params, checkpoints["checkpoint"])
     if not stage.known():
         return stage.refused()
-    if not masked:
-        stage.check_channels()
+    stage.check_channels(mask=masked)
     image, start = facts["image"], params["denoising_start"]
     if image.word == "latents":
         stage.check_latents(image, "image")

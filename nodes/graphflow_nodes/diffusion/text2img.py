@@ -38,8 +38,9 @@ def _plan(
     if not stage.known():
         return stage.refused()
     stage.check_channels()
-    own_width, own_height = stage.own_size()
-    width, height = params["width"] or own_width, params["height"] or own_height
+    if (size := stage.painted_size()) is None:
+        return stage.refused()
+    width, height = size
     stage.check_size(width, height, ("width", "height"))
     check_control(stage, width, height)
     if params["denoising_end"] is not None:

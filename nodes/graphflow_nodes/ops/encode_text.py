@@ -24,8 +24,11 @@ def encode_text(
     Source: encode_prompt of StableDiffusionPipeline and StableDiffusionXLPipeline.
     """
     import torch
+    from diffusers.loaders import TextualInversionLoaderMixin
 
     tokenizer, model = context.borrow("tokenizer"), context.borrow("text_encoder")
+    # A word that stands for several vectors becomes several words, one for each.
+    text = TextualInversionLoaderMixin().maybe_convert_prompt(text, tokenizer)
     tokens = tokenizer(
         text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
     )

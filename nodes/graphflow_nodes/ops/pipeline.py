@@ -54,14 +54,15 @@ class Call:
             given["negative_prompt_embeds"] = negative.prompt_embeds
             if negative.pooled_prompt_embeds is not None:
                 given["negative_pooled_prompt_embeds"] = negative.pooled_prompt_embeds
-        pipe = self._pipeline()
-        with _unchanged(pipe.vae):
-            return pipe(
-                **given,
-                generator=self.context.generator(self.seed),
-                callback_on_step_end=self._progress,
-                **arguments,
-            ).images
+        with _sized(self.context.borrow("unet")):
+            pipe = self._pipeline()
+            with _unchanged(pipe.vae):
+                return pipe(
+                    **given,
+                    generator=self.context.generator(self.seed),
+                    callback_on_step_end=self._progress,
+                    **arguments,
+                ).images
 
     def _pipeline(self) -> Any:
         """The pipeline with a scheduler of its own; what the call does not need is None."""
@@ -90,6 +91,21 @@ class Call:
     def _progress(self, pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         self.context.progress(index + 1, pipe.num_timesteps)
         return kwargs
+
+
+@contextlib.contextmanager
+def _sized(unet: Any) -> Iterator[None]:
+    """The UNet with a size in its config meanwhile, since constructors fail without; afterwards its config as it was.
+
+    The size is not read otherwise, since every call says its own. Constructors change that of early checkpoints.
+    """
+    own = unet._internal_dict
+    if type(own.get("sample_size")) is not int:
+        unet._internal_dict = type(own)({**own, "sample_size": 64})
+    try:
+        yield
+    finally:
+        unet._internal_dict = own
 
 
 @contextlib.contextmanager

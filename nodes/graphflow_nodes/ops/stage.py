@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +22,15 @@ from graphflow_nodes.ops.sampler import Sampler
 from graphflow_nodes.ops.vae import decode
 from graphflow_nodes.samplers import TAKING_ETA
 
+_EARLY_SIZE = 64
+"""The sample_size that Stable Diffusion's constructors give a UNet with a smaller one from before diffusers 0.9."""
+_KINDS = {
+    5: "a depth-to-image model, which reads a depth map beside latents",
+    7: "an upscaler, which reads a small picture beside latents",
+    8: "InstructPix2Pix, which reads the picture to edit beside latents",
+    9: "an inpainting model, which reads a mask and the masked picture beside latents",
+}
+"""Channels that a UNet takes → what a model with so many is."""
 _OTHER = "take the part of a checkpoint of the same family"
 
 
@@ -167,11 +177,33 @@ class Stage:
         """Channels that the UNet takes: 4, or 9 where it was trained for inpainting."""
         return int(self.checkpoint.components["unet"].full_config["in_channels"])
 
-    def own_size(self) -> tuple[int, int]:
-        """(width, height) that the model was trained for, in pixels."""
-        own = self.checkpoint.components["unet"].full_config["sample_size"]
-        height, width = own if isinstance(own, list) else (own, own)
+    def own_size(self) -> tuple[int, int] | None:
+        """(width, height) that the model was trained for, in pixels; None where its config does not say."""
+        unet = self.checkpoint.components["unet"]
+        own = unet.full_config["sample_size"]
+        height, width = own if isinstance(own, list) and len(own) == 2 else (own, own)
+        if not all(type(side) is int and side > 0 for side in (height, width)):
+            return None
+        if self.family is SD and isinstance(own, int) and own < _EARLY_SIZE and _is_early(unet.config):
+            # Such configs of fine-tunes are known to be wrong; the constructors correct them.
+            height = width = _EARLY_SIZE
         return width * self.space.factor, height * self.space.factor
+
+    def painted_size(self) -> tuple[int, int] | None:
+        """(width, height) by the params, and where they say nothing the model's own; None and a fault if unknown."""
+        width, height = self.params["width"], self.params["height"]
+        own = self.own_size()
+        if own is not None:
+            return width or own[0], height or own[1]
+        if width and height:
+            return width, height
+        why = f"the config of its unet has no sample_size, the size for which it was trained: {self._told_size()}"
+        fix = "write width and height"
+        self.refuse(f"the size of {self.checkpoint.name} is not known", why, fix, "height" if width else "width")
+        return None
+
+    def _told_size(self) -> str:
+        return json.dumps(self.checkpoint.components["unet"].config.get("sample_size"))
 
     @cached_property
     def space(self) -> LatentSpace:
@@ -278,13 +310,18 @@ class Stage:
                     name,
                 )
 
-    def check_channels(self) -> None:
-        """Refuse a UNet that reads a mask where there is none."""
-        if self.channels != self.space.channels:
-            why = f"its unet has {self.channels} channels and reads a mask and the masked picture"
-            fix = "use inpaint, or name another checkpoint"
-            stage = self.name.partition("+")[0]
-            self.refuse(f"{self.checkpoint.name} cannot run {stage}", why, fix, "checkpoint")
+    def check_channels(self, *, mask: bool = False) -> None:
+        """Refuse a UNet that reads something else than latents, and with a `mask` the mask and the masked picture."""
+        latents = self.space.channels
+        if self.channels == latents or (mask and self.channels == 2 * latents + 1):
+            return
+        what = _KINDS.get(self.channels, f"made for something else than the {latents} channels of latents")
+        fix = (
+            "use inpaint, or name another checkpoint" if self.channels == 9 and not mask else "name another checkpoint"
+        )
+        stage = self.name.partition("+")[0]
+        why = f"its unet has {self.channels} channels: it is {what}"
+        self.refuse(f"{self.checkpoint.name} cannot run {stage}", why, fix, "checkpoint")
 
     def check_strength(self) -> None:
         """Refuse a strength that leaves no step to run: some samplers would give nothing, others something odd."""
@@ -441,3 +478,9 @@ def not_here(checkpoint: Checkpoint, outputs: tuple[str, ...] = ("image", "laten
 
 _FAMILY_PARAMS = sorted({name for one in FAMILIES for entry in one.stages.values() for name in entry.defaults})
 """Params that not every class has: all that some class has a default for."""
+
+
+def _is_early(config: Mapping[str, Any]) -> bool:
+    """Whether a config was written before diffusers 0.9."""
+    written = re.match(r"v?(\d+)\.(\d+)", str(config.get("_diffusers_version", "")))
+    return written is not None and (int(written[1]), int(written[2])) < (0, 9)
