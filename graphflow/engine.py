@@ -93,6 +93,7 @@ class Engine:
         only: Sequence[str] = (),
         on_event: Listener | None = None,
         record: str | Path | None = None,
+        overwrite: bool = False,
     ) -> Result:
         """Run a graph.
 
@@ -104,6 +105,7 @@ class Engine:
             only: names of the outputs to make; empty for all.
             on_event: called with every event, in this thread.
             record: folder to write outputs, run.json, events and report into; nothing is written without.
+            overwrite: whether files in that folder that no run of graphflow wrote may be replaced.
 
         Raises:
             InvalidGraph: the graph has problems; nothing was run.
@@ -118,7 +120,7 @@ class Engine:
             if record is not None:
                 from graphflow.record.folder import Recorder
 
-                recorder = Recorder(Path(record), plan)
+                recorder = Recorder(Path(record), plan, overwrite=overwrite)
             result = self._execute(plan, both(on_event, recorder), recorder, cancellation)
         if result.failed:
             raise RunFailed(result)
@@ -203,6 +205,7 @@ def run(
     only: Sequence[str] = (),
     on_event: Listener | None = None,
     record: str | Path | None = None,
+    overwrite: bool = False,
     catalog: Catalog | None = None,
     device: str | None = None,
     dtype: str | None = None,
@@ -210,7 +213,9 @@ def run(
 ) -> Result:
     """Run a graph once, with an engine of its own that keeps nothing; see `Engine` and `Engine.run`."""
     with Engine(catalog=catalog, keep=False, device=device, dtype=dtype, threads=threads) as engine:
-        return engine.run(graph, inputs=inputs, seed=seed, only=only, on_event=on_event, record=record)
+        return engine.run(
+            graph, inputs=inputs, seed=seed, only=only, on_event=on_event, record=record, overwrite=overwrite
+        )
 
 
 def require_means(plan: Plan, budget: int | None) -> None:

@@ -7,6 +7,7 @@ import errno
 import functools
 import io
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from graphflow.errors import FileProblem
 from graphflow.problems import shown_path
 
 T = TypeVar("T")
+
+_TEMPORARY = re.compile(r"\.graphflow-[a-z0-9_]{8}\.part")
 
 
 def open_file(path: Path) -> io.BufferedReader:
@@ -47,7 +50,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         FileProblem: the folder does not exist or cannot be written to.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=".graphflow-", suffix=".part", dir=path.parent)
     except OSError as error:
         raise FileProblem(f"{path} cannot be written: {error.strerror}") from error
     temporary = Path(name)
@@ -64,6 +67,17 @@ def write_atomically(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             raise FileProblem(f"{path} cannot be written: {error.strerror}") from error
         raise
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove what `write_atomically` left in `folder` where its process was killed.
+
+    Nobody may be writing there meanwhile. What cannot be removed stays.
+    """
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def open_regular(path: Path) -> io.BufferedReader:

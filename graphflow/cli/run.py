@@ -31,6 +31,7 @@ from graphflow.problems import Level, Problem
 
 if TYPE_CHECKING:
     from graphflow.cli.progress import Display
+    from graphflow.record.folder import Recorder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_compute_arguments(parser)
     parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="make only this output")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write into this folder instead of runs/TIME-NAME")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="let the run replace files in DIR that no run of graphflow wrote"
+    )
     parser.add_argument("--memory-budget", metavar="8GiB", help="most bytes of components at a time")
     parser.add_argument("--no-metadata", action="store_true", help="write PNG files without what made them")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
@@ -47,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the graph; the exit code says how it ended."""
-    from graphflow.record.folder import Recorder, new_folder
+    from graphflow.record.claim import new_folder
+    from graphflow.record.folder import Recorder
 
     budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
@@ -59,8 +64,12 @@ def execute(arguments: argparse.Namespace) -> int:
     require_means(made, budget)
     name = made.checked.document.name or loaded.path.stem
     folder = arguments.out if arguments.out is not None else new_folder(name)
+    if arguments.seed == "random":
+        _tell_seed(arguments, made.checked.seed)
     command = ["graphflow", *sys.argv[1:]]
-    recorder = Recorder(folder, made, metadata=not arguments.no_metadata, command=command)
+    recorder = Recorder(
+        folder, made, metadata=not arguments.no_metadata, command=command, overwrite=arguments.overwrite
+    )
     with (
         Engine(memory_budget=budget, keep=False) as engine,
         _display(arguments, len(made.steps)) as display,
@@ -78,7 +87,7 @@ def execute(arguments: argparse.Namespace) -> int:
         written = recorder.close(result)
     for problem in recorder.problems:
         print(f"graphflow: {problem}", file=sys.stderr)
-    code = _tell_end(arguments, result, written, folder)
+    code = _tell_end(arguments, result, written, recorder)
     return max(code, FAILED) if recorder.problems else code
 
 
@@ -90,11 +99,20 @@ def _tell_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -
         show(problems, least=Level.PROBLEM)
 
 
-def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path], folder: Path) -> int:
+def _tell_seed(arguments: argparse.Namespace, seed: int) -> None:
+    if arguments.json:
+        print(json.dumps({"event": "seed_drawn", "seed": seed}), flush=True)
+    else:
+        print(f"seed {seed}, drawn at random", file=sys.stderr, flush=True)
+
+
+def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path], recorder: Recorder) -> int:
     code = {"done": DONE, "failed": FAILED, "error": FAILED, "cancelled": INTERRUPTED}[result.state]
     if arguments.json:
-        files = [str(path) for path in written]
-        print(json.dumps({"event": "written", "folder": str(folder), "files": files, "exit": code}, ensure_ascii=False))
+        record, files = recorder.record, [str(path) for path in written]
+        before = {"replaced": record.replaced, "removed": record.removed, "kept": record.earlier}
+        ended = {"event": "written", "folder": str(recorder.folder), "files": files, **before, "exit": code}
+        print(json.dumps(ended, ensure_ascii=False))
         return code
     for told in (*result.warnings, *result.failed.values()):
         print(told, file=sys.stderr)
@@ -109,8 +127,9 @@ def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path]
         print("cancelled", file=sys.stderr)
     if result.error:
         print(f"graphflow: the run was ended by an error: {result.error}", file=sys.stderr)
-    names = ", ".join(path.name for path in written)
-    print(f"wrote {folder}: {names}" if written else f"wrote nothing but the record in {folder}")
+    if recorder.told:
+        print(recorder.told, file=sys.stderr)
+    print(f"wrote {recorder.folder}: {', '.join(path.name for path in written)}")
     return code
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from graphflow.check.checked import Gather, OutputOf
@@ -27,11 +28,11 @@ from graphflow.execute.events import (
     to_json,
 )
 from graphflow.execute.result import Result
-from graphflow.files import write_atomically
 from graphflow.pictures import read_picture
 from graphflow.plan.plan import Plan
-from graphflow.record.journal import Journal
-from graphflow.record.names import EVENTS, REPORT, RUN_JSON, earlier_files, output_of, spare_inputs
+from graphflow.record.claim import Claim, digest_of_file, now
+from graphflow.record.journal import WRITING, Journal
+from graphflow.record.names import EVENTS, REPORT, RUN_JSON
 from graphflow.values import Image, digest_of
 
 if TYPE_CHECKING:
@@ -46,45 +47,12 @@ MOST_STEPS = 100
 """Steps that the report has pictures of, so that it stays a page that a phone can load."""
 
 
-def now() -> datetime:
-    """The present, with its time zone."""
-    return datetime.now(UTC)
-
-
-def new_folder(name: str, *, within: Path = Path("runs"), clock: Callable[[], datetime] = now) -> Path:
-    """Make the folder `TIME-NAME` for a run, TIME the local one; a number is added where it is there already.
-
-    Args:
-        name: the graph's; what has no place in a file name becomes a hyphen.
-        within: made where it is missing.
-        clock: tells the time.
-
-    Raises:
-        FileProblem: it cannot be made.
-    """
-    word = re.sub(r"[^\w]+", "-", name).strip("-_")[:40] or "graph"
-    stem = f"{clock().astimezone():%Y%m%d-%H%M%S}-{word}"
-    number = 1
-    while True:
-        folder = within / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            within.mkdir(parents=True, exist_ok=True)
-            folder.mkdir()
-        except FileExistsError as error:
-            if not within.is_dir():
-                raise FileProblem(f"{within} is no folder") from error
-            number += 1
-        except OSError as error:
-            raise FileProblem(f"{folder} cannot be made: {error.strerror}") from error
-        else:
-            return folder
-
-
 class Recorder:
     """Writes a run's outputs, run.json, events.jsonl and report.html; call it with every event, then `close` it.
 
-    Files of an earlier run with the same names are replaced. Where an output is written anew, what the earlier
-    run wrote for it under other names goes (`image-007.png` of a longer list); all else stays.
+    The folder is this run's alone until `close`. Files of an earlier run with the same names are replaced. Outputs of
+    earlier runs that this one does not make (`image-007.png` of a longer list) are removed when it is done, but for
+    outputs that it was not asked for; `told` says all of that. Whatever else is in the folder stays.
 
     A file that cannot be written is told in `problems`, and the others are written nevertheless.
 
@@ -93,6 +61,7 @@ class Recorder:
         plan: what is run.
         metadata: whether pictures carry the record.
         command: the command line, where there was one.
+        overwrite: whether files that no run wrote, or that were changed since, may be replaced.
         clock: tells the time.
 
     Attributes:
@@ -100,7 +69,8 @@ class Recorder:
         result: what the run ended with, as `close` was told it.
 
     Raises:
-        FileProblem: the folder cannot be made or written to, or an output would replace an input's file.
+        FileProblem: the folder cannot be made or written to, another run is writing there, or an output could replace
+            an input's file or one that no run wrote.
     """
 
     def __init__(
@@ -110,6 +80,7 @@ class Recorder:
         *,
         metadata: bool = True,
         command: Sequence[str] | None = None,
+        overwrite: bool = False,
         clock: Callable[[], datetime] = now,
     ) -> None:
         from graphflow.record.describe import describe
@@ -119,32 +90,38 @@ class Recorder:
         self._plan = plan
         self._clock = clock
         self._start = clock()
+        self._moment = 0.0
         self._written: dict[str, Path] = {}
         self._outputs: dict[str, list[Shown]] = {}
         self._pictures: dict[str, Thumbnail] = {}
         self._closed = False
         self.result: Result | None = None
-        spare_inputs(folder, plan)
+        self._claim = Claim(folder, plan, overwrite=overwrite)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileProblem(f"{folder} cannot be made: {error.strerror}") from error
-        self._earlier = earlier_files(folder)
-        self.record: RunRecord = describe(plan, command=command)
-        self._text = self.record.recipe() if metadata else None
-        self.record.started = self._start
-        self._steps = {step.path: step for step in self.record.steps}
-        if self._earlier:
+            self._begin(describe(plan, command=command), metadata)
+        except BaseException:
+            self._claim.release()
+            raise
+
+    def _begin(self, record: RunRecord, metadata: bool) -> None:
+        """Put the record of this run in the place of the earlier one."""
+        self.record = record
+        self._text = record.recipe() if metadata else None
+        record.started = self._start
+        record.files, record.earlier = self._claim.digests(), self._claim.left()
+        self._steps = {step.path: step for step in record.steps}
+        # A run that is killed leaves this one.
+        self._claim.write(RUN_JSON, record.to_json().encode())
+        if REPORT in self._claim.earlier.files:
             # It tells of the earlier run, whose files are about to be replaced.
             with suppress(OSError):
-                (folder / REPORT).unlink()
-        # A run that is killed leaves this one.
-        write_atomically(folder / RUN_JSON, self.record.to_json().encode())
-        self._journal = Journal(folder / EVENTS)
+                (self.folder / REPORT).unlink()
+        self._journal = Journal(self.folder / EVENTS)
 
     def __call__(self, event: Event) -> None:
         """Take an event in; never raises for a file."""
-        more: dict[str, Any] = {"at": round((self._clock() - self._start).total_seconds(), 6)}
+        self._moment = round((self._clock() - self._start).total_seconds(), 6)
+        more: dict[str, Any] = {"at": self._moment}
         if isinstance(event, OutputReady):
             more["files"] = self._output(event)
         else:
@@ -169,10 +146,20 @@ class Recorder:
             self._closed = True
             self._journal.close()
             self._finish(result)
+            self._claim.written[EVENTS] = digest_of_file(self.folder / EVENTS)
             self._written[EVENTS] = self.folder / EVENTS
-            self._attempt(self._write, RUN_JSON, lambda: self.record.to_json().encode())
-            self._attempt(self._write, REPORT, lambda: self._report().encode())
+            # A run that is killed while its report is made is over all the same.
+            self._attempt(self._write_record)
+            if (report := self._encoded(REPORT, lambda: self._report().encode())) is not None:
+                self._attempt(self._write_record, {REPORT: hashlib.sha256(report).hexdigest()})
+                self._attempt(self._write, REPORT, report)
+            self._claim.release()
         return list(self._written.values())
+
+    @property
+    def told(self) -> str:
+        """What became of the files of earlier runs, in a line; empty where there were none."""
+        return self._claim.told()
 
     def require(self) -> None:
         """Raises `FileProblem` where some file could not be written; the message names all of them."""
@@ -222,13 +209,12 @@ class Recorder:
         try:
             entry.digest = digest_of(value)
             for pending in files_for(name, value, self._text, event.items, count):
-                if self._attempt(self._write, pending.name, pending.encode):
+                content = self._encoded(pending.name, pending.encode)
+                if content is not None and self._attempt(self._write_output, pending.name, content):
                     entry.files.append(pending.name)
         except (FileProblem, ValueError, RuntimeError, MemoryError) as error:
             self.problems.append(FileProblem(f"the output {name} cannot be written: {error}"))
         entry.why = "; ".join(map(str, self.problems[before:]))
-        if not entry.why:
-            self._remove_stale(name, entry.files)
         self._show(event, entry.files)
         return entry.files
 
@@ -246,20 +232,33 @@ class Recorder:
             if isinstance(part, OutputOf):
                 self.picture(self._plan.steps[part.node].path, {event.name: item})
 
-    def _remove_stale(self, output: str, files: Sequence[str]) -> None:
-        for name in [name for name in self._earlier if output_of(name) == output and name not in files]:
-            with suppress(OSError):
-                (self.folder / name).unlink()
-
-    def _write(self, name: str, encode: Callable[[], bytes]) -> None:
-        path = self.folder / name
+    def _encoded(self, name: str, encode: Callable[[], bytes]) -> bytes | None:
+        """The bytes of a file; None where they cannot be made, which is kept as a problem."""
         try:
-            content = encode()
+            return encode()
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
             # A format has limits of its own: a WebP has no more than 16383 pixels a row, for one.
-            raise FileProblem(f"{path} cannot be written: {error}") from error
-        write_atomically(path, content)
-        self._written[name] = path
+            self.problems.append(FileProblem(f"{self.folder / name} cannot be written: {error}"))
+            return None
+
+    def _write_output(self, name: str, content: bytes) -> None:
+        # A run that is killed in the next moment has told of the file, so that the next run knows it.
+        digest = hashlib.sha256(content).hexdigest()
+        self._attempt(self._journal.write, {"event": WRITING, "file": name, "sha256": digest, "at": self._moment})
+        self._write(name, content)
+
+    def _write(self, name: str, content: bytes) -> None:
+        self._claim.write(name, content)
+        self._written[name] = self.folder / name
+
+    def _write_record(self, to_come: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write run.json.
+
+        Args:
+            to_come: name → sha256 of each file that is about to be written.
+        """
+        self.record.files = {**self._claim.digests(), **to_come}
+        self._write(RUN_JSON, self.record.to_json().encode())
 
     def _attempt(self, write: Callable[..., None], *arguments: Any) -> bool:
         """Whether it succeeded; a failure is kept, since what comes later must not be lost with it."""
@@ -295,9 +294,11 @@ class Recorder:
         for entry in record.outputs.values():
             if not entry.kind and not entry.why:
                 entry.why = "the run ended before it was there"
-        record.earlier = [
-            name for name in self._earlier if name not in self._written and (self.folder / name).is_file()
-        ]
+        if result.state == "done" and not self.problems:
+            # An output that was not asked for has not become a wrong one.
+            self._claim.remove_others([name for name in self._plan.checked.outputs if name not in record.outputs])
+        record.earlier = self._claim.left()
+        record.replaced, record.removed = self._claim.replaced, self._claim.removed
 
     def _report(self) -> str:
         from graphflow.draw.drawing import of_checked

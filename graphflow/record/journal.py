@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.errors import FileProblem
+from graphflow.files import open_regular, read_regular
+
+WRITING = "writing"
+"""The event of the lines that tell of a file before it is written: a run that is killed has told of every file."""
+
+_START = 100
 
 
 class Journal:
@@ -62,17 +68,28 @@ class Journal:
         self._file.close()
 
 
-def journal_files(path: Path) -> Iterator[str]:
-    """Names of the files that a run's outputs were written to, as its journal tells."""
+def is_journal(path: Path) -> bool:
+    """Whether a file begins as the journal of a run does; an empty one does."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with open_regular(path) as stream:
+            start = stream.read(_START)
+    except OSError:
+        return False
+    return not start or start.startswith(b'{"event": "run_started"')
+
+
+def journal_digests(path: Path) -> Iterator[tuple[str, str]]:
+    """Name and sha256 of each file that a run was about to write, as its journal tells; the last one may be missing."""
+    try:
+        lines = read_regular(path).decode().splitlines()
     except (OSError, ValueError):
         return
     for line in lines:
         try:
             data = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        files = data.get("files") if isinstance(data, dict) else None
-        if isinstance(files, list):
-            yield from (name for name in files if isinstance(name, str))
+        if isinstance(data, dict) and data.get("event") == WRITING:
+            name, digest = data.get("file"), data.get("sha256")
+            if isinstance(name, str) and isinstance(digest, str):
+                yield name, digest

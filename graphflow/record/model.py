@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from graphflow.errors import FileProblem
+from graphflow.files import open_regular
 from graphflow.record.names import RUN_JSON
 
 FORMAT = 1
@@ -164,7 +165,10 @@ class RunRecord(_Part):
         command: the command line, where there was one.
         only: the outputs that were asked for; empty for all.
         skipped: path of a node that is not in the plan → why.
+        files: name → sha256 of every file in the folder that this run or an earlier one wrote, but run.json itself.
         earlier: files of earlier runs that are still in the folder.
+        replaced: files that were there before and that the run wrote anew, with other bytes.
+        removed: outputs of earlier runs that the run does not make.
         compute: where its models ran; None where it has none.
         peak_memory_bytes: the most memory that the process ever held; None where the system does not tell.
     """
@@ -191,7 +195,10 @@ class RunRecord(_Part):
     versions: dict[str, str] = Field(default_factory=dict)
     platform: str = ""
     peak_memory_bytes: int | None = None
+    files: dict[str, str] = Field(default_factory=dict)
     earlier: list[str] = Field(default_factory=list)
+    replaced: list[str] = Field(default_factory=list)
+    removed: list[str] = Field(default_factory=list)
 
     def to_json(self) -> str:
         """The record as run.json has it."""
@@ -224,7 +231,7 @@ def _record_text(source: Path) -> str:
     from graphflow.record.png import read_text
 
     try:
-        with source.open("rb") as handle:
+        with open_regular(source) as handle:
             if handle.read(len(_PNG_START)) == _PNG_START:
                 found = read_text(source)
                 if found is None:

@@ -5,42 +5,49 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphflow.check.checked import Value
 from graphflow.check.literals import Picture
 from graphflow.errors import FileProblem
 from graphflow.plan.plan import Plan
-from graphflow.record.journal import journal_files
 from graphflow.values import File
 
 RUN_JSON, EVENTS, REPORT = "run.json", "events.jsonl", "report.html"
+RECORD = (RUN_JSON, EVENTS, REPORT)
 
 RESERVED = (RUN_JSON,)
 """Names that an output's file cannot have: it is called NAME-output then, which no other output's file can be."""
 
-_OWN = re.compile(r"([a-z][a-z0-9_]*)(?:-[0-9]{3,}|-output)?\.(?:png|gif|webp|json|safetensors)\Z")
+_OWN = re.compile(r"([a-z][a-z0-9_]*)(?:-([0-9]{3,})|-output)?\.(png|gif|webp|json|safetensors)\Z")
+
+
+class OutputFile(NamedTuple):
+    """What the name of an output's file says.
+
+    Attributes:
+        output: the output's name.
+        item: the number of the list's item in it, from 0; None where it is not one of several.
+        ending: such as `png`.
+    """
+
+    output: str
+    item: int | None
+    ending: str
+
+
+def output_file(name: str) -> OutputFile | None:
+    """What a file's name says; None where it can be no output's file."""
+    found = _OWN.match(name)
+    if found is None or name in RESERVED:
+        return None
+    return OutputFile(found[1], None if found[2] is None else int(found[2]), found[3])
 
 
 def output_of(name: str) -> str | None:
     """The output that a file of this name belongs to; None where it can be no output's file."""
-    found = _OWN.match(name)
-    return found[1] if found is not None and name not in RESERVED else None
-
-
-def earlier_files(folder: Path) -> list[str]:
-    """Names of the output files that an earlier run in `folder` wrote, as its own record tells."""
-    from graphflow.record.model import RunRecord
-
-    try:
-        record = RunRecord.load(folder)
-    except FileProblem:
-        return []
-    told = [name for output in record.outputs.values() for name in output.files]
-    # A run that was killed has told its journal only.
-    told += [*record.earlier, *journal_files(folder / EVENTS)]
-    # A record is a file like any other: no name in it may lead out of the folder.
-    return [name for name in dict.fromkeys(told) if output_of(name) is not None and (folder / name).is_file()]
+    found = output_file(name)
+    return None if found is None else found.output
 
 
 def spare_inputs(folder: Path, plan: Plan) -> None:
@@ -53,7 +60,7 @@ def spare_inputs(folder: Path, plan: Plan) -> None:
     for path in _files_read(plan):
         if here not in (path.parent.resolve(), path.resolve().parent):
             continue
-        if path.name in (RUN_JSON, EVENTS, REPORT) or output_of(path.name) in plan.outputs:
+        if path.name in RECORD or output_of(path.name) in plan.outputs:
             raise FileProblem(f"the graph reads {path}, which a run in {folder} could replace; name another folder")
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from graphflow.record.names import RESERVED
+from graphflow.check.checked import Gather, ItemOf, OutputOf, Source, Value
+from graphflow.plan.plan import Plan
+from graphflow.record.names import RESERVED, output_file
 from graphflow.record.png import encode_png
+from graphflow.types import Atom, ListOf, Type, Union
 from graphflow.values import describe, value_word
 
 
@@ -17,14 +21,18 @@ class Format:
     """How values of one type are written.
 
     Attributes:
-        ending: of the file's name, from the value.
+        endings: that the file's name can have; where there are several, the value's `format` is one of them.
         encode: the file's bytes, from the value and the text that it may carry.
         joined: a list is one file that holds all items, not one file an item.
     """
 
-    ending: Callable[[Any], str]
+    endings: tuple[str, ...]
     encode: Callable[[Any, str | None], bytes]
     joined: bool = False
+
+    def ending(self, value: Any) -> str:
+        """The ending of the name of this value's file."""
+        return self.endings[0] if len(self.endings) == 1 else str(value.format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +69,17 @@ def _conditioning(value: Any, _: str | None) -> bytes:
     return to_safetensors({name: tensor for name, tensor in named.items() if tensor is not None}, about)
 
 
-_PNG = Format(lambda _: "png", encode_png)
-_JSON = Format(lambda _: "json", _json, joined=True)
+_PNG = Format(("png",), encode_png)
+_JSON = Format(("json",), _json, joined=True)
 FORMATS: dict[str, Format] = {
     "image": _PNG,
     "mask": _PNG,
-    "animation": Format(lambda animation: str(animation.format), lambda animation, _: bytes(animation.encode())),
+    "animation": Format(("gif", "webp"), lambda animation, _: bytes(animation.encode())),
     **dict.fromkeys(("string", "int", "float", "bool"), _JSON),
-    "file": Format(lambda _: "json", _file, joined=True),
-    "latents": Format(lambda _: "safetensors", _latents),
-    "conditioning": Format(lambda _: "safetensors", _conditioning),
-    "control": Format(lambda _: "png", lambda control, text: encode_png(control.seen(), text)),
+    "file": Format(("json",), _file, joined=True),
+    "latents": Format(("safetensors",), _latents),
+    "conditioning": Format(("safetensors",), _conditioning),
+    "control": Format(("png",), lambda control, text: encode_png(control.seen(), text)),
 }
 """The type's word → how a value of it is written."""
 
@@ -126,3 +134,56 @@ def _format(value: Any) -> Format:
 def _pending(stem: str, value: Any, one: Format, text: str | None) -> Pending:
     name = f"{stem}.{one.ending(value)}"
     return Pending(f"{stem}-output.{one.ending(value)}" if name in RESERVED else name, lambda: one.encode(value, text))
+
+
+def files_possible(plan: Plan) -> Callable[[str], bool]:
+    """Whether a run of `plan` may write a file of a name, as far as the types of its outputs tell."""
+    possible = {name: _possible(source, plan) for name, source in plan.outputs.items()}
+
+    def writes(name: str) -> bool:
+        file = output_file(name)
+        if file is None or file.output not in possible:
+            return False
+        formats, single, items = possible[file.output]
+        if file.item is not None:
+            return file.item < items and any(file.ending in one.endings for one in formats)
+        return any(file.ending in one.endings and (single or one.joined) for one in formats)
+
+    return writes
+
+
+class _Possible(NamedTuple):
+    """Formats that an output may have, whether it may be a single value, and how many items it has at most."""
+
+    formats: Collection[Format]
+    single: bool
+    items: int
+
+
+def _possible(source: Source, plan: Plan) -> _Possible:
+    if isinstance(source, Gather):
+        found = [one for item in source.items for one in _possible(item, plan).formats]
+        return _Possible(found, False, len(source.items))
+    if isinstance(source, ItemOf):
+        return _Possible(_possible(source.source, plan).formats, True, 0)
+    if isinstance(source, OutputOf):
+        function = plan.steps[source.node].function
+        return _possible_of(function.types[function.outputs.index(source.output)])
+    if isinstance(source, Value):
+        items = source.value if isinstance(source.value, tuple) else (source.value,)
+        found = [FORMATS[word] for item in items if (word := value_word(item)) in FORMATS]
+        return _Possible(found, items is not source.value, len(items))
+    return _Possible((_JSON,), True, 0)
+
+
+def _possible_of(type_: Type) -> _Possible:
+    if isinstance(type_, Atom):
+        return _Possible([FORMATS[type_.word]] if type_.word in FORMATS else [], True, 0)
+    if isinstance(type_, ListOf):
+        return _Possible(_possible_of(type_.item).formats, False, sys.maxsize)
+    members = type_.members if isinstance(type_, Union) else type_.options
+    parts = [_possible_of(member) for member in members]
+    if not parts:
+        return _Possible(FORMATS.values(), True, sys.maxsize)
+    formats = [one for part in parts for one in part.formats]
+    return _Possible(formats, any(part.single for part in parts), max(part.items for part in parts))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from PIL import Image
@@ -229,3 +230,46 @@ def test_half_precision_is_half_the_bytes_of_a_plan(graphflow):
         for more in ((), ("--dtype", "bfloat16"))
     )
     assert whole == 2 * half
+
+
+def test_what_became_of_an_earlier_run_is_told(graphflow, write, folder):
+    write("g.yaml", "a: {type: resize, image: $photo, width: 9}\nb: {type: resize, image: $photo, width: 8}")
+    assert "run of" not in graphflow("run", "g.yaml", "--out", "here").stderr
+    write("g.yaml", "a: {type: resize, image: $photo, width: 7}")
+    done = graphflow("run", "g.yaml", "--out", "here")
+    assert re.search(r"^replaced a.png; removed b.png of the run of \d{4}-\d\d-\d\d ", done.stderr, re.M), done.stderr
+    assert not (folder / "here" / "b.png").exists()
+    ended = json.loads(graphflow("run", "g.yaml", "--out", "here", "--json").stdout.splitlines()[-1])
+    assert (ended["replaced"], ended["removed"], ended["kept"]) == ([], [], [])
+
+
+def test_a_file_that_no_run_wrote_is_replaced_only_where_the_call_says_so(graphflow, write, folder):
+    write("g.yaml", "a: {type: broken, image: $photo}\nm: {type: resize, image: $photo, width: 9}", outputs="{m: $m}")
+    (folder / "here").mkdir()
+    (folder / "here" / "m.png").write_bytes(b"mine")
+    refused = graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here")
+    assert refused.returncode == 2
+    assert "m.png" in refused.stderr
+    assert "fix: name another folder, or let them be replaced: --overwrite" in refused.stderr
+    assert (folder / "here" / "m.png").read_bytes() == b"mine"
+    done = graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here", "--overwrite")
+    assert done.returncode == 0
+    assert "replaced m.png, which no run wrote" in done.stderr
+
+
+def test_a_folder_that_is_a_link_to_itself_is_told(graphflow, write, folder):
+    write("g.yaml", "m: {type: resize, image: $photo, width: 9}")
+    (folder / "here").symlink_to("here")
+    done = graphflow("run", "g.yaml", "--out", "here")
+    assert done.returncode == 2
+    assert done.stderr.startswith("graphflow: the folder here cannot be made\n  why: it is a link that leads nowhere")
+
+
+def test_a_random_seed_is_shown_and_makes_the_same_again(graphflow, write, folder):
+    write("g.yaml", "n: {type: count, image: $photo, seed: $seed}", inputs="seed: {type: int, default: 1}")
+    call = ("run", "g.yaml", "--nodes", "toys.py", "--out")
+    shown = re.search(r"^seed (\d+), drawn at random$", graphflow(*call, "here", "--seed", "random").stderr, re.M)
+    assert graphflow(*call, "again", "--seed", shown[1]).returncode == 0
+    assert (folder / "here" / "n.json").read_bytes() == (folder / "again" / "n.json").read_bytes()
+    event = json.loads(graphflow(*call, "third", "--seed", "random", "--json").stdout.splitlines()[0])
+    assert json.loads((folder / "third" / "n.json").read_text()) == 600 + event["seed"]

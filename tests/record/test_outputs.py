@@ -13,7 +13,9 @@ import pytest
 
 import graphflow as gf
 from graphflow.errors import FileProblem
+from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
+from graphflow.execute.scheduler import Run
 from graphflow.record import outputs
 from graphflow.record.folder import Recorder
 
@@ -102,16 +104,59 @@ def test_a_later_run_removes_what_the_earlier_one_wrote_for_the_same_output(reco
     assert "film.gif" not in _names(run.folder)
 
 
-def test_outputs_that_a_later_run_does_not_have_stay_and_are_told(recorded: Callable[..., Any]) -> None:
-    recorded(_lists())
-    other = "graphflow: 1\nnodes: {a: {type: load_image, path: photo.png}}\noutputs: {other: $a.image}\n"
-    run = recorded(other)
-    assert {"film.gif", "soft-002.png"} <= _names(run.folder)
-    assert "film.gif" in run.recorder.record.earlier
-    assert "film.gif" in (run.folder / "report.html").read_text("utf-8")
-    # They are still known as a run's own when the first graph comes again.
-    recorded(_lists("[1]"))
-    assert "soft-002.png" not in _names(run.folder)
+OTHER = "graphflow: 1\nnodes: {a: {type: load_image, path: photo.png}}\noutputs: {other: $a.image}\n"
+
+
+def test_outputs_of_another_graph_are_removed_and_told_when_the_run_is_done(recorded: Callable[..., Any]) -> None:
+    before = recorded(_lists())
+    run = recorded(OTHER)
+    assert _names(run.folder) == RECORD | {"other.png"}
+    assert run.recorder.record.removed == sorted(
+        run.recorder.record.removed, key=list(before.recorder.record.files).index
+    )
+    assert {"film.gif", "soft-002.png"} <= set(run.recorder.record.removed)
+    started = f"{before.recorder.record.started.astimezone():%Y-%m-%d %H:%M:%S}"
+    assert run.recorder.told.startswith("removed ")
+    assert run.recorder.told.endswith(f" of the run of {started}")
+
+
+def test_an_output_that_was_changed_since_stays(recorded: Callable[..., Any]) -> None:
+    run = recorded(_lists())
+    (run.folder / "film.gif").write_bytes(b"drawn over")
+    recorded(OTHER)
+    assert _names(run.folder) == RECORD | {"other.png", "film.gif"}
+
+
+def test_outputs_that_were_not_asked_for_stay_and_are_told(
+    made: Callable[..., Any], recorded: Callable[..., Any]
+) -> None:
+    from graphflow.plan.plan import plan
+
+    folder = recorded(_lists()).folder
+    only = plan(made(_lists(), seed=1).checked, only=["picture"])
+    recorder = Recorder(folder, only)
+    recorder.close(Run(only, store=None, pool=Pool(), listener=recorder).execute())
+    assert {"film.gif", "soft-002.png"} <= _names(folder)
+    assert "film.gif" in recorder.record.earlier
+    assert "film.gif" in (folder / "report.html").read_text("utf-8")
+    assert re.match(r"replaced picture\.png; kept .*film\.gif.* of the run of ", recorder.told)
+    # They are still known as a run's own when another graph comes.
+    assert "film.gif" not in _names(recorded(OTHER).folder)
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled", "error"])
+def test_a_run_that_does_not_get_to_its_end_removes_nothing(
+    made: Callable[..., Any], recorded: Callable[..., Any], state: Any
+) -> None:
+    folder = recorded(_lists()).folder
+    before = _names(folder)
+    recorder = Recorder(folder, made(OTHER))
+    recorder.close(Result(state=state))
+    assert _names(folder) == before
+    assert "kept " in recorder.told
+    # The next one still knows them.
+    recorded(OTHER)
+    assert _names(folder) == RECORD | {"other.png"}
 
 
 @pytest.mark.parametrize("name", ["../outside.png", "/etc/passwd", "mine.txt", "photo.png/../../outside.png"])
@@ -129,14 +174,22 @@ def test_a_doctored_record_removes_nothing_else(recorded: Callable[..., Any], tm
 
 def test_a_run_that_was_killed_has_told_its_files_in_the_journal(recorded: Callable[..., Any]) -> None:
     run = recorded(_lists())
-    data = json.loads((run.folder / "run.json").read_text())
-    for output in data["outputs"].values():
-        output["files"] = []
-    (run.folder / "run.json").write_text(json.dumps(data))
-    with (run.folder / "events.jsonl").open("a") as journal:
-        journal.write('{"event": "outp')
+    _kill(run.folder)
     recorded(_lists("[1]"))
     assert "soft-002.png" not in _names(run.folder)
+
+
+def _kill(folder: Path) -> None:
+    """Make a finished run's folder as a run leaves it that is killed while it writes its last file."""
+    data = json.loads((folder / "run.json").read_text())
+    for output in data["outputs"].values():
+        output["files"] = []
+    data |= {"state": "running", "files": {}}
+    (folder / "run.json").write_text(json.dumps(data))
+    (folder / "report.html").unlink()
+    lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    last = max(number for number, line in enumerate(lines) if '"writing"' in line)
+    (folder / "events.jsonl").write_text("".join(lines[: last + 1]) + '{"event": "outp')
 
 
 def test_a_write_that_dies_half_way_leaves_no_half_file(
@@ -145,7 +198,11 @@ def test_a_write_that_dies_half_way_leaves_no_half_file(
     before = recorded(_lists())
     kept = (before.folder / "picture.png").read_bytes()
     fdopen = os.fdopen
-    monkeypatch.setattr(os, "fdopen", lambda *arguments: _Dying(fdopen(*arguments), kept))
+
+    def dying(number: int, mode: str) -> Any:
+        return _Dying(fdopen(number, mode), kept) if mode == "wb" else fdopen(number, mode)
+
+    monkeypatch.setattr(os, "fdopen", dying)
     run = recorded(_lists())
     assert (run.folder / "picture.png").read_bytes() == kept
     assert not [name for name in _names(run.folder) if name.startswith(".")]
@@ -167,6 +224,12 @@ class _Dying:
 
     def __exit__(self, *_: object) -> None:
         self.stream.close()
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def fileno(self) -> int:
+        return int(self.stream.fileno())
 
     def write(self, content: bytes) -> None:
         if content != self.fatal:
