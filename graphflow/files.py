@@ -110,8 +110,8 @@ def read_regular(path: Path) -> bytes:
 
 
 def irregular(mode: int) -> str:
-    """What kind of thing has this mode (`st_mode`), for messages; empty for a regular file or a folder."""
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+    """What kind of thing has this mode (`st_mode`), for messages; empty for a regular file, a folder or a link."""
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode):
         return ""
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
     return kinds.get(stat.S_IFMT(mode), "no regular file")

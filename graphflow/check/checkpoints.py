@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from graphflow.check import embedded
 from graphflow.check.components import ComponentFiles, Placed, class_defaults
@@ -21,6 +23,7 @@ from graphflow.check.single_file import read_single_file
 from graphflow.compute import CPU, Compute
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.tree import Scalar
+from graphflow.files import irregular
 from graphflow.marker import Component
 from graphflow.problems import Place, did_you_mean, nearest
 
@@ -28,6 +31,8 @@ MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 """Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?\Z")
+_TOKENIZER = "CLIPTokenizer"
+"""The class of a tokenizer whose config names none, as published ones do not always."""
 _UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
@@ -53,14 +58,19 @@ class Checkpoint:
     kind: str
     path: Path | None = None
     class_name: str = ""
-    components: dict[str, ComponentFiles] = field(default_factory=dict, compare=False)
+    components: Mapping[str, ComponentFiles] = field(default_factory=dict, compare=False)
     missing: tuple[str, ...] = ()
-    flags: dict[str, bool] = field(default_factory=dict, compare=False)
+    flags: Mapping[str, bool] = field(default_factory=dict, compare=False)
     details: Details = NO_DETAILS
     compute: Compute = CPU
     source: str = ""
 
     word = "checkpoint"
+
+    def __post_init__(self) -> None:
+        # The facts of one checkpoint are shared by all who read it.
+        object.__setattr__(self, "components", MappingProxyType(dict(self.components)))
+        object.__setattr__(self, "flags", MappingProxyType(dict(self.flags)))
 
     def component(self, role: str) -> Component:
         """The component of this role as a step uses it: in the stage's precision, with its LoRAs, on the device."""
@@ -262,15 +272,20 @@ def _embedded(text: str) -> Checkpoint:
 
 
 def _part(role: str, folder: Path, checkpoint: str) -> ComponentFiles:
-    """A component whose class only its own config names."""
-    if role == "tokenizer":
-        return ComponentFiles(role, "transformers", "CLIPTokenizer", folder, checkpoint)
+    """A component whose class only its own config names; what it is decides, not its role.
+
+    Raises:
+        Refusal: no config names a class.
+    """
     config = ComponentFiles(role, "", "", folder).config
     if "_class_name" in config:
         return ComponentFiles(role, "diffusers", str(config["_class_name"]), folder, checkpoint)
-    return ComponentFiles(
-        role, "transformers", str(next(iter(config.get("architectures") or ("",)))), folder, checkpoint
-    )
+    if (folder / "tokenizer_config.json").is_file() and not (folder / "config.json").is_file():
+        return ComponentFiles(role, "transformers", str(config.get("tokenizer_class", _TOKENIZER)), folder, checkpoint)
+    for class_name in config.get("architectures") or ():
+        return ComponentFiles(role, "transformers", str(class_name), folder, checkpoint)
+    message, why = f"{checkpoint} has no {role}", f"no config in {folder.name} names its class"
+    raise Refusal("checkpoint-broken", message, why, "get the whole checkpoint")
 
 
 def read_checkpoint(name: str, path: Path) -> Checkpoint:
@@ -283,27 +298,41 @@ def read_checkpoint(name: str, path: Path) -> Checkpoint:
     Raises:
         Refusal: it is neither, its weights are pickled, or its files are damaged.
     """
-    return _unchanged(name, path, _stamp(path))
+    return _unchanged(name, path, _stamp(name, path))
 
 
-def _stamp(path: Path) -> tuple[tuple[str, int, int, int], ...]:
-    """What changes where a file of a checkpoint does: name, size, time and inode of each."""
-    found = [(path.name, path.stat())]
-    folders = [os.scandir(path)] if path.is_dir() else []
-    while folders:
-        for entry in folders.pop():
-            try:
-                found.append((entry.path, entry.stat()))
-            except OSError:
-                # A link that leads nowhere matters to whoever reads it, if anybody does.
-                found.append((entry.path, entry.stat(follow_symlinks=False)))
-            if entry.is_dir() and os.path.dirname(entry.path) == str(path):  # noqa: PTH120
-                folders.append(os.scandir(entry))
-    return tuple(sorted((name, one.st_size, one.st_mtime_ns, one.st_ino) for name, one in found))
+Stamp = tuple[tuple[str, int, int, int, int], ...]
+
+
+def _stamp(name: str, path: Path) -> Stamp:
+    """What changes where a file of a checkpoint does: name, size, times and inode of each.
+
+    Raises:
+        Refusal: among them is a pipe or a device, which whoever reads it could wait for without end.
+    """
+    found = [(str(path), path.stat())]
+    folders = [str(path)] if stat.S_ISDIR(found[0][1].st_mode) else []
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    told = entry.stat()
+                except OSError:
+                    # A link that leads nowhere matters to whoever reads it, if anybody does.
+                    told = entry.stat(follow_symlinks=False)
+                found.append((entry.path, told))
+                if stat.S_ISDIR(told.st_mode) and folder == str(path):
+                    folders.append(entry.path)
+    for file, told in found:
+        if kind := irregular(told.st_mode):
+            message = f"{name} is {kind}" if file == str(path) else f"{name} holds {kind}"
+            why = f"{Path(file).name} is {kind}, and whoever reads it can wait for ever"
+            raise Refusal("checkpoint-broken", message, why, "put a file in its place")
+    return tuple(sorted((file, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino) for file, one in found))
 
 
 @functools.lru_cache(maxsize=64)
-def _unchanged(name: str, path: Path, _: tuple[tuple[str, int, int, int], ...]) -> Checkpoint:
+def _unchanged(name: str, path: Path, _: Stamp) -> Checkpoint:
     """The facts of a checkpoint, once for the same files, so that what is found out of its components stays known."""
     if path.is_file():
         if path.suffix != ".safetensors":

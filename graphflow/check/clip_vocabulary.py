@@ -6,6 +6,8 @@ import gzip
 from functools import cache
 from importlib import resources
 
+from graphflow.files import read_only
+
 Vocabulary = tuple[dict[str, int], list[tuple[str, str]]]
 """Token → number, and the merges in their order."""
 
@@ -22,7 +24,7 @@ def clip_vocabulary() -> Vocabulary:
     merges = [(left, right) for left, right in map(str.split, lines)]
     signs = _byte_signs()
     tokens = [*signs, *(f"{sign}</w>" for sign in signs), *map("".join, merges), "<|startoftext|>", "<|endoftext|>"]
-    return {token: number for number, token in enumerate(tokens)}, merges
+    return read_only({token: number for number, token in enumerate(tokens)}), read_only(merges)
 
 
 def _byte_signs() -> list[str]:
