@@ -6,11 +6,13 @@ there is; the documentation's table is made from it.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from graphflow.limits import PROBLEMS
+from graphflow.spelling import nearest as nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -162,6 +164,8 @@ CODES: dict[str, Code] = {
         changed_in_place="A node changed one of its inputs, which other nodes read too.",
         wrong_output="A node returned something else than it declares.",
         out_of_memory="A step ran out of memory.",
+        over_limit="A document, or what it stands for, is larger than graphflow reads; the message names the limit.",
+        more_problems="There are more problems than are told at a time.",
     ),
     **_codes(
         Level.WARNING,
@@ -172,6 +176,7 @@ CODES: dict[str, Code] = {
         noisy_picture="A picture is read of a stage that stops before the last step.",
         step_warning="A step that ran tells what was probably not meant.",
         no_effect="A value that was given changes nothing.",
+        more_warnings="There are more warnings and hints than are told at a time.",
     ),
     **_codes(
         Level.HINT,
@@ -190,6 +195,21 @@ def ordered(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(dict.fromkeys(problems), key=lambda p: (p.place.file, p.place.line, p.place.column))
 
 
+def first_of(problems: Iterable[Problem]) -> list[Problem]:
+    """The first `PROBLEMS` by place and as many warnings and hints, each kind followed by how many more there are."""
+    found = ordered(problems)
+    if len(found) <= PROBLEMS:
+        return found
+    told: list[Problem] = []
+    for code, what, serious in (("more-problems", "problems", True), ("more-warnings", "warnings and hints", False)):
+        kind = [problem for problem in found if (problem.level is Level.PROBLEM) is serious]
+        told += kind[:PROBLEMS]
+        if len(kind) > PROBLEMS:
+            more = f"{len(kind) - PROBLEMS:,} more {what} are not shown"
+            told.append(Problem(code, more, "", "mend these first, and check again", kind[PROBLEMS - 1].place))
+    return sorted(told, key=lambda p: (p.place.file, p.place.line, p.place.column))
+
+
 def worst(problems: Iterable[Problem]) -> Level | None:
     """The most serious level among `problems`; None where there are none."""
     return max((problem.level for problem in problems), default=None)
@@ -201,12 +221,6 @@ def shown_path(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def nearest(word: str, known: Sequence[str]) -> str | None:
-    """The known name that `word` is most likely a slip of; None where none is near."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return close[0] if close else None
 
 
 def did_you_mean(

@@ -23,7 +23,8 @@ from graphflow.document.references import node_references
 from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.tree import Scalar, Sequence
 from graphflow.errors import InvalidValue
-from graphflow.problems import Place, Problem, did_you_mean, ordered
+from graphflow.problems import Place, Problem, did_you_mean, first_of
+from graphflow.spelling import few_suggestions
 from graphflow.types import PICTURES, ListOf, Type, member_for
 from graphflow.values import coerce, describe
 
@@ -34,6 +35,7 @@ def no_library() -> dict[str, Path]:
 
 
 @paused
+@few_suggestions
 def check(
     document: Document,
     catalog: Catalog,
@@ -85,7 +87,7 @@ def check(
         inputs={name: source.value if isinstance(source, Value) else None for name, source in sources.items()},
         seed=seed,
         compute=compute,
-        problems=tuple(ordered(found)),
+        problems=tuple(first_of(found)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from graphflow.check.checked import (
     UNKNOWN_SOURCE,
@@ -22,9 +23,14 @@ from graphflow.check.refusal import Refusal, outside_list
 from graphflow.check.resolved import Resolved
 from graphflow.document.scalars import write_scalar
 from graphflow.document.tree import Scalar
+from graphflow.limits import ITEMS, ITEMS_READ, TEXT, TEXTS, VALUES_READ
 from graphflow.problems import Place, Problem
 
 Outputs = dict[str, Source]
+
+
+class TooMuch(Exception):
+    """A graph stands for more than the limits allow; the problem is told."""
 
 
 @dataclass
@@ -47,12 +53,18 @@ class Frame:
 class Evaluator:
     """Turns expressions into sources, and collects problems.
 
+    It counts what it makes, since a short document can stand for more than any machine holds, and raises
+    `TooMuch` where a graph as a whole is over one of the `limits`.
+
     Args:
         literals: reads defaults of inputs, and texts that become files or checkpoints.
     """
 
     literals: Literals
     problems: list[Problem] = field(default_factory=list)
+    _read: int = 0
+    _items_read: int = 0
+    _characters: int = 0
 
     def evaluate(self, expr: Expr, frame: Frame) -> Source:
         """What an expression of the frame's document stands for."""
@@ -63,7 +75,7 @@ class Evaluator:
         if isinstance(expr, FromNode):
             return self._node_output(expr, frame)
         if isinstance(expr, Items):
-            return Gather(tuple(self._spliced(expr, frame)))
+            return self._spliced(expr, frame)
         if isinstance(expr, Text):
             return self._text(expr, frame)
         return UNKNOWN_SOURCE
@@ -91,26 +103,40 @@ class Evaluator:
             return UNKNOWN_SOURCE
         return items[index]
 
-    def _spliced(self, expr: Items, frame: Frame) -> Iterator[Source]:
+    def _spliced(self, expr: Items, frame: Frame) -> Source:
+        items: list[Source] = []
         for item in expr.items:
             source = self.evaluate(item, frame)
             if isinstance(source, Gather):
-                yield from source.items
+                items += source.items
             elif isinstance(source, Value) and isinstance(source.value, tuple):
-                yield from (Value(value) for value in source.value)
+                items += map(Value, source.value)
             else:
-                yield source
+                items.append(source)
+            if len(items) > ITEMS:
+                refusal = Refusal("over-limit", f"the list has more than {ITEMS:,} items", "", "make it shorter")
+                self.refuse(refusal, expr.place, frame.used)
+                return UNKNOWN_SOURCE
+        self.count_read(len(items), expr.place, frame.used)
+        return Gather(tuple(items))
 
     def _text(self, expr: Text, frame: Frame) -> Source:
         parts: list[str | Source] = []
+        self.count_read(len(expr.parts), expr.place, frame.used)
         for part in expr.parts:
-            if isinstance(part, str):
-                parts.append(part)
-                continue
-            source = self.evaluate(part, frame)
+            source = part if isinstance(part, str) else self.evaluate(part, frame)
             if isinstance(source, (Absent, Unknown)):
                 return source
-            parts.append(write_scalar(source.value) if isinstance(source, Value) else source)
+            if isinstance(source, Format):
+                parts += source.parts
+            else:
+                parts.append(write_scalar(source.value) if isinstance(source, Value) else source)
+        length = sum(len(part) if isinstance(part, str) else 1 for part in parts)
+        if length > TEXT:
+            message = f"the text has more than {TEXT:,} characters once its references are replaced"
+            self.refuse(Refusal("over-limit", message, "", "make it shorter"), expr.place, frame.used)
+            return UNKNOWN_SOURCE
+        self.count_characters(length, expr.place, frame.used)
         if any(not isinstance(part, str) for part in parts):
             return Format(tuple(parts))
         text = "".join(map(str, parts))
@@ -119,6 +145,45 @@ class Evaluator:
         except Refusal as refusal:
             self.refuse(refusal, expr.place, frame.used)
             return UNKNOWN_SOURCE
+
+    def count_read(self, count: int, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
+        """Count values that a node, a template, a text or a list is put together of.
+
+        Raises:
+            TooMuch: they are more than `VALUES_READ`.
+        """
+        self._read += count
+        if self._read > VALUES_READ:
+            message = f"the nodes of the graph read more than {VALUES_READ:,} values"
+            self.stop(Refusal("over-limit", message, "", "make several graphs of it"), place, used)
+
+    def count_items(self, count: int, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
+        """Count items of a list that a node reads.
+
+        Raises:
+            TooMuch: all nodes together read more than `ITEMS_READ`.
+        """
+        self._items_read += count
+        if self._items_read > ITEMS_READ:
+            message = f"the nodes of the graph read more than {ITEMS_READ:,} items of lists"
+            why = "an item counts for every node that reads its list"
+            self.stop(Refusal("over-limit", message, why, "make lists shorter, or several graphs of it"), place, used)
+
+    def count_characters(self, count: int, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
+        """Count characters of texts that are put together.
+
+        Raises:
+            TooMuch: they are more than `TEXTS`.
+        """
+        self._characters += count
+        if self._characters > TEXTS:
+            message = f"the texts of the graph have more than {TEXTS:,} characters once references are replaced"
+            self.stop(Refusal("over-limit", message, "", "make texts shorter, or several graphs of it"), place, used)
+
+    def stop(self, refusal: Refusal, place: Place, used: tuple[tuple[Place, str], ...]) -> NoReturn:
+        """Tell the refusal, and leave the expansion."""
+        self.refuse(refusal, place, used)
+        raise TooMuch
 
     def refuse(self, refusal: Refusal, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
         for problem in refusal.problems(place):

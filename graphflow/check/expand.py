@@ -22,7 +22,7 @@ from graphflow.check.checked import (
     Unknown,
     Value,
 )
-from graphflow.check.evaluate import Frame, Outputs
+from graphflow.check.evaluate import Frame, Outputs, TooMuch
 from graphflow.check.expressions import Const, Expr
 from graphflow.check.inputs import default_value, outside_limits
 from graphflow.check.literals import Picture
@@ -32,6 +32,7 @@ from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved, ResolvedNode
 from graphflow.document.scalars import shown
 from graphflow.errors import InvalidValue
+from graphflow.limits import NODES
 from graphflow.node_type import LABELS, NodeType, Param
 from graphflow.problems import Place, Problem
 from graphflow.types import ListOf
@@ -51,15 +52,24 @@ class Expander(Loops):
     _stack: list[Frame] = field(default_factory=list)
     _pictures: dict[tuple[str, str], OutputOf] = field(default_factory=dict)
     _named: Counter[str] = field(default_factory=Counter)
+    _nodes: int = 0
+    _defaults: dict[tuple[int, str], tuple[Any, list[Problem]]] = field(default_factory=dict)
+    """What the inputs of a template have by default, by the template and their name."""
 
     def run(self, resolved: Resolved, inputs: dict[str, Source]) -> Frame:
         """Expand a whole graph whose inputs have these values."""
         root = self._push(resolved, inputs, "", "", (), (), True)
-        while self._stack:
-            frame = self._stack[-1]
-            if next(frame.work, self) is self:
-                # A frame that is worked off leaves, and the one that waits for it goes on.
-                self._stack.pop()
+        try:
+            while self._stack:
+                frame = self._stack[-1]
+                if next(frame.work, self) is self:
+                    # A frame that is worked off leaves, and the one that waits for it goes on.
+                    self._stack.pop()
+        except TooMuch:
+            # What was expanded so far is a piece of the graph, of which nothing can be said.
+            self._stack.clear()
+            self.nodes.clear()
+            root.outputs.clear()
         return root
 
     def _push(
@@ -82,6 +92,7 @@ class Expander(Loops):
         number = {id_: place for place, id_ in enumerate(frame.resolved.nodes)}
         for id_ in frame.resolved.order:
             node = frame.resolved.nodes[id_]
+            self._count(frame, node, frame.path + id_)
             position = (*frame.position, float(number[id_]))
             skip = self._skip_reason(frame, node)
             if skip is not None:
@@ -111,6 +122,7 @@ class Expander(Loops):
         id_ = node.decl.id
         step = id_ if index is None else f"{id_}[{index}]"
         path, bare = frame.path + step, frame.bare + id_
+        self._count(frame, node, path)
         cache = frame.cache and self._flag(frame, node.cache)
         sources = {name: self.evaluate(expr, frame) for name, expr in node.ports.items()} | item
         if node.template is not None:
@@ -125,6 +137,24 @@ class Expander(Loops):
             params = {name: self.evaluate(expr, frame) for name, expr in node.params.items()}
             params |= {name: sources.pop(name) for name in list(sources) if name in node.type.params}
             frame.outputs[id_] = self._typed(frame, node, node.type, params, sources, path, bare, position, cache)
+
+    def _count(self, frame: Frame, node: ResolvedNode, path: str) -> None:
+        """Count one more node, or one more use of a template, at `path`.
+
+        Raises:
+            TooMuch: they are more than `NODES`, or read too much.
+        """
+        self._nodes += 1
+        place = node.decl.ref.place
+        if self._nodes > NODES:
+            message = f"the graph has more than {NODES:,} nodes once templates are put in and for_each is unrolled"
+            fix = "make lists shorter, use fewer templates, or make several graphs of it"
+            self.stop(Refusal("over-limit", message, f"{path} is one of them", fix), place, frame.used)
+        self.count_characters(len(path), place, frame.used)
+        if node.template is not None:
+            self.count_read(len(node.template.document.inputs), place, frame.used)
+        elif node.type is not None:
+            self.count_read(len(node.type.ports) + len(node.type.params), place, frame.used)
 
     def _typed(
         self,
@@ -148,7 +178,10 @@ class Expander(Loops):
                     continue
                 return self._absent(path, type_, name, source)
             broken = broken or _is_broken(source)
-            ports[name] = self._delivered(source, position)
+            ports[name] = source = self._delivered(source, position)
+            listed = source.items if isinstance(source, Gather) else getattr(source, "value", None)
+            if isinstance(listed, tuple):
+                self.count_items(len(listed), node.place_of(name), frame.used)
         for name in [name for name, source in params.items() if isinstance(source, Absent)]:
             reason = params.pop(name)
             if type_.params[name].required:
@@ -233,8 +266,12 @@ class Expander(Loops):
 
     def default_of(self, resolved: Resolved, name: str, used: tuple[tuple[Place, str], ...] = ()) -> Source:
         """The default of an input as a source; `Unknown` (told elsewhere) where it has none or it is wrong."""
-        problems: list[Problem] = []
-        value = default_value(resolved.document.inputs[name], resolved.document, self.literals, problems)
+        known = self._defaults.get((id(resolved), name))
+        if known is None:
+            problems: list[Problem] = []
+            value = default_value(resolved.document.inputs[name], resolved.document, self.literals, problems)
+            known = self._defaults[id(resolved), name] = value, problems
+        value, problems = known
         for problem in problems:
             self.tell(problem, used)
         return UNKNOWN_SOURCE if value is None else Value(value)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import glob
 import re
 from dataclasses import InitVar, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from graphflow.check.checkpoints import Checkpoint, CheckpointReader
+from graphflow.check.patterns import files_in, matching_files
 from graphflow.check.refusal import Refusal
 from graphflow.compute import CPU, Compute
 from graphflow.document.model import Document
 from graphflow.document.scalars import hint, read_scalar
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem, InvalidValue
+from graphflow.limits import ENTRIES
 from graphflow.pictures import ENDINGS
 from graphflow.problems import nearest, shown_path
+from graphflow.spelling import enough_suggested
 from graphflow.types import PICTURES, SCALARS, Atom, ListOf, Type, Union, Variable
 from graphflow.values import File, describe
 
@@ -101,10 +105,9 @@ class Literals:
             path = self._path(scalar, text, document)
             if path.is_dir():
                 endings = ENDINGS if type_.item.word in PICTURES else ("",)
-                found = sorted(p for p in path.iterdir() if p.is_file() and p.name.lower().endswith(endings))
-                return self._many(found, text, type_.item.word, scalar, document)
+                return self._many(files_in(path, endings, text), text, type_.item.word, scalar, document)
             if glob.has_magic(text) and not path.exists():
-                found = sorted(p for p in map(Path, glob.glob(str(path), recursive=True)) if p.is_file())  # noqa: PTH207
+                found = matching_files(self._base(scalar, document), self._expanded(text), text)
                 return self._many(found, text, type_.item.word, scalar, document)
         return (self.read(scalar, text, type_.item, document),)
 
@@ -122,8 +125,14 @@ class Literals:
             raise Refusal(
                 "file-missing", f"{text!r} is no file name", "it holds a zero character", "write the file's name"
             )
+        return self._base(scalar, document) / self._expanded(text)
+
+    def _base(self, scalar: Scalar, document: Document) -> Path:
+        return scalar.folder or document.folder
+
+    def _expanded(self, text: str) -> Path:
         try:
-            return (scalar.folder or document.folder) / Path(text).expanduser()
+            return Path(text).expanduser()
         except RuntimeError as error:
             raise Refusal(
                 "file-missing", f"{text} does not exist", str(error), "write the folder's whole path"
@@ -166,9 +175,9 @@ def missing_file(path: Path, text: str) -> Refusal:
         missing = missing.parent
     relative = "" if Path(text).is_absolute() else "paths start where they are written"
     why = relative if missing == path else f"there is no folder {shown_path(missing)}"
-    close = nearest(
-        missing.name, sorted(one.name for one in missing.parent.iterdir() if missing == path or one.is_dir())
-    )
+    # A folder may hold a million files, and reading them once for each of a thousand names takes long.
+    there = () if enough_suggested() else islice(missing.parent.iterdir(), ENTRIES)
+    close = nearest(missing.name, sorted(one.name for one in there if missing == path or one.is_dir()))
     if close is None:
         return Refusal("file-missing", message, why, "write the path of a file that is there")
     # The parts of what was written end as those of the path do.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, field
 
 from graphflow.check.checked import (
@@ -20,6 +21,7 @@ from graphflow.check.literals import Picture
 from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import ResolvedNode
 from graphflow.document.scalars import write_scalar
+from graphflow.limits import ITEMS
 
 
 @dataclass
@@ -55,12 +57,21 @@ class Loops(Evaluator):
             factors.append([{name: column[number] for name, column in known.items()} for number in range(count)])
         if broken:
             return None
+        place = next(iter(node.for_each[0].values())).place
+        count = math.prod(map(len, factors))
+        if count > ITEMS:
+            message = f"{node.decl.id}.for_each has {count:,} items, more than {ITEMS:,}"
+            why = f"it is the product {' × '.join(str(len(one)) for one in factors)}" if len(factors) > 1 else ""
+            self.refuse(Refusal("over-limit", message, why, "make its lists shorter"), place, frame.used)
+            return None
         items = []
         for combination in itertools.product(*factors):
             merged: dict[str, Source] = {}
             for part in combination:
                 merged |= part
-            items.append((merged, ", ".join(f"{name} {self._label(source)}" for name, source in merged.items())))
+            label = ", ".join(f"{name} {self._label(source)}" for name, source in merged.items())
+            self.count_characters(len(label), place, frame.used)
+            items.append((merged, label))
         return items
 
     def _column(self, expr: Expr, name: str, frame: Frame, node: ResolvedNode) -> tuple[Source, ...] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from graphflow.check.bindings import Bindings
 from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, Items, Text, references
@@ -223,7 +224,6 @@ class ValueReader:
         return None
 
     def _unknown_name(self, reference: Reference, place: Place) -> Broken:
-        known = [*self.document.inputs, *self.document.nodes, *self.resolved.nodes]
         if reference.name in self.document.nodes:
             return Broken(place)
         if reference.name in self.document.checkpoints:
@@ -237,7 +237,7 @@ class ValueReader:
                 fix=f"write {reference.name}",
             )
             return Broken(place)
-        close = nearest(reference.name, known)
+        close = nearest(reference.name, chain(self.document.inputs, self.document.nodes, self.resolved.nodes))
         if close:
             self.meant.add(close)
         plain = f"declare it under inputs, or write $${reference.name} for a plain dollar"

@@ -15,6 +15,7 @@ from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem
+from graphflow.limits import TEMPLATES
 from graphflow.problems import Level, Place, Problem, did_you_mean, shown_path
 from graphflow.values import describe
 
@@ -56,7 +57,7 @@ class Templates:
                     self._uses[path].append((ref.place, id_))
                     continue
                 self._uses[path], self._within[path] = [(ref.place, id_)], current[0]
-                inner = self._parse(path)
+                inner = self._parse(path, ref, len(parents))
                 if inner is not None:
                     parents.append((current[0], current[1], walk))  # type: ignore[arg-type]
                     current, walk = (path, inner), self._named(inner)
@@ -94,7 +95,7 @@ class Templates:
     def prepare_one(self, path: Path, ref: Scalar) -> None:
         """Resolve one template and all below it, for a graph that is built step by step."""
         self._uses[path] = [(ref.place, "")]
-        inner = self._parse(path)
+        inner = self._parse(path, ref, 0)
         if inner is not None:
             self.prepare(inner)
             self._resolved[path] = resolve(inner, self.catalog, self.find, self.literals)
@@ -161,8 +162,15 @@ class Templates:
                 except Refusal:
                     continue  # resolving the node tells it
 
-    def _parse(self, path: Path) -> Document | None:
+    def _parse(self, path: Path, ref: Scalar, depth: int) -> Document | None:
+        """The document of the template that `ref` names, `depth` templates deep; None where it cannot be used."""
         self._resolved.pop(path, None)
+        if depth >= TEMPLATES:
+            message = f"more than {TEMPLATES} templates are inside each other"
+            fix = "put what it does into the template that uses it"
+            self.problems.append((path, Problem("over-limit", message, "", fix, ref.place)))
+            self._resolved[path] = None
+            return None
         try:
             document, problems = read_file(path, shown=shown_path(path))
         except FileProblem as error:

@@ -18,7 +18,7 @@ from graphflow.document.parse import read_file
 from graphflow.document.text import escape
 from graphflow.document.tree import Entry, Scalar, Sequence, Tree, read_tree
 from graphflow.errors import InvalidGraph
-from graphflow.problems import Place, Problem, did_you_mean
+from graphflow.problems import Place, Problem, did_you_mean, first_of
 from graphflow.types import ListOf, Type
 
 
@@ -96,7 +96,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
     path = library.locate(graph)
     document, problems = read_file(path, shown=graph if Path(graph) == path else None)
     if document is None:
-        return Loaded(None, tuple(problems), path)
+        return Loaded(None, tuple(first_of(problems)), path)
     seed, drawn = _seed(getattr(arguments, "seed", None))
     document, inputs, found = _apply(document, getattr(arguments, "settings", []), catalog)
     if drawn is not None and "seed" in document.inputs and "seed" not in inputs:

@@ -34,7 +34,7 @@ def foreign_file(content: bytes, file: str) -> Problem | None:
     """The problem with a file that is no document but something known; None for everything else.
 
     Args:
-        content: the whole file.
+        content: the file; of a large one its first bytes.
         file: its name, as messages show it.
     """
     found = _picture(content) or (_json(content) if content.lstrip()[:1] == b"{" else None)

@@ -21,9 +21,12 @@ from graphflow.document.model import (
 from graphflow.document.shorthand import declaration, flow_text, looks_like
 from graphflow.document.text import NAME, read_text
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree, read_tree, word_of
-from graphflow.errors import FileProblem
+from graphflow.files import open_file
+from graphflow.limits import DOCUMENT_BYTES
+from graphflow.limits import NAME as LONGEST_NAME
 from graphflow.node_type import RESERVED
 from graphflow.problems import NOWHERE, Place, Problem, did_you_mean, nearest
+from graphflow.spelling import few_suggestions
 from graphflow.types import ATOMS, FLOAT, INT, Type, item_of, member_for, parse_type
 
 D = TypeVar("D", InputDecl, CheckpointDecl, NodeDecl, OutputDecl)
@@ -39,15 +42,13 @@ def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None,
     Raises:
         FileProblem: there is no such file, or it cannot be read.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise FileProblem(f"{path} does not exist") from error
-    except OSError as error:
-        raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
+    with open_file(path) as handle:
+        content = handle.read(DOCUMENT_BYTES + 1)
     foreign = foreign_file(content, shown or str(path))
     if foreign is not None:
         return None, [foreign]
+    if len(content) > DOCUMENT_BYTES:
+        return None, [_too_long(shown or str(path))]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -59,7 +60,13 @@ def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None,
     return parse(text, shown or str(path), path.absolute().parent)
 
 
+def _too_long(file: str) -> Problem:
+    fix = "put a part of it into a template"
+    return Problem("over-limit", f"the document has more than {DOCUMENT_BYTES:,} bytes", "", fix, Place(file, 1, 1))
+
+
 @paused
+@few_suggestions
 def parse(text: str, file: str = "", folder: Path | None = None) -> tuple[Document | None, list[Problem]]:
     """Parse a document.
 
@@ -72,6 +79,8 @@ def parse(text: str, file: str = "", folder: Path | None = None) -> tuple[Docume
         The document and all problems. It is None only where nothing below the top can be trusted; else
         what could be read is there, so that later checks find the other problems, too.
     """
+    if len(text) > DOCUMENT_BYTES:
+        return None, [_too_long(file)]
     tree, problems = read_tree(text, file)
     if tree is None and not problems:
         problems = [
@@ -193,6 +202,10 @@ class _Parser:
         if not NAME.match(name):
             fix = "use small letters, digits and _, starting with a letter"
             self._say("bad-name", f"{name!r} cannot name {what}", place, fix=fix)
+            return False
+        if len(name) > LONGEST_NAME:
+            message = f"{name[:20]}… has {len(name):,} characters, and a name has at most {LONGEST_NAME}"
+            self._say("over-limit", message, place, fix="choose a shorter name")
             return False
         if name in reserved:
             fix = "choose another name"

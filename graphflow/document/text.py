@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeAlias
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _PATH = r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?(?:\[[0-9]{1,9}\])?"
-_DOLLARS = re.compile(rf"(\$+)(?:\{{({_PATH})\}}|({_PATH}))")
+# A run of dollars begins where no dollar stands before it: trying every one of a million takes for ever.
+_DOLLARS = re.compile(rf"(?<!\$)(\$+)(?:\{{({_PATH})\}}|({_PATH}))")
 _PARTS = re.compile(r"([a-z0-9_]+)(?:\.([a-z0-9_]+))?(?:\[([0-9]+)\])?\Z")
 
 

@@ -14,12 +14,10 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from graphflow.limits import DEPTH, VALUES
 from graphflow.problems import NOWHERE, Place, Problem
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-MAX_DEPTH = 32
-"""Maps and lists inside each other; a document of format 1 needs six."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +91,12 @@ def read_tree(text: str, file: str) -> tuple[Tree | None, list[Problem]]:
         # After an alias that is none, the rest of its line is no second fault.
         told = any(one.code == found.code and one.place.line == found.place.line for one in builder.problems)
         return None, builder.problems if told else [*builder.problems, found]
-    except _TooDeep as error:
+    except _TooMuch as error:
         return None, [*builder.problems, *error.args]
     return builder.root, builder.problems
 
 
-class _TooDeep(Exception):
+class _TooMuch(Exception):
     """Raised with the problem, to leave the parser."""
 
 
@@ -110,7 +108,8 @@ class _Builder:
         self.root: Tree | None = None
         self.problems: list[Problem] = []
         self._open: list[_Collection] = []
-        self._anchors: dict[str, Tree] = {}
+        self._anchors: dict[str, _Anchored] = {}
+        self._count = 0
         self._documents = 0
 
     def take(self, event: Any) -> None:
@@ -118,19 +117,17 @@ class _Builder:
             self._reject_tag(event)
             place = self._place(event)
             empty = event.value == "" and event.style in (None, "") and event.anchor is None
-            self._put(Scalar(event.value, place, empty), event)
+            # Every dollar may begin a reference, which is a value of its own.
+            self._put(_Anchored(Scalar(event.value, place, empty), 1 + event.value.count("$"), 0), event)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             self._reject_tag(event)
-            if len(self._open) >= MAX_DEPTH:
-                place = self._place(event)
-                fix = "close brackets that are open; no document needs so many"
-                raise _TooDeep(
-                    Problem("wrong-shape", f"more than {MAX_DEPTH} levels of maps and lists", "", fix, place)
-                )
-            self._open.append(_Collection(isinstance(event, yaml.MappingStartEvent), self._place(event), event))
+            self._require_depth(len(self._open) + 1, event)
+            is_map = isinstance(event, yaml.MappingStartEvent)
+            self._open.append(_Collection(is_map, self._place(event), event, self._count))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            collection = self._open.pop()
-            self._put(collection.close(self.problems), collection.event)
+            one = self._open.pop()
+            count = self._count - one.before + 1
+            self._put(_Anchored(one.close(self.problems), count, one.height), one.event, own=1)
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
         elif isinstance(event, yaml.DocumentStartEvent):
@@ -138,13 +135,25 @@ class _Builder:
             if self._documents == 2:
                 self._say(event, "wrong-shape", "a second document starts here", fix="keep one graph a file")
 
-    def _put(self, tree: Tree, event: Any) -> None:
+    def _put(self, one: _Anchored, event: Any, *, own: int | None = None) -> None:
+        """Put a value where it stands; `own` is what it adds to the count where its parts are counted already."""
+        self._count += one.count if own is None else own
+        if self._count > VALUES:
+            message = f"the document holds more than {VALUES:,} values"
+            why = "an alias counts as all that it stands for" if self._anchors else ""
+            raise _TooMuch(Problem("over-limit", message, why, "make it smaller", self._place(event)))
         if event.anchor is not None:
-            self._anchors[event.anchor] = tree
+            self._anchors[event.anchor] = one
         if self._open:
-            self._open[-1].children.append(tree)
+            self._open[-1].children.append(one.tree)
+            self._open[-1].height = max(self._open[-1].height, one.height + 1)
         elif self._documents == 1:
-            self.root = tree
+            self.root = one.tree
+
+    def _require_depth(self, depth: int, event: Any) -> None:
+        if depth > DEPTH:
+            message, fix = f"more than {DEPTH} levels of maps and lists", "no document needs so many"
+            raise _TooMuch(Problem("over-limit", message, "", fix, self._place(event)))
 
     def _alias(self, event: Any) -> None:
         known = self._anchors.get(event.anchor)
@@ -156,8 +165,9 @@ class _Builder:
                 why="unquoted text that starts with * is an alias in YAML",
                 fix=f'put the whole text in quotes: "*{event.anchor}"',
             )
-            known = Scalar("*" + event.anchor, self._place(event))
-        self._put(known, _NO_ANCHOR)
+            known = _Anchored(Scalar("*" + event.anchor, self._place(event)), 1, 0)
+        self._require_depth(len(self._open) + known.height, event)
+        self._put(known, _Alias(event.start_mark))
 
     def _reject_tag(self, event: Any) -> None:
         if event.tag is not None and event.tag != "!":
@@ -177,11 +187,21 @@ class _Builder:
         self.problems.append(Problem(code, message, why, fix, self._place(event)))
 
 
-class _NoAnchor:
-    anchor = None
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    """A value, how many values it holds (itself included), and how many levels of maps and lists."""
+
+    tree: Tree
+    count: int
+    height: int
 
 
-_NO_ANCHOR = _NoAnchor()
+@dataclass(frozen=True, slots=True)
+class _Alias:
+    """Where an alias stands; it has no anchor of its own."""
+
+    start_mark: Any
+    anchor: None = None
 
 
 @dataclass
@@ -191,6 +211,9 @@ class _Collection:
     is_map: bool
     place: Place
     event: Any
+    before: int
+    """Values that were read before it began."""
+    height: int = 1
     children: list[Tree] = field(default_factory=list)
 
     def close(self, problems: list[Problem]) -> Tree:

@@ -1,0 +1,124 @@
+"""Patterns such as `photos/**/*.png`: which files they match, found without wandering for ever."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graphflow.check.refusal import Refusal
+from graphflow.limits import ENTRIES, FILES
+
+
+def matching_files(folder: Path, pattern: Path, shown: str) -> list[Path]:
+    """The files that a pattern matches, in the order of their paths.
+
+    As everywhere, `*`, `?` and `[…]` stay within one name, `**` is any number of folders, and what begins with a dot
+    is matched only by a name that begins with one. A link to a folder is followed, but not back to where it is in.
+
+    Args:
+        folder: where a relative pattern starts; its own name is no pattern, whatever it holds.
+        pattern: a path with `*`, `?`, `[…]` or `**` in it.
+        shown: the pattern as messages show it.
+
+    Raises:
+        Refusal: it matches more than `FILES` files, or more than `ENTRIES` entries would have to be looked at.
+    """
+    walk = _Walk(shown, pattern.parts[1:] if pattern.is_absolute() else pattern.parts)
+    walk.run(Path(pattern.anchor) if pattern.is_absolute() else folder)
+    return sorted(walk.found)
+
+
+def files_in(folder: Path, endings: tuple[str, ...], shown: str) -> list[Path]:
+    """The files directly in a folder whose names end so, in the order of their names.
+
+    Raises:
+        Refusal: more than `FILES`, or more than `ENTRIES` entries in all.
+    """
+    walk = _Walk(shown, ())
+    for entry in walk.entries(folder):
+        if entry.name.lower().endswith(endings) and entry.is_file():
+            walk.take(Path(entry.path))
+    return sorted(walk.found)
+
+
+@dataclass
+class _Walk:
+    shown: str
+    parts: tuple[str, ...]
+    found: set[Path] = field(default_factory=set)
+    seen: int = 0
+
+    def run(self, root: Path) -> None:
+        """Match the parts from `root` on, with a stack of folders and how many parts led there."""
+        pending = [(root, 0)]
+        done = set()
+        while pending:
+            here = pending.pop()
+            if here in done:
+                continue
+            done.add(here)
+            folder, at = here
+            if at == len(self.parts):
+                if folder.is_file():
+                    self.take(folder)
+            elif self.parts[at] == "**":
+                pending.append((folder, at + 1))
+                for entry in self.entries(folder):
+                    if entry.name.startswith("."):
+                        continue
+                    if _is_folder_below(entry):
+                        pending.append((Path(entry.path), at))
+                    elif at == len(self.parts) - 1:
+                        pending.append((Path(entry.path), at + 1))
+            elif glob.has_magic(self.parts[at]):
+                pending += [(one, at + 1) for one in self._named(folder, self.parts[at])]
+            else:
+                pending.append((folder / self.parts[at], at + 1))
+
+    def _named(self, folder: Path, pattern: str) -> list[Path]:
+        matches = re.compile(fnmatch.translate(pattern)).match
+        hidden = pattern.startswith(".")
+        return [
+            Path(entry.path)
+            for entry in self.entries(folder)
+            if matches(entry.name) and (hidden or not entry.name.startswith("."))
+        ]
+
+    def entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        """What is in a folder; nothing where it is none, or may not be looked into."""
+        listed = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    self.seen += 1
+                    if self.seen > ENTRIES:
+                        raise Refusal(
+                            "over-limit",
+                            f"{self.shown} would look at more than {ENTRIES:,} files and folders",
+                            fix="begin it with a folder that holds fewer",
+                        )
+                    listed.append(entry)
+        except OSError:
+            return listed
+        return listed
+
+    def take(self, path: Path) -> None:
+        self.found.add(path)
+        if len(self.found) > FILES:
+            raise Refusal(
+                "over-limit", f"{self.shown} matches more than {FILES:,} files", fix="match fewer, in several graphs"
+            )
+
+
+def _is_folder_below(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, and no link back to one that it is in."""
+    try:
+        if not entry.is_dir():
+            return False
+        return not entry.is_symlink() or not Path(entry.path).is_relative_to(Path(entry.path).resolve())
+    except (OSError, RuntimeError):
+        return False
