@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
+_BLOCKS = {"AsymmetricAutoencoderKL": "up_block_out_channels", "AutoencoderTiny": "decoder_block_out_channels"}
+"""VAE class → the setting that says its blocks, where it isn't `block_out_channels`."""
+
 
 class Match(Enum):
     """How two latent spaces stand to each other."""
@@ -74,8 +77,8 @@ class LatentSpace:
     def of_config(
         cls, class_name: str, config: Mapping[str, Any], weights: str = "", precision: str = ""
     ) -> LatentSpace:
-        """The space of a VAE with this config (of AutoencoderKL, defaults filled in)."""
-        blocks = config.get("block_out_channels") or (1,)
+        """The space of a VAE with this config, defaults filled in."""
+        blocks = config.get(_BLOCKS.get(class_name, "block_out_channels")) or (1,)
         mean, std = config.get("latents_mean"), config.get("latents_std")
         return cls(
             vae=class_name,

@@ -19,7 +19,9 @@ from graphflow.errors import DefinitionError, FileProblem
 from graphflow.marker import Component
 
 LIBRARIES = {
+    "AsymmetricAutoencoderKL": "diffusers",
     "AutoencoderKL": "diffusers",
+    "AutoencoderTiny": "diffusers",
     "ControlNetModel": "diffusers",
     "UNet2DConditionModel": "diffusers",
     "CLIPTextModel": "transformers",

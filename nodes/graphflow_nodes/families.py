@@ -80,6 +80,7 @@ class Family:
 
 _SAMPLING = {"num_inference_steps": 50, "guidance_scale": 7.5, "eta": 0.0}
 _SCALE = "controlnet_conditioning_scale"
+_VAES = ("AutoencoderKL", "AutoencoderTiny", "AsymmetricAutoencoderKL")
 _TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 
 SD = Family(
@@ -116,7 +117,7 @@ SD = Family(
     },
     parts={
         "unet": ("UNet2DConditionModel",),
-        "vae": ("AutoencoderKL",),
+        "vae": _VAES,
         "text_encoder": ("CLIPTextModel",),
         "tokenizer": _TOKENIZERS,
         "scheduler": (),
@@ -163,7 +164,7 @@ _XL_CONTROL_INPAINT = {
 }
 _XL_PARTS = {
     "unet": ("UNet2DConditionModel",),
-    "vae": ("AutoencoderKL",),
+    "vae": _VAES,
     "text_encoder_2": ("CLIPTextModelWithProjection",),
     "tokenizer_2": _TOKENIZERS,
     "scheduler": (),

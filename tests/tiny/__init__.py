@@ -10,6 +10,7 @@
 | `sd_sibling` | the UNet's weights |
 | `sd_other_vae` | the VAE's weights; the same facts |
 | `sd_scaled` | the VAE's scaling factor; the same weights |
+| `sd_tiny_vae`, `sd_asymmetric_vae` | a VAE of another class: AutoencoderTiny, AsymmetricAutoencoderKL |
 | `sd_v` | SD 2's kind: v-prediction by DDIM, a wider text encoder with gelu, linear projections; the same VAE |
 | `sd_old` | tensor names, configs and tokenizer files as the published SD 1.5 has them: same components |
 | `sd_single`, `sd_inpaint_single`, `sd_v_single` | one file of the original layout; diffusers needs `config=` |
@@ -23,6 +24,7 @@
 | `sdxl_inpaint` | a UNet of 9 channels; else `sdxl`'s components |
 | `sdxl_refiner` | the refiner: an aesthetic score, no first text encoder and tokenizer; `sdxl`'s second and VAE |
 | `sdxl_mean_std` | `sdxl`; the VAE's config has means and standard deviations of latents |
+| `sdxl_tiny_vae` | `sdxl`; a VAE of the class AutoencoderTiny |
 | `sdxl_fp16` | `sdxl` in half precision, in files named for `variant="fp16"` only |
 | `controlnet_canny`, `controlnet_inpaint`, `controlnet_depth` | ControlNets for `sd` and its kin of 4 or 9 channels |
 | `controlnet_xl` | one for `sdxl` and `sdxl_inpaint` |
@@ -48,7 +50,7 @@ from diffusers import (
 )
 from safetensors.torch import load_file, save_file
 
-from tests.tiny import control, layouts, parts, xl
+from tests.tiny import control, layouts, parts, vaes, xl
 
 _VAE_SEED = 21
 _SD: dict[str, Callable[[], Any]] = {
@@ -184,6 +186,8 @@ _RECIPES: dict[str, Callable[[Path], None]] = {
     "sd_sibling": partial(_save, unet=partial(parts.unet, 13)),
     "sd_other_vae": partial(_save, vae=partial(parts.vae, 22)),
     "sd_scaled": partial(_save, vae=partial(parts.vae, _VAE_SEED, scaling_factor=0.13025)),
+    "sd_tiny_vae": partial(_save, vae=partial(vaes.tiny, 24)),
+    "sd_asymmetric_vae": partial(_save, vae=partial(vaes.asymmetric, 25)),
     "sd_v": partial(_save, **_SD2),
     "sd_old": _save_old,
     "sd_single": _save_single,
@@ -203,6 +207,7 @@ _RECIPES: dict[str, Callable[[Path], None]] = {
         **_NO_FIRST_ENCODER,
     ),
     "sdxl_mean_std": partial(_save_xl, vae=partial(_XL_VAE, **_MEAN_STD)),
+    "sdxl_tiny_vae": partial(_save_xl, vae=partial(vaes.tiny, 24)),
     "sdxl_fp16": partial(_save_xl, half=True),
     "controlnet_canny": partial(_save_controlnet, seed=41, unet=_SD["unet"]),
     "controlnet_inpaint": partial(_save_controlnet, seed=42, unet=_SD["unet"]),

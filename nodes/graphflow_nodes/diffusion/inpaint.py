@@ -74,6 +74,9 @@ def _check_latents(stage: Stage, image: Facts) -> None:
     elif not stage.entry.latents:
         why = f"{stage.entry.pipeline}, which inpaints with ControlNets, reads pixels"
         stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
+    elif stage.guides_decoding:
+        why = f"the vae of {name} decodes with the picture around the mask, which latents are not"
+        stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
     elif stage.params["padding_mask_crop"] is not None:
         why = "padding_mask_crop cuts the part to repaint out of pixels"
         stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")

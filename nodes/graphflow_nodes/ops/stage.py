@@ -19,7 +19,7 @@ from graphflow_nodes.ops.control import nets
 from graphflow_nodes.ops.encode_text import encode_text
 from graphflow_nodes.ops.sample import missing, sample
 from graphflow_nodes.ops.sampler import Sampler
-from graphflow_nodes.ops.vae import decode
+from graphflow_nodes.ops.vae import decode, decode_around
 from graphflow_nodes.samplers import TAKING_ETA
 
 _EARLY_SIZE = 64
@@ -452,10 +452,25 @@ class Stage:
             why = f"denoising ends at {noise.fraction:g} of the steps"
             fix = "read .latents with a refiner, or leave denoising_end out"
             self.refuse("the picture is noisy", why, fix, "denoising_end", "noisy-picture")
-        rule = {} if self.entry.decode == "sd" else {"rule": self.entry.decode}
-        last = Step("decode", decode, {"latents": "sample.latents"}, rule, ("image",), self.use("vae"))
+        last = self._decoding()
         outputs = {"image": picture, "latents": Facts(width, height, self.made, word="latents", noise=noise)}
         return Planned(outputs, problems=tuple(self.faults), steps=(*steps, last))
+
+    def _decoding(self) -> Step:
+        """The step that decodes what `sample` gives."""
+        inputs = {"latents": "sample.latents"}
+        if self.guides_decoding:
+            return Step(
+                "decode", decode_around, inputs | {"image": "image", "mask": "mask"}, {}, ("image",), self.use("vae")
+            )
+        rule = {} if self.entry.decode == "sd" else {"rule": self.entry.decode}
+        return Step("decode", decode, inputs, rule, ("image",), self.use("vae"))
+
+    @property
+    def guides_decoding(self) -> bool:
+        """Whether the class decodes with the picture and the mask beside the latents, in this stage alone."""
+        asymmetric = self.checkpoint.components["vae"].class_name == "AsymmetricAutoencoderKL"
+        return asymmetric and self.entry.pipeline == "StableDiffusionInpaintPipeline"
 
     def refused(self) -> Planned:
         """The answer where there is nothing to plan; a checkpoint that is not here is told again when it is run."""

@@ -9,13 +9,13 @@ from typing import Any
 from graphflow.latent_space import LatentSpace
 from graphflow.marker import Context, step
 from graphflow.tensor_values import Latents
-from graphflow.values import Image
+from graphflow.values import Image, Mask
 from graphflow_nodes.ops.pipeline import precision
 
 
 @step(version=1)
 def encode(image: Image, context: Context, *, space: str, seed: int, rule: str = "sd") -> Latents:
-    """Encode a picture: a draw from the VAE's posterior, scaled.
+    """Encode a picture: a draw from the VAE's posterior where it has one, scaled.
 
     Args:
         rule: `sd`, or `xl`: in float32 where the VAE's config asks for it, and with its mean and deviation.
@@ -29,7 +29,10 @@ def encode(image: Image, context: Context, *, space: str, seed: int, rule: str =
     pixels = VaeImageProcessor(vae_scale_factor=latent_space.factor).preprocess(image.pil())
     own = precision(vae)
     with torch.no_grad(), _in_float32(vae, when=rule == "xl" and vae.config.force_upcast):
-        drawn = vae.encode(pixels.to(next(vae.parameters()))).latent_dist.sample(context.generator(seed)).to(own)
+        encoded = vae.encode(pixels.to(next(vae.parameters())))
+        # AutoencoderTiny has no posterior to draw from.
+        found = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.sample(context.generator(seed))
+        drawn = found.to(own)
     mean, std = _mean_and_std(vae, drawn) if rule == "xl" else (None, None)
     if mean is None:
         return Latents(vae.config.scaling_factor * drawn, latent_space)
@@ -58,6 +61,29 @@ def decode(latents: Latents, context: Context, *, rule: str = "sd") -> Image:
         given = given / vae.config.scaling_factor if mean is None else given * std / vae.config.scaling_factor + mean
         picture = vae.decode(given, return_dict=False)[0]
     processor = VaeImageProcessor(vae_scale_factor=latents.space.factor)
+    return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
+
+
+@step(version=1)
+def decode_around(latents: Latents, image: Image, mask: Mask, context: Context) -> Image:
+    """Decode latents into a picture, with what the mask keeps of the picture as a guide to the decoder.
+
+    Source: the end of the call of StableDiffusionInpaintPipeline where the VAE is an AsymmetricAutoencoderKL.
+    """
+    import torch
+    from diffusers.image_processor import VaeImageProcessor
+
+    vae = context.borrow("vae")
+    processor = VaeImageProcessor(vae_scale_factor=latents.space.factor)
+    hard = VaeImageProcessor(
+        vae_scale_factor=latents.space.factor, do_normalize=False, do_binarize=True, do_convert_grayscale=True
+    )
+    size = {"height": image.height, "width": image.width}
+    own = next(vae.parameters())
+    guide = {"image": processor.preprocess(image.pil(), **size), "mask": hard.preprocess(mask.pil(), **size)}
+    with torch.no_grad():
+        given = latents.tensor.to(own) / vae.config.scaling_factor
+        picture = vae.decode(given, return_dict=False, **{name: value.to(own) for name, value in guide.items()})[0]
     return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
 
 
