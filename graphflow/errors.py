@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphflow.words import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class GraphflowError(Exception):
-    """The root of every error that graphflow raises on purpose."""
+    """The root of every error that graphflow raises on purpose; as text it has no control characters."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InvalidGraph(GraphflowError):

@@ -36,7 +36,7 @@ from graphflow.problems import Level, Place, Problem, did_you_mean
 from graphflow.rebase import rebase
 from graphflow.types import ATOMS, parse_type
 from graphflow.values import describe
-from graphflow.words import counted
+from graphflow.words import counted, one_line
 
 _SHOWN = re.compile(r"<(?:Node)?Handle \$")
 """A handle in text that `str()` made of it."""
@@ -337,7 +337,9 @@ class Graph:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<Graph {self.document.name or 'without a name'}: {counted(len(self.document.nodes), 'node')}>"
+        return (
+            f"<Graph {one_line(self.document.name) or 'without a name'}: {counted(len(self.document.nodes), 'node')}>"
+        )
 
     def _anywhere(self) -> Document:
         return rebase(self.document, Path("/"), self.catalog, library.templates)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphflow.limits import PROBLEMS
 from graphflow.spelling import nearest as nearest
+from graphflow.words import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +42,8 @@ class Place:
     column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = one_line(self.file)
+        return f"{file}:{self.line}:{self.column}" if self.line else file
 
 
 NOWHERE = Place()
@@ -74,10 +76,10 @@ class Problem:
     def __str__(self) -> str:
         label = {Level.PROBLEM: "", Level.WARNING: "warning: ", Level.HINT: "hint: "}[self.level]
         where = f"{self.place}: " if str(self.place) else ""
-        lines = [f"{where}{label}{self.code}: {self.message}"]
-        lines += [f"  why: {self.why}"] if self.why else []
-        lines += [f"  fix: {self.fix}"] if self.fix else []
-        lines += [f"  used: {place} as {path}" for place, path in self.used]
+        lines = [f"{where}{label}{self.code}: {one_line(self.message)}"]
+        lines += [f"  why: {_indented(self.why)}"] if self.why else []
+        lines += [f"  fix: {_indented(self.fix)}"] if self.fix else []
+        lines += [f"  used: {place} as {one_line(path)}" for place, path in self.used]
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -96,6 +98,11 @@ class Problem:
                 for place, path in self.used
             ],
         }
+
+
+def _indented(text: str) -> str:
+    """Printable text whose further lines stand under its first one, so that none looks like a problem of its own."""
+    return printable(text).replace("\n", "\n       ")
 
 
 @dataclass(frozen=True, slots=True)

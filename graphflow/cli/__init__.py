@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
+from graphflow.cli.screens import tell
 from graphflow.cli.streams import guarded
 from graphflow.errors import GraphflowError, InvalidGraph
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code, prints = _run(list(sys.argv[1:] if argv is None else argv))
         out.flush()
         if prints and out.lost:
-            print(f"graphflow: standard output cannot be written: {out.lost}", file=sys.stderr)
+            tell(f"graphflow: standard output cannot be written: {out.lost}", error=True)
             code = code or FAILED
     return code
 
@@ -56,13 +57,13 @@ def _run(argv: list[str]) -> tuple[int, bool]:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE, prints
     except InvalidGraph as error:
-        print(error, file=sys.stderr)
+        tell(error, error=True)
         return WRONG, prints
     except GraphflowError as error:
-        print(f"graphflow: {error}", file=sys.stderr)
+        tell(f"graphflow: {error}", error=True)
         return WRONG, prints
     except KeyboardInterrupt:
-        print("graphflow: interrupted", file=sys.stderr)
+        tell("graphflow: interrupted", error=True)
         return INTERRUPTED, prints
 
 
@@ -93,5 +94,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from graphflow.distribution import shipped_version
 
-        print(f"graphflow {shipped_version()}")
+        tell(f"graphflow {shipped_version()}")
         parser.exit()

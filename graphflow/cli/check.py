@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from graphflow.cli.screens import show, summary
+from graphflow.cli.screens import show, summary, tell, tell_json
 from graphflow.cli.settings import add_nodes_argument, add_value_arguments, catalog_of, load_checked
 from graphflow.errors import FileProblem
 from graphflow.problems import Level, Place, Problem
@@ -34,7 +33,7 @@ def execute(arguments: argparse.Namespace) -> int:
         wrong = wrong or any(problem.level >= least for problem in problems)
         if not arguments.json:
             show(problems)
-            print(f"{graph}: {summary(problems)}")
+            tell(f"{graph}: {summary(problems)}")
     if arguments.json:
-        print(json.dumps(listed, indent=2, ensure_ascii=False))
+        tell_json(listed, indent=2)
     return 2 if wrong else 0

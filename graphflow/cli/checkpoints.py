@@ -11,6 +11,7 @@ from graphflow.check import embedded
 from graphflow.check.checkpoints import Checkpoint, CheckpointReader
 from graphflow.check.refusal import Refusal
 from graphflow.cli.codes import DONE, FAILED
+from graphflow.cli.screens import tell
 from graphflow.distribution import DISTRIBUTION
 from graphflow.document.model import Document
 from graphflow.errors import GraphflowError
@@ -49,9 +50,9 @@ def _list() -> int:
     for name in known:
         told, parts = embedded.describe(name), embedded.components(name).values()
         size = sum(file.stat().st_size for part in parts for file in part.rglob("*") if file.is_file())
-        print(f"embedded/{name:<{width}}  {size / 1e6:5.1f} MB  Apache-2.0  {told['class']}")
-        print(f"{'':<{width + 9}}  {told['about']}")
-    print("Parts that checkpoints share are stored once.")
+        tell(f"embedded/{name:<{width}}  {size / 1e6:5.1f} MB  Apache-2.0  {told['class']}")
+        tell(f"{'':<{width + 9}}  {told['about']}")
+    tell("Parts that checkpoints share are stored once.")
     return DONE
 
 
@@ -62,7 +63,7 @@ def _export(name: str, folder: Path) -> int:
     if folder.exists() and any(folder.iterdir()):
         raise GraphflowError(f"{folder} is there already and not empty; name another folder")
     written = importlib.import_module(f"{embedded.PACKAGE}.export").export(name, folder)
-    print(f"wrote {written}; its files are in half precision: load them with dtype=torch.float32 on a CPU")
+    tell(f"wrote {written}; its files are in half precision: load them with dtype=torch.float32 on a CPU")
     return DONE
 
 
@@ -78,7 +79,7 @@ def _verify(names: list[str]) -> int:
         except (Refusal, ValueError) as error:
             lines = [(False, str(error))]
         for good, text in lines:
-            print(f"{name}: {text}")
+            tell(f"{name}: {text}")
             wrong += not good
     return FAILED if wrong else DONE
 

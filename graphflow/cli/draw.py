@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from graphflow.cli.screens import show
+from graphflow.cli.screens import show, tell
 from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
 from graphflow.errors import FileProblem
 from graphflow.problems import Level
@@ -39,9 +39,9 @@ def execute(arguments: argparse.Namespace) -> int:
         return 2
     drawing = of_checked(loaded.checked) if arguments.expand else of_document(loaded.checked.resolved)
     if target is None:
-        print(mermaid(drawing))
+        tell(mermaid(drawing))
         return 0
     text = svg(drawing) if target.suffix == ".svg" else mermaid(drawing)
     write_atomically(target, text.encode())
-    print(f"wrote {target}")
+    tell(f"wrote {target}")
     return 0

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from graphflow import library
+from graphflow.cli.screens import tell
 from graphflow.document.parse import read_file
 
 
@@ -18,10 +19,10 @@ def execute(_: argparse.Namespace) -> int:
     for title, found in (("graphs", library.graphs()), ("templates", library.templates())):
         if not found:
             continue
-        print(f"{title}:")
+        tell(f"{title}:")
         width = max(map(len, found))
         for name, path in found.items():
-            print(f"  {name:<{width}}  {_description(path)}".rstrip())
+            tell(f"  {name:<{width}}  {_description(path)}".rstrip())
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from graphflow import library
-from graphflow.cli.screens import show
+from graphflow.cli.screens import show, tell
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.document.parse import read_file
 from graphflow.errors import FileProblem
@@ -37,5 +37,5 @@ def execute(arguments: argparse.Namespace) -> int:
     text = source.read_text(encoding="utf-8-sig")
     made = rebased_text(text, document, target.absolute().parent, catalog_of(arguments), library.templates)
     write_atomically(target, made.encode())
-    print(f"wrote {target}; run it with: graphflow run {target}")
+    tell(f"wrote {target}; run it with: graphflow run {target}")
     return 0

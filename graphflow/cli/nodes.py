@@ -6,6 +6,7 @@ import argparse
 from itertools import groupby
 
 from graphflow.catalog import Catalog
+from graphflow.cli.screens import tell
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.errors import DefinitionError
 from graphflow.node_type import MISSING, NodeType, Param, Port
@@ -27,7 +28,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.name not in catalog:
         fix = did_you_mean(arguments.name, list(catalog), else_="there are")
         raise DefinitionError(f"there is no node type {arguments.name}\n  fix: {fix}")
-    print("\n".join(explanation(catalog[arguments.name])))
+    tell("\n".join(explanation(catalog[arguments.name])))
     return 0
 
 
@@ -35,9 +36,9 @@ def _list(catalog: Catalog) -> None:
     types = sorted((catalog[name] for name in catalog), key=lambda type_: (type_.group, type_.name))
     width = max(len(type_.name) for type_ in types)
     for group, members in groupby(types, key=lambda type_: type_.group):
-        print(f"{group or 'others'}:")
+        tell(f"{group or 'others'}:")
         for type_ in members:
-            print(f"  {type_.name:<{width}}  {type_.summary}")
+            tell(f"  {type_.name:<{width}}  {type_.summary}")
 
 
 def explanation(type_: NodeType) -> list[str]:

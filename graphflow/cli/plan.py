@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
-from graphflow.cli.screens import show
+from graphflow.cli.screens import show, tell, tell_json
 from graphflow.cli.settings import (
     add_compute_arguments,
     add_graph_arguments,
@@ -41,9 +41,9 @@ def execute(arguments: argparse.Namespace) -> int:
     show(loaded.problems)
     made = plan(loaded.checked, only=arguments.only)
     if arguments.json:
-        print(json.dumps(as_json(made), indent=2, ensure_ascii=False))
+        tell_json(as_json(made), indent=2)
     else:
-        print("\n".join(lines(made, arguments.graph)))
+        tell("\n".join(lines(made, arguments.graph)))
     return 0
 
 

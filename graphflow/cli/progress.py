@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from graphflow.cli import screens
 from graphflow.execute.events import (
     ComponentLoaded,
     Event,
@@ -19,7 +19,7 @@ from graphflow.execute.events import (
     StepProgress,
     StepStarted,
 )
-from graphflow.words import counted
+from graphflow.words import counted, printable
 
 LINES = 12
 """Steps that the live tree shows at most; older ones scroll away."""
@@ -41,7 +41,7 @@ class Display:
 def say(sentence: str) -> None:
     """A line on standard error, whatever the main thread is doing."""
     with contextlib.suppress(OSError):
-        os.write(2, f"{sentence}\n".encode())
+        os.write(2, f"{printable(sentence)}\n".encode())
 
 
 @contextlib.contextmanager
@@ -56,7 +56,7 @@ def plain(count: int) -> Iterator[Display]:
             done += 1
             line = f"[{done}/{count}] {line}"
         if line:
-            print(line, file=sys.stderr, flush=True)
+            screens.tell(line, error=True)
 
     yield Display(tell, say)
 
@@ -91,11 +91,11 @@ class _State:
     sentence: str = ""
 
     def note(self, sentence: str) -> None:
-        self.sentence = sentence
+        self.sentence = printable(sentence)
 
     def take(self, event: Event) -> None:
         if isinstance(event, StepStarted):
-            self.running, self.started, self.parts = event.step, time.monotonic(), (0, 0)
+            self.running, self.started, self.parts = printable(event.step), time.monotonic(), (0, 0)
         elif isinstance(event, StepProgress):
             self.parts = (event.done, event.total)
         elif isinstance(event, (StepFinished, StepFailed, StepNotRun)):
@@ -104,7 +104,7 @@ class _State:
             ended = not isinstance(event, StepNotRun)
             style = "red" if not isinstance(event, StepFinished) else "dim" if event.cached else "green"
             mark = "✓" if isinstance(event, StepFinished) else "✗" if ended else "–"
-            self.lines.append((style, f"{mark} {_line(event)}"))
+            self.lines.append((style, printable(f"{mark} {_line(event)}")))
             del self.lines[:-LINES]
 
 

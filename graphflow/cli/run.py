@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
-from graphflow.cli.screens import show
+from graphflow.cli.screens import show, tell, tell_json
 from graphflow.cli.settings import (
     add_compute_arguments,
     add_graph_arguments,
@@ -86,7 +85,7 @@ def execute(arguments: argparse.Namespace) -> int:
             result = recorder.result
         written = recorder.close(result)
     for problem in recorder.problems:
-        print(f"graphflow: {problem}", file=sys.stderr)
+        tell(f"graphflow: {problem}", error=True)
     code = _tell_end(arguments, result, written, recorder)
     return max(code, FAILED) if recorder.problems else code
 
@@ -94,16 +93,16 @@ def execute(arguments: argparse.Namespace) -> int:
 def _tell_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -> None:
     if arguments.json:
         for problem in problems:
-            print(json.dumps({"event": "problem", **problem.to_json()}, ensure_ascii=False))
+            tell_json({"event": "problem", **problem.to_json()})
     else:
         show(problems, least=Level.PROBLEM)
 
 
 def _tell_seed(arguments: argparse.Namespace, seed: int) -> None:
     if arguments.json:
-        print(json.dumps({"event": "seed_drawn", "seed": seed}), flush=True)
+        tell_json({"event": "seed_drawn", "seed": seed})
     else:
-        print(f"seed {seed}, drawn at random", file=sys.stderr, flush=True)
+        tell(f"seed {seed}, drawn at random", error=True)
 
 
 def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path], recorder: Recorder) -> int:
@@ -112,24 +111,24 @@ def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path]
         record, files = recorder.record, [str(path) for path in written]
         before = {"replaced": record.replaced, "removed": record.removed, "kept": record.earlier}
         ended = {"event": "written", "folder": str(recorder.folder), "files": files, **before, "exit": code}
-        print(json.dumps(ended, ensure_ascii=False))
+        tell_json(ended)
         return code
     for told in (*result.warnings, *result.failed.values()):
-        print(told, file=sys.stderr)
+        tell(told, error=True)
     for step, why in result.not_run.items():
-        print(f"not run: {step}: {why}", file=sys.stderr)
+        tell(f"not run: {step}: {why}", error=True)
     for name, why in result.absent.items():
-        print(
+        tell(
             f"output {name} is not complete: {why}" if name in result.partial else f"no output {name}: {why}",
-            file=sys.stderr,
+            error=True,
         )
     if result.state == "cancelled":
-        print("cancelled", file=sys.stderr)
+        tell("cancelled", error=True)
     if result.error:
-        print(f"graphflow: the run was ended by an error: {result.error}", file=sys.stderr)
+        tell(f"graphflow: the run was ended by an error: {result.error}", error=True)
     if recorder.told:
-        print(recorder.told, file=sys.stderr)
-    print(f"wrote {recorder.folder}: {', '.join(path.name for path in written)}")
+        tell(recorder.told, error=True)
+    tell(f"wrote {recorder.folder}: {', '.join(path.name for path in written)}")
     return code
 
 
@@ -138,7 +137,7 @@ def _display(arguments: argparse.Namespace, count: int) -> Iterator[Display]:
     from graphflow.cli.progress import Display, live, plain, say
 
     if arguments.json:
-        yield Display(lambda event: print(json.dumps(to_json(event), ensure_ascii=False), flush=True), say)
+        yield Display(lambda event: tell_json(to_json(event)), say)
         return
 
     with live(count) if sys.stderr.isatty() else plain(count) as display:

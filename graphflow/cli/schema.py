@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from graphflow.cli.screens import tell_json
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.schema import schema
 
@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print the schema."""
-    print(json.dumps(schema(catalog_of(arguments)), indent=2, ensure_ascii=False))
+    tell_json(schema(catalog_of(arguments)), indent=2)
     return 0

@@ -1,21 +1,32 @@
-"""Problems on the screen."""
+"""The screen: everything that a command prints is written here, as text without control characters."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from graphflow.problems import Level, Problem, screen
-from graphflow.words import counted
+from graphflow.words import counted, json_text, printable
 
 _WORDS = {Level.PROBLEM: "problem", Level.WARNING: "warning", Level.HINT: "hint"}
+
+
+def tell(text: object, *, error: bool = False) -> None:
+    """Print text, its control characters as escapes; `error` to standard error."""
+    print(printable(str(text)), file=sys.stderr if error else sys.stdout, flush=error)
+
+
+def tell_json(data: Any, *, indent: int | None = None) -> None:
+    """Print data as JSON to standard output: the same data, no control character as itself."""
+    print(json_text(data, indent=indent), flush=indent is None)
 
 
 def show(problems: Sequence[Problem], *, least: Level = Level.HINT) -> None:
     """Print problems of at least this level to standard error."""
     shown = [problem for problem in problems if problem.level >= least]
     if shown:
-        print(screen(shown), file=sys.stderr)
+        tell(screen(shown), error=True)
 
 
 def summary(problems: Sequence[Problem]) -> str:

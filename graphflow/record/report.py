@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphflow.record.thumbnails import Thumbnail, has_look, thumbnail
-from graphflow.words import counted
+from graphflow.words import counted, printable
 
 if TYPE_CHECKING:
     from graphflow.draw.drawing import State, Status
@@ -112,7 +112,11 @@ def report(
 
     # The drawing is the one thing that is not escaped here: graphflow.draw has done so.
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalized,
     )
     environment.filters.update(duration=duration, size=size, value=value, source=source, counted=counted)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -133,6 +137,11 @@ def report(
         failed=[step for step in record.steps if step.problem is not None],
         stopped=[step for step in record.steps if step.state == "not_run"],
     )
+
+
+def _finalized(value: Any) -> Any:
+    """What the page shows of a value: text without control characters; markup has none."""
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _width(drawing: str) -> float:
