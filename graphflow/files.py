@@ -37,8 +37,15 @@ def open_file(path: Path) -> io.BufferedReader:
         raise FileProblem(f"{shown} is {error.kind}, and a file is needed", fix=fix) from error
     except (OSError, ValueError) as error:
         # A name that is too long or holds a zero character, a loop of links, a folder that nobody may look into.
-        why = getattr(error, "strerror", None) or str(error)
-        raise FileProblem(f"{shown} cannot be read", why=why, fix=fix) from error
+        raise FileProblem(f"{shown} cannot be read", why=_reason(error), fix=fix) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; False, too, for a name that none can have, or where nobody may look."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -51,8 +58,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     try:
         handle, name = tempfile.mkstemp(prefix=".graphflow-", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise FileProblem(f"{path} cannot be written: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise FileProblem(f"{path} cannot be written: {_reason(error)}") from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -64,9 +71,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError):
-            raise FileProblem(f"{path} cannot be written: {error.strerror}") from error
+        if isinstance(error, (OSError, ValueError)):
+            raise FileProblem(f"{path} cannot be written: {_reason(error)}") from error
         raise
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why a file cannot be used; a ValueError tells of a zero character in its name."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def remove_temporary(folder: Path) -> None:

@@ -33,7 +33,7 @@ from graphflow.files import write_atomically
 from graphflow.node_type import RESERVED
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level, Place, Problem, did_you_mean
-from graphflow.rebase import rebase
+from graphflow.rebase import absolute, rebase
 from graphflow.types import ATOMS, parse_type
 from graphflow.values import describe
 from graphflow.words import counted, one_line
@@ -342,7 +342,7 @@ class Graph:
         )
 
     def _anywhere(self) -> Document:
-        return rebase(self.document, Path("/"), self.catalog, library.templates)
+        return absolute(self.document, self.catalog, library.templates)
 
     # Inside
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,9 @@ from graphflow.document.parse import read_file
 from graphflow.document.text import Reference, read_text, write_text
 from graphflow.document.tree import Entry, Scalar, Sequence, Tree
 from graphflow.document.tree import Mapping as MapTree
+from graphflow.files import is_there
 from graphflow.types import CHECKPOINT, FILE, PICTURES, Type, item_of, member_for
+from graphflow.words import json_text
 
 _FILES = (*PICTURES, "file")
 
@@ -32,13 +33,20 @@ def rebase(document: Document, folder: Path, catalog: Catalog, library: Library)
         catalog: says which params and ports are files.
         library: templates known by name, whose inputs may be files.
     """
-    mover = _Mover(document, folder, catalog, library)
+    return dataclasses.replace(_moved(document, _Mover(document, folder, catalog, library)), folder=folder)
+
+
+def absolute(document: Document, catalog: Catalog, library: Library) -> Document:
+    """The document with every path absolute: two that mean the same files are equal, wherever they are written."""
+    return _moved(document, _Mover(document, None, catalog, library))
+
+
+def _moved(document: Document, mover: _Mover) -> Document:
     return dataclasses.replace(
         document,
         inputs={name: mover.input(decl) for name, decl in document.inputs.items()},
         checkpoints={name: mover.checkpoint(decl) for name, decl in document.checkpoints.items()},
         nodes={name: mover.node(decl) for name, decl in document.nodes.items()},
-        folder=folder,
     )
 
 
@@ -61,7 +69,7 @@ def rebased_text(text: str, document: Document, folder: Path, catalog: Catalog, 
         where = (event.start_mark.line + 1, event.start_mark.column + 1)
         if isinstance(one, yaml.ScalarEvent) and where in changed:
             anchor = f"&{event.anchor} " if event.anchor else ""
-            pieces += [text[end : event.start_mark.index], anchor + json.dumps(changed[where], ensure_ascii=False)]
+            pieces += [text[end : event.start_mark.index], anchor + json_text(changed[where])]
             end = event.end_mark.index
     return "".join([*pieces, text[end:]])
 
@@ -85,7 +93,9 @@ def _scalars(document: Document) -> list[Scalar]:
 
 
 class _Mover:
-    def __init__(self, document: Document, folder: Path, catalog: Catalog, library: Library) -> None:
+    """Moves one document's paths into `folder`; where that is None, each becomes absolute."""
+
+    def __init__(self, document: Document, folder: Path | None, catalog: Catalog, library: Library) -> None:
         self.document, self.folder, self.catalog, self.library = document, folder, catalog, library
 
     def input(self, decl: InputDecl) -> InputDecl:
@@ -133,10 +143,14 @@ class _Mover:
         text = decl.ref.text
         is_path = text.endswith((".yaml", ".yml")) or "/" in text
         path = (self._base(decl.ref) / text) if is_path else self.library().get(text)
-        ref = self._moved(decl.ref, Path(text)) if is_path else decl.ref
-        template = read_file(path)[0] if path is not None and path.is_file() else None
+        ref = dataclasses.replace(decl.ref, text=self._template(decl.ref), folder=None) if is_path else decl.ref
+        template = read_file(path)[0] if path is not None and is_there(path) and path.is_file() else None
         inputs = template.inputs if template is not None else {}
         return {name: one.type for name, one in inputs.items() if one.type is not None}, ref
+
+    def _template(self, ref: Scalar) -> str:
+        moved = self._path(ref, ref.text)
+        return moved if moved.endswith((".yaml", ".yml")) or "/" in moved else f"./{moved}"
 
     def _each(self, tree: Tree | None, types: Mapping[str, Type]) -> Tree | None:
         if isinstance(tree, Sequence):
@@ -161,34 +175,47 @@ class _Mover:
         """The scalar with its path moved; `plain` where a dollar in it is no reference."""
         item = item_of(type_)
         parts = (scalar.text,) if plain else read_text(scalar.text)
-        if not parts or isinstance(parts[0], Reference) or scalar.empty:
+        if not parts or isinstance(parts[0], Reference) or not parts[0]:
             return scalar
         is_checkpoint = member_for(item, ("checkpoint",)) is not None
         if member_for(item, _FILES) is None and not is_checkpoint:
             return scalar
-        if is_checkpoint and not (
-            scalar.text not in self.document.checkpoints and (self._base(scalar) / scalar.text).exists()
-        ):
-            return scalar
         head, tail = parts[0], parts[1:]
+        if head.startswith("~"):
+            return scalar
         # Of "photos/$name.png" only the folder in front of the reference is a path that is known.
-        cut = len(head) if not tail else head.rfind("/") + 1
-        if tail and not cut:
-            moved = os.path.relpath(self._base(scalar), self.folder) + "/"
-        else:
-            moved = str(self._moved(scalar, Path(head[:cut])).text) + ("/" if tail else "")
-        head = moved + head[cut:]
-        text = head if plain else write_text((head, *tail))
-        return dataclasses.replace(scalar, text=text, folder=None)
+        cut = head.rfind("/") + 1 if tail else len(head)
+        if is_checkpoint and not self._is_path(scalar, head[:cut]):
+            return scalar
+        moved = self._in_folder(scalar, head[:cut]) + head[cut:] if tail else self._path(scalar, head)
+        # Else it would be read as a reference alone, as somebody's home, or as the name of a checkpoint or repository.
+        named = is_checkpoint and not moved.startswith(("./", "../", "/"))
+        if not moved or (moved != head and (named or moved.startswith("~"))):
+            moved = f"./{moved}"
+        return dataclasses.replace(scalar, text=moved if plain else write_text((moved, *tail)), folder=None)
 
     def _base(self, scalar: Scalar) -> Path:
         return scalar.folder or self.document.folder
 
-    def _moved(self, scalar: Scalar, path: Path) -> Scalar:
-        old = self._base(scalar)
-        if not path.is_absolute() and not str(path).startswith("~") and old.absolute() != self.folder.absolute():
-            path = Path(os.path.relpath(old.absolute() / path, self.folder))
-        text = path.as_posix()
-        if scalar.text.startswith("./") and not text.startswith((".", "/", "~")):
-            text = f"./{text}"
-        return dataclasses.replace(scalar, text=text, folder=None)
+    def _is_path(self, scalar: Scalar, text: str) -> bool:
+        """Whether the name of a checkpoint is a path; else it is one of the document, of the hub, or embedded."""
+        if text in self.document.checkpoints or text.startswith("embedded/"):
+            return False
+        return text.startswith(("./", "../")) or is_there(self._base(scalar) / text)
+
+    def _in_folder(self, scalar: Scalar, text: str) -> str:
+        """The moved folder in front of a file's name: empty, or with a slash at its end."""
+        moved = self._path(scalar, text or ".")
+        return "" if moved == "." else moved.rstrip("/") + "/"
+
+    def _path(self, scalar: Scalar, text: str) -> str:
+        """A path as it has to be written in the new folder; absolute where there is none."""
+        old, path = self._base(scalar).absolute(), Path(text)
+        if text.startswith("~"):
+            return text
+        if self.folder is None:
+            return Path(os.path.normpath(old / path)).as_posix()
+        if path.is_absolute() or old == self.folder.absolute():
+            return text
+        moved = Path(os.path.relpath(old / path, self.folder)).as_posix()
+        return f"./{moved}" if text.startswith("./") and not moved.startswith((".", "/")) else moved
