@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from graphflow.words import counted
+
 MOST_LAYERS = 1_000
 """Layers, transformer blocks, heads."""
 MOST_WIDE = 1_000_000
@@ -125,7 +127,7 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
     widths = config.get("block_out_channels")
     for name in ("down_block_types", "up_block_types") if widths else ():
         if name in config and len(config[name]) != len(widths or ()):
-            yield f"{name} has {len(config[name])} items, and block_out_channels {len(widths or ())}"
+            yield f"{name} has {counted(len(config[name]), 'item')}, and block_out_channels {len(widths or ())}"
     groups = config.get("norm_num_groups")
     if widths and groups and any(width % groups for width in widths):
         yield f"block_out_channels is {widths}, and norm_num_groups {groups} does not divide each of them"
@@ -134,4 +136,4 @@ def _relations(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"hidden_size is {width}, and num_attention_heads {heads} does not divide it"
     for name in ("latents_mean", "latents_std"):
         if config.get(name) is not None and len(config[name]) != config["latent_channels"]:
-            yield f"{name} has {len(config[name])} items, and latent_channels is {config['latent_channels']}"
+            yield f"{name} has {counted(len(config[name]), 'item')}, and latent_channels is {config['latent_channels']}"

@@ -11,6 +11,7 @@ from graphflow.check.refusal import Refusal
 from graphflow.check.tensor_layouts import MOST, expected
 from graphflow.check.tensor_layouts.layers import Shape
 from graphflow.check.tensor_names import in_folder
+from graphflow.words import counted
 
 _OWN = {
     "AutoencoderKL": r"(encoder|decoder|quant_conv|post_quant_conv)\.",
@@ -100,13 +101,15 @@ def _compared(
     other = [name for name, shape in wanted.items() if name in found and found[name] != shape]
     if missing:
         is_ = "is" if len(missing) == 1 else "are"
-        message = f"{len(missing)} of {len(wanted)} tensors of the {label} {is_} missing"
+        message = f"{len(missing)} of {counted(len(wanted), 'tensor')} of the {label} {is_} missing"
         yield _broken(message, f"its files do not hold {_few(missing)}", _WHOLE)
     if other:
         first = other[0]
         why = f"{first} is {_sides(found[first])}, and by its config {_sides(wanted[first])}"
         rest = f"; so are {_few(other[1:])}" if other[1:] else ""
-        message = f"{len(other)} of {len(wanted)} tensors of the {label} {'has' if len(other) == 1 else 'have'}"
+        message = (
+            f"{len(other)} of {counted(len(wanted), 'tensor')} of the {label} {'has' if len(other) == 1 else 'have'}"
+        )
         yield _broken(f"{message} another shape than its config says", why + rest, _CONFIG)
     if surplus:
         message = f"the {label} has {_tensors(surplus)} that its config does not know"
@@ -120,7 +123,7 @@ def _compared(
 
 
 def _tensors(names: list[str]) -> str:
-    return "one tensor" if len(names) == 1 else f"{len(names)} tensors"
+    return counted(len(names), "tensor")
 
 
 def _few(names: list[str]) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from graphflow.words import counted
+
 _BETAS = ("linear", "scaled_linear", "squaredcos_cap_v2")
 _SOLVERS = ("midpoint", "heun", "logrho", "bh1", "bh2")
 _FIXED = ("fixed_small", "fixed_small_log", "fixed_large")
@@ -139,7 +141,11 @@ def conflicts(class_name: str, config: Mapping[str, Any]) -> Iterator[tuple[str,
         yield "timestep_type", "it goes with prediction_type: v_prediction only", "write timestep_type: discrete"
     betas, steps = config.get("trained_betas"), config.get("num_train_timesteps")
     if isinstance(betas, list) and isinstance(steps, int) and len(betas) != steps:
-        yield "trained_betas", f"it has {len(betas)} numbers, and num_train_timesteps is {steps}", "write null"
+        yield (
+            "trained_betas",
+            f"it has {counted(len(betas), 'number')}, and num_train_timesteps is {steps}",
+            "write null",
+        )
 
 
 def _at_zero(class_name: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
