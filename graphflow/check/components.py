@@ -26,7 +26,11 @@ from graphflow.marker import Component
 from graphflow.weights import Tensors, digest_of_files
 
 _CONFIGS = ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json")
-_LEFT_OUT = ("sample_size", "dtype", "torch_dtype", "transformers_version", "architectures", "model_type")
+_LEFT_OUT = (
+    *("sample_size", "dtype", "torch_dtype", "transformers_version", "architectures", "model_type"),
+    *("dropout", "gradient_checkpointing", "id2label", "label2id", "torchscript", "use_cache"),
+)
+"""Settings that change no number: those that are read elsewhere, say where files come from, or count in training."""
 _VARIANT = re.compile(r"\.([A-Za-z0-9_]+)(?:-\d+-of-\d+)?\.safetensors$")
 _TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 
@@ -97,10 +101,30 @@ class ComponentFiles:
         defaults = class_defaults().get(self.class_name)
         if defaults is None:
             return read_only({key: value for key, value in self.config.items() if not key.startswith("_")})
-        # A text encoder that was saved with its picture encoder has its settings in a map of their own.
+        # Diffusers takes its own default for a setting of which the config says that it was not given.
+        said = self.config.get("_use_default_values")
+        unsaid = said if isinstance(said, list) else []
+        given = {key: value for key, value in self._given.items() if key in defaults and key not in unsaid}
+        return read_only({**defaults, **given})
+
+    @property
+    def _given(self) -> Mapping[str, Any]:
+        """The settings; a text encoder that was saved with its picture encoder has them in a map of their own."""
         own = self.config.get("text_config") if self.class_name.startswith("CLIPText") else None
-        given = own if isinstance(own, Mapping) else self.config
-        return read_only({**defaults, **{key: value for key, value in given.items() if key in defaults}})
+        return own if isinstance(own, Mapping) else self.config
+
+    @property
+    def _further(self) -> dict[str, Any]:
+        """Settings that are none of the class's own: transformers hands them on, some are read by whoever runs it."""
+        defaults = class_defaults().get(self.class_name)
+        if defaults is None or "_class_name" in self.config:
+            return {}
+        said = {key: value for key, value in self._given.items() if key not in defaults and value is not None}
+        return {
+            key: value
+            for key, value in said.items()
+            if key not in _LEFT_OUT and (not key.startswith("_") or key == "_attn_implementation")
+        }
 
     @property
     def shapes(self) -> list[tuple[str, Shape]]:
@@ -133,7 +157,7 @@ class ComponentFiles:
         if self.class_name in _TOKENIZERS:
             return self._tokenizer_identity
         config = {key: value for key, value in self.full_config.items() if key not in _LEFT_OUT}
-        text = json.dumps([self.class_name, config, self.weights_digest], sort_keys=True)
+        text = json.dumps([self.class_name, config, self._further, self.weights_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property

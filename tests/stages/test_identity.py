@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 import graphflow as gf
 from graphflow.check import single_file
 from graphflow.check.checkpoints import read_checkpoint
+from graphflow.check.components import ComponentFiles
 from graphflow.check.single_file import Published
 from tests.tiny import parts
 
@@ -125,3 +128,49 @@ def test_checkpoint_with_a_word_of_its_own_keeps_its_tokenizer_beside_its_base(o
     with gf.Engine() as engine:
         together = [engine.run(graph)["image"].array for graph in graphs]
     assert all(map(np.array_equal, alone, together))
+
+
+@pytest.mark.parametrize(
+    ("role", "setting"),
+    [
+        ("text_encoder", {"use_attention_mask": True}),
+        ("text_encoder", {"attn_implementation": "eager"}),
+        ("text_encoder", {"_attn_implementation": "eager"}),
+        ("text_encoder", {"eos_token_id": 547}),
+        ("unet", {"act_fn": "gelu"}),
+        ("unet", {"flip_sin_to_cos": False, "_use_default_values": []}),
+        ("vae", {"shift_factor": 0.1}),
+    ],
+)
+def test_setting_that_changes_numbers_changes_the_identity(role, setting, tiny, tmp_path):
+    assert with_setting(role, setting, tiny, tmp_path) != read_checkpoint("x", tiny("sd")).components[role].identity
+
+
+@pytest.mark.parametrize(
+    ("role", "setting"),
+    [
+        ("text_encoder", {"dropout": 0.0, "_name_or_path": "x", "transformers_version": "4.22.0", "torch_dtype": "f"}),
+        ("unet", {"_name_or_path": "x", "sample_size": 9, "no_setting": 1}),
+        ("unet", {"flip_sin_to_cos": False, "_use_default_values": ["flip_sin_to_cos"]}),
+    ],
+)
+def test_setting_that_changes_no_number_keeps_the_identity(role, setting, tiny, tmp_path):
+    assert with_setting(role, setting, tiny, tmp_path) == read_checkpoint("x", tiny("sd")).components[role].identity
+
+
+def with_setting(role, setting, tiny, tmp_path) -> str:
+    folder = shutil.copytree(tiny("sd"), tmp_path / "x")
+    config = json.loads((folder / role / "config.json").read_text())
+    (folder / role / "config.json").write_text(json.dumps(config | setting))
+    return read_checkpoint("x", folder).components[role].identity
+
+
+def test_default_for_a_setting_that_was_not_given_is_diffusers(tiny, tmp_path):
+    config = json.loads((tiny("sd") / "unet" / "config.json").read_text())
+    config |= {"norm_eps": 0.5, "cross_attention_dim": 8, "_use_default_values": ["norm_eps", "cross_attention_dim"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    built = UNet2DConditionModel.from_config(config | {"block_out_channels": [4] * 4, "norm_num_groups": 1}).config
+    found = ComponentFiles("unet", "diffusers", "UNet2DConditionModel", tmp_path).full_config
+    assert {key: found[key] for key in config["_use_default_values"]} == {
+        key: built[key] for key in config["_use_default_values"]
+    }
