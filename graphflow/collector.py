@@ -4,11 +4,37 @@ from __future__ import annotations
 
 import functools
 import gc
+import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class _Pause:
+    """Counts who wants the collector paused, in all threads: the first one pauses it, the last one lets it go on."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted = 0
+        self._was_on = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._wanted == 0:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._wanted += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._wanted -= 1
+            if self._wanted == 0 and self._was_on:
+                gc.enable()
+
+
+_PAUSE = _Pause()
 
 
 def paused(function: Callable[P, T]) -> Callable[P, T]:
@@ -20,12 +46,7 @@ def paused(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def run(*arguments: P.args, **keywords: P.kwargs) -> T:
-        if not gc.isenabled():
+        with _PAUSE:
             return function(*arguments, **keywords)
-        gc.disable()
-        try:
-            return function(*arguments, **keywords)
-        finally:
-            gc.enable()
 
     return run

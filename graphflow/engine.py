@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from graphflow.document.model import Document
 from graphflow.errors import Cancelled, GraphflowError, RunFailed
 from graphflow.execute.context import Cancellation
 from graphflow.execute.events import Event, Listener
+from graphflow.execute.loader import import_libraries
 from graphflow.execute.loader import load as load_component
 from graphflow.execute.pool import Loader, Pool
 from graphflow.execute.result import Result
@@ -24,6 +26,7 @@ from graphflow.graph import Graph, load
 from graphflow.plan.plan import Plan
 from graphflow.tensors import computing_threads
 from graphflow.values import describe
+from graphflow.warning_filters import no_errors
 
 _UNITS = {
     "": 1,
@@ -49,6 +52,9 @@ class Closable(Protocol):
 
 class Engine:
     """Runs graphs one after the other in the calling thread; two engines share nothing.
+
+    Engines may run in several threads of a process. What its libraries keep once for all threads they take turns
+    with: while one loads a component no other computes with torch, and all have to compute with as many threads.
 
     Args:
         catalog: the node types of graphs that are named by path or library name.
@@ -82,6 +88,7 @@ class Engine:
         self.catalog = catalog
         self.store = (store if store is not None else MemoryStore()) if keep else None
         self.pool = Pool(loader, None if memory_budget is None else parse_bytes(memory_budget), keep=keep)
+        self._busy = threading.Lock()
         self._cancellation: Cancellation | None = None
 
     def run(
@@ -112,16 +119,19 @@ class Engine:
             RunFailed: a step failed; `.result` holds all that did not depend on it.
             Cancelled: `cancel` was called meanwhile.
             FileProblem: the graph or the folder cannot be read or written.
+            GraphflowError: this engine runs already, or a run in another thread computes with another number of
+                threads.
         """
         recorder = None
-        with self._running() as cancellation:
+        with self._running() as cancellation, no_errors():
             plan = self._plan(graph, inputs, seed, only)
             require_means(plan, self.pool.budget)
-            if record is not None:
-                from graphflow.record.folder import Recorder
+            with _computing(plan):
+                if record is not None:
+                    from graphflow.record.folder import Recorder
 
-                recorder = Recorder(Path(record), plan, overwrite=overwrite)
-            result = self._execute(plan, both(on_event, recorder), recorder, cancellation)
+                    recorder = Recorder(Path(record), plan, overwrite=overwrite)
+                result = self._execute(plan, both(on_event, recorder), recorder, cancellation)
         if result.failed:
             raise RunFailed(result)
         if recorder is not None:
@@ -135,7 +145,7 @@ class Engine:
             Cancelled: `cancel` was called meanwhile.
         """
         require_means(plan, self.pool.budget)
-        with self._running() as cancellation:
+        with self._running() as cancellation, no_errors(), _computing(plan):
             return self._execute(plan, listener, recorder, cancellation)
 
     def _execute(
@@ -143,8 +153,7 @@ class Engine:
     ) -> Result:
         run = Run(plan, store=self.store, pool=self.pool, listener=listener, cancellation=cancellation)
         try:
-            with computing_threads(plan.checked.compute.threads, plan.uses_torch):
-                return run.execute()
+            return run.execute()
         finally:
             if recorder is not None:
                 recorder.close(run.result)
@@ -152,24 +161,40 @@ class Engine:
     @contextlib.contextmanager
     def _running(self) -> Iterator[Cancellation]:
         """The time in which `cancel` has something to cancel, planning included."""
-        if self._cancellation is not None:
-            raise GraphflowError("this engine is running a graph already; use a second engine, or wait")
-        self._cancellation = cancellation = Cancellation()
+        with self._alone("this engine is running a graph already; use a second engine, or wait"):
+            self._cancellation = cancellation = Cancellation()
+            try:
+                yield cancellation
+            finally:
+                self._cancellation = None
+
+    @contextlib.contextmanager
+    def _alone(self, why: str) -> Iterator[None]:
+        """A time in which nothing else uses this engine; raises `GraphflowError` at once where something does."""
+        if not self._busy.acquire(blocking=False):
+            raise GraphflowError(why)
         try:
-            yield cancellation
+            yield
         finally:
-            self._cancellation = None
+            self._busy.release()
 
     def cancel(self) -> None:
         """Stop the run that is going on, from another thread; does nothing where none is."""
-        if self._cancellation is not None:
-            self._cancellation.requested = True
+        # The run may end, and take its switch away, at any time.
+        cancellation = self._cancellation
+        if cancellation is not None:
+            cancellation.requested = True
 
     def close(self) -> None:
-        """Let all components and results go; the engine can still be used."""
-        self.pool.clear()
-        if isinstance(self.store, MemoryStore):
-            self.store.clear()
+        """Let all components and results go; the engine can still be used.
+
+        Raises:
+            GraphflowError: a run is going on, in whichever thread.
+        """
+        with self._alone("this engine cannot be closed while it runs a graph; cancel the run, and wait for its end"):
+            self.pool.clear()
+            if isinstance(self.store, MemoryStore):
+                self.store.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -216,6 +241,18 @@ def run(
         return engine.run(
             graph, inputs=inputs, seed=seed, only=only, on_event=on_event, record=record, overwrite=overwrite
         )
+
+
+@contextlib.contextmanager
+def _computing(plan: Plan) -> Iterator[None]:
+    """Have the libraries ready for a plan, in this thread and with the plan's number of threads."""
+    if not plan.uses_torch:
+        yield
+        return
+    if any(step.uses for step in plan.steps):
+        import_libraries()
+    with computing_threads(plan.checked.compute.threads):
+        yield
 
 
 def require_means(plan: Plan, budget: int | None) -> None:

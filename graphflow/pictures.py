@@ -14,7 +14,6 @@ import importlib
 import io
 import re
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from graphflow.errors import FileProblem
 from graphflow.files import open_file
 from graphflow.problems import shown_path
+from graphflow.warning_filters import filtered
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -98,9 +98,8 @@ def read_picture(path: Path) -> PIL.Image.Image:
 def _opened(path: Path) -> Iterator[tuple[PIL.Image.Image, int]]:
     """The picture, not decoded, and its orientation (1–8); every error inside the block is told as a FileProblem."""
     shown = shown_path(path)
-    with open_file(path) as handle, warnings.catch_warnings():
-        # What Pillow warns of is either mended by it or comes back as an error.
-        warnings.simplefilter("ignore")
+    # What Pillow warns of is either mended by it or comes back as an error.
+    with open_file(path) as handle, filtered("ignore", module=r"(?:PIL|graphflow)(?:\.|\Z)"):
         try:
             picture = _header(handle)
             pixels = picture.width * picture.height

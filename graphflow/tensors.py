@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graphflow.libraries import COUNTS, TURNS
+
 
 def generator(seed: int) -> Any:
     """A new `torch.Generator` on the CPU with this seed (0 ≤ seed < 2**64)."""
@@ -16,19 +18,17 @@ def generator(seed: int) -> Any:
 
 
 @contextlib.contextmanager
-def computing_threads(count: int | None, needed: bool) -> Iterator[None]:
-    """Let torch compute with `count` threads meanwhile; nothing is done where none is given or torch isn't `needed`."""
-    if count is None or not needed:
-        yield
-        return
-    import torch
+def computing_threads(count: int | None) -> Iterator[None]:
+    """Let torch compute with `count` threads in this thread meanwhile, None for its own number.
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
+    Raises:
+        GraphflowError: a run in another thread computes with another number.
+    """
+    with TURNS.loading():
+        import torch
+
+    with COUNTS.computing_with(count, torch.get_num_threads, torch.set_num_threads):
         yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def digest(tensor: Any) -> str:

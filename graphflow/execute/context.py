@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphflow.errors import Cancelled, DefinitionError
+from graphflow.libraries import TURNS
 
 
 class Cancellation:
@@ -53,6 +54,7 @@ class StepContext:
         self._cancellation.check()
         if self._report is not None:
             self._report(done, total)
+        TURNS.pause()
 
     def warn(self, message: str, why: str = "", fix: str = "") -> None:
         """Tell what was probably not meant; the step goes on."""

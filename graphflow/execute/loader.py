@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,10 @@ from graphflow.check.layouts import without
 from graphflow.check.lora import Lora
 from graphflow.check.single_file import FilePart
 from graphflow.errors import DefinitionError, FileProblem
+from graphflow.execute.out_of_memory import is_out_of_memory
+from graphflow.libraries import TURNS
 from graphflow.marker import Component
+from graphflow.warning_filters import filtered
 
 LIBRARIES = {
     "AsymmetricAutoencoderKL": "diffusers",
@@ -36,25 +38,38 @@ LIBRARIES = {
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' notes on optional packages and its loading bars off the screen; errors are still shown."""
-    from transformers.utils import logging
+    """Keep transformers' notes on optional packages and its loading bars off the screen; errors are still shown.
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    Both belong to the process, so nobody else loads or computes meanwhile.
+    """
+    with TURNS.loading():
+        from transformers.utils import logging
+
+        verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(verbosity)
+            if bars:
+                logging.enable_progress_bar()
+
+
+def import_libraries() -> None:
+    """Import what loads and computes at once: two threads that import parts of it would meet half-made modules."""
+    with quiet():
+        import diffusers.image_processor  # noqa: F401
 
 
 def load(component: Component) -> Any:
     """Load a component in its precision onto its device, from safetensors only.
 
+    Nobody else in this process loads or computes meanwhile.
+
     Raises:
         FileProblem: its class is not one that can be loaded, or its files cannot be read.
+        MemoryError, RuntimeError, OSError: the memory does not suffice; as torch or Python raised it.
     """
     placed = component.spec
     if not isinstance(placed, Placed):
@@ -70,7 +85,10 @@ def load(component: Component) -> Any:
             if isinstance(files, ProcessorFiles):
                 return _image_processor(files)
             return _tokenizer(files) if "Tokenizer" in files.class_name else _model(placed, library)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            error.add_note(f"while the {component.label} was loaded")
+            raise
         raise FileProblem(f"{component.label} cannot be loaded: {error}") from error
 
 
@@ -172,9 +190,8 @@ def _lay_over(model: Any, placed: Placed) -> None:
     names, scales = [f"lora_{number}" for number in range(len(placed.loras))], [lora.scale for lora in placed.loras]
     for name, lora in zip(names, placed.loras, strict=True):
         try:
-            with warnings.catch_warnings():
-                # That there are several is what the document says.
-                warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+            # That there are several is what the document says.
+            with filtered("ignore", UserWarning, message="Already found a `peft_config`"):
                 _lay_one_over(model, placed, lora, name)
         except (ValueError, RuntimeError, IndexError, KeyError) as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

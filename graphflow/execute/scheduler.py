@@ -51,6 +51,7 @@ from graphflow.execute.step_problems import (
 )
 from graphflow.execute.store import GONE, Store
 from graphflow.facts import UNKNOWN, facts_of
+from graphflow.libraries import TURNS
 from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan, PlannedStep
 from graphflow.problems import Level, Place, Problem
@@ -372,7 +373,8 @@ class Run:
             if function.context is not None:
                 arguments[function.context] = self._context(number, step)
             stamps = [(name, value, stamp) for name, value in arguments.items() if (stamp := _stamp(value)) is not None]
-            returned = function.call(**arguments)
+            with TURNS.computing() if function.environment == "torch" else contextlib.nullcontext():
+                returned = function.call(**arguments)
             self._listeners_own()
             for name, value, stamp in stamps:
                 if _stamp(value) != stamp:

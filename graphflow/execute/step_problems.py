@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 
 from graphflow.errors import FileProblem, GraphflowError, StepError
+from graphflow.execute.out_of_memory import is_out_of_memory
 from graphflow.plan.plan import PlannedStep
 from graphflow.problems import Place, Problem, shown_path
 
@@ -84,7 +85,8 @@ def step_error(step: PlannedStep, error: Exception) -> StepError:
         return StepError(
             step.path, _problem(step, "changed-in-place", f"{step.path} tried to change one of its inputs", why, fix)
         )
-    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
+    if is_out_of_memory(error):
+        reason = " ".join([reason, *getattr(error, "__notes__", ())])
         fix = "use smaller pictures, or a smaller memory budget"
         return StepError(step.path, _problem(step, "out-of-memory", f"{step.path} ran out of memory", reason, fix))
     return StepError(step.path, _problem(step, "step-failed", f"{step.path} failed", reason + _line(step, error)))

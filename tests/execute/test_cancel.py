@@ -6,6 +6,8 @@ import time
 import pytest
 
 import graphflow as gf
+import graphflow.engine
+from graphflow.execute.context import Cancellation
 from graphflow.execute.events import ComponentLoaded, StepFinished
 from tests.plan.toys import CATALOG, graph
 
@@ -142,3 +144,72 @@ def test_one_engine_runs_one_graph_at_a_time():
 
     assert engine.run(graph("nodes: {a: {type: number}}"), on_event=listen)["a"] == 1
     assert "running a graph already" in refused[0]
+
+
+def test_two_threads_that_start_one_engine_at_once_run_it_once(monkeypatch):
+    # Both are past any look at whether it runs when the first one takes it.
+    both, slow_to_make = threading.Barrier(2), graphflow.engine.Cancellation
+
+    def made():
+        time.sleep(0.2)
+        return slow_to_make()
+
+    monkeypatch.setattr(graphflow.engine, "Cancellation", made)
+    engine, told = gf.Engine(), []
+
+    def start():
+        both.wait()
+        try:
+            told.append(engine.run(graph("nodes: {a: {type: number}}"))["a"])
+        except gf.GraphflowError as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 in told
+    assert sum("running a graph already" in str(one) for one in told) == 1
+
+
+class _EndsMeanwhile(gf.Engine):
+    """Its run ends between two looks at it."""
+
+    _looks = 0
+
+    @property
+    def _cancellation(self):
+        self._looks += 1
+        return Cancellation() if self._looks == 1 else None
+
+    @_cancellation.setter
+    def _cancellation(self, value):
+        self._looks = 0
+
+
+def test_cancelling_a_run_that_ends_meanwhile_does_nothing():
+    _EndsMeanwhile().cancel()
+
+
+def test_an_engine_is_not_closed_while_it_runs():
+    engine, told = gf.Engine(), []
+
+    def close():
+        try:
+            engine.close()
+        except gf.GraphflowError as error:
+            told.append(str(error))
+
+    def listen(event):
+        if isinstance(event, StepFinished):
+            close()
+            other = threading.Thread(target=close)
+            other.start()
+            other.join()
+
+    assert engine.run(graph("nodes: {a: {type: number}}"), on_event=listen)["a"] == 1
+    assert len(told) == 2
+    assert all("cannot be closed while it runs" in one for one in told)
+    engine.close()
+    assert engine.run(graph("nodes: {a: {type: number}}")).executed == ["a"]

@@ -1,9 +1,14 @@
 """A failure stops what depends on it and nothing else; a wrong or changed value names its node."""
 
+import errno
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import graphflow as gf
+from graphflow.check.components import Placed
 from tests.plan.toys import CATALOG, graph, run
 
 
@@ -47,7 +52,9 @@ def test_nothing_downstream_of_a_failure_runs():
 
 def test_the_failure_says_where_and_why():
     error = failed(BRANCHES).failed["bad"]
-    assert str(error) == "graph.yaml:5:3: step-failed: bad failed\n  why: ValueError: it is broken"
+    first, why = str(error).splitlines()
+    assert first == "graph.yaml:5:3: step-failed: bad failed"
+    assert re.fullmatch(r"  why: ValueError: it is broken \(.*toys\.py:\d+, in broken\)", why)
     assert isinstance(error.__cause__, ValueError)
 
 
@@ -98,10 +105,60 @@ class OutOfMemoryError(RuntimeError):
     """As torch's is called."""
 
 
-@pytest.mark.parametrize("kind", [MemoryError, OutOfMemoryError])
-def test_out_of_memory_keeps_its_cause(kind):
-    cause = kind("tried to take 3 GiB")
+CPU_ALLOCATOR = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: 3 GiB"
+OUT_OF_MEMORY = [
+    MemoryError("tried to take 3 GiB"),
+    OutOfMemoryError("tried to take 3 GiB"),
+    RuntimeError("CUDA error: out of memory, tried to take 3 GiB"),
+    RuntimeError(CPU_ALLOCATOR),
+    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 3 GiB."),
+    OSError(errno.ENOMEM, "Cannot allocate memory: 3 GiB"),
+]
 
+
+@pytest.mark.parametrize("cause", OUT_OF_MEMORY, ids=str)
+def test_out_of_memory_while_loading_keeps_its_kind(cause, monkeypatch):
+    from graphflow.execute import loader
+
+    def model(placed, library):
+        raise cause
+
+    monkeypatch.setattr(loader, "_model", model)
+    placed = Placed(SimpleNamespace(class_name="UNet2DConditionModel"))
+    component = gf.Component("unet a", 5, "unet of a", placed)
+    error = failed("nodes: {n: {type: use, model: a}}", engine=gf.Engine(loader=lambda _: loader.load(component)))
+    error = error.failed["n"]
+    assert error.problem.code == "out-of-memory"
+    assert error.__cause__ is cause
+    assert "3 GiB" in error.problem.why
+    assert "unet of a" in error.problem.why
+
+
+def test_out_of_memory_behind_another_error_is_recognised():
+    cause = MemoryError("3 GiB")
+
+    @gf.node()
+    def wraps() -> int:
+        try:
+            raise cause
+        except MemoryError as error:
+            raise OSError("the file cannot be read") from error
+
+    error = failed("nodes: {n: {type: wraps}}", wraps).failed["n"]
+    assert error.problem.code == "out-of-memory"
+    assert error.__cause__.__cause__ is cause
+
+
+def test_other_errors_are_no_lack_of_memory():
+    @gf.node()
+    def refuses() -> int:
+        raise RuntimeError("the memory format is not known")
+
+    assert problem("nodes: {n: {type: refuses}}", refuses).code == "step-failed"
+
+
+@pytest.mark.parametrize("cause", OUT_OF_MEMORY, ids=str)
+def test_out_of_memory_keeps_its_cause(cause):
     @gf.node()
     def greedy() -> int:
         raise cause

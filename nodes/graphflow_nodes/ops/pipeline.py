@@ -9,7 +9,6 @@ import contextlib
 import copy
 import functools
 import json
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from graphflow.execute.loader import quiet
 from graphflow.latent_space import LatentSpace
 from graphflow.marker import Context
 from graphflow.tensor_values import Conditioning
+from graphflow.warning_filters import filtered
 from graphflow_nodes.samplers import OWN, REPLACED
 
 
@@ -74,9 +74,8 @@ class Call:
             nets = [self.context.borrow(role) for role in self.nets]
             parts["controlnet"] = nets if len(nets) > 1 else nets[0]
         own = copy.deepcopy(_scheduler(described["own"], json.dumps(described["config"])))
-        with warnings.catch_warnings():
-            # The constructors' notes on outdated settings of a checkpoint are for its author.
-            warnings.simplefilter("ignore", FutureWarning)
+        # The constructors' notes on outdated settings of a checkpoint are for its author.
+        with filtered("ignore", FutureWarning):
             pipe = class_(**parts, scheduler=own, **self.flags)
         _set_scheduler(pipe, described)
         if pipe.vae is None:
@@ -113,9 +112,8 @@ def _unchanged(vae: Any) -> Iterator[None]:
     """Put the VAE back into its precision after a call: SDXL's inpainting with ControlNets leaves it in float32."""
     own = precision(vae) if vae is not None else None
     try:
-        with warnings.catch_warnings():
-            # That upcast_vae will go from diffusers is for the class that calls it.
-            warnings.filterwarnings("ignore", "`upcast_vae` is deprecated", FutureWarning)
+        # That upcast_vae will go from diffusers is for the class that calls it.
+        with filtered("ignore", FutureWarning, message="`upcast_vae` is deprecated"):
             yield
     finally:
         if vae is not None and precision(vae) != own:
