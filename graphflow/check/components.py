@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.fit import misfits
+from graphflow.check.fit import misfits, own_tensors, without_fractions
 from graphflow.check.lora import Lora
 from graphflow.check.reading import read_header, read_json
 from graphflow.check.refusal import Refusal
@@ -131,6 +131,12 @@ class ComponentFiles:
         """Name and shape of each tensor, as its files have them."""
         return [(name, one.shape) for header in self.headers for name, one in header.tensors.items()]
 
+    @property
+    def types(self) -> dict[str, str]:
+        """Name → type, such as F16, of its own tensors, as its files have them."""
+        found = {name: one.dtype for header in self.headers for name, one in header.tensors.items()}
+        return {name: found[name] for name in own_tensors(self.class_name, found)}
+
     @cached_property
     def faults(self) -> tuple[Refusal, ...]:
         """What its files' headers and configs show to be wrong with it; weights themselves are not read."""
@@ -150,6 +156,7 @@ class ComponentFiles:
         elif defaults is not None and not self.class_name.endswith("Scheduler"):
             told = {key: value for key, value in self.config.items() if not key.startswith("_")}
             yield from misfits(self.label, self.class_name, {**told, **self.full_config}, defaults, self.shapes)
+            yield from without_fractions(self.label, self.types)
 
     @cached_property
     def identity(self) -> str:

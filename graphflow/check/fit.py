@@ -85,6 +85,21 @@ def misfits(
     yield from _compared(label, class_name, wanted, shapes)
 
 
+def without_fractions(label: str, types: Mapping[str, str]) -> Iterator[Refusal]:
+    """What is wrong where weights are whole numbers: read as they are, they paint in black or fail.
+
+    Args:
+        label: how the component is called.
+        types: name → type, of the component's own tensors.
+    """
+    whole = [name for name, type_ in types.items() if not type_.startswith(("F", "BF"))]
+    if whole:
+        kinds = ", ".join(sorted({types[name] for name in whole}))
+        message = f"{_tensors(whole)} of the {label} {'is' if len(whole) == 1 else 'are'} no floating-point numbers"
+        why = f"{_few(whole)}: {kinds}; quantized weights and other codes are not read"
+        yield _broken(message, why, "get the file in float32, float16 or bfloat16")
+
+
 def _compared(
     label: str, class_name: str, wanted: Mapping[str, Shape], shapes: Sequence[tuple[str, Shape]]
 ) -> Iterator[Refusal]:

@@ -97,6 +97,10 @@ class FilePart(ComponentFiles):
             for own in self.names[name]
         ]
 
+    @property
+    def types(self) -> dict[str, str]:
+        return {name: one.dtype for header in self.headers for name, one in header.tensors.items()}
+
     @cached_property
     def weights_digest(self) -> str:
         digests = tensor_digests(self.folder, self.stored)

@@ -19,6 +19,7 @@ from graphflow.latent_space import LatentSpace
 from graphflow.marker import Context
 from graphflow.tensor_values import Conditioning
 from graphflow.warning_filters import filtered
+from graphflow_nodes.ops.broken_numbers import watched
 from graphflow_nodes.samplers import OWN, REPLACED
 
 
@@ -56,7 +57,7 @@ class Call:
                 given["negative_pooled_prompt_embeds"] = negative.pooled_prompt_embeds
         with _sized(self.context.borrow("unet")):
             pipe = self._pipeline()
-            with _unchanged(pipe.vae):
+            with _unchanged(pipe.vae), watched(pipe.vae, self.context):
                 return pipe(
                     **given,
                     generator=self.context.generator(self.seed),

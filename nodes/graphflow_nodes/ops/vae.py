@@ -10,6 +10,7 @@ from graphflow.latent_space import LatentSpace
 from graphflow.marker import Context, step
 from graphflow.tensor_values import Latents
 from graphflow.values import Image, Mask
+from graphflow_nodes.ops.broken_numbers import watched
 from graphflow_nodes.ops.pipeline import precision
 
 
@@ -55,13 +56,13 @@ def decode(latents: Latents, context: Context, *, rule: str = "sd") -> Image:
 
     vae = context.borrow("vae")
     upcast = rule != "sd" and precision(vae) == torch.float16 and vae.config.force_upcast
-    with torch.no_grad(), _in_float32(vae, when=upcast):
+    processor = VaeImageProcessor(vae_scale_factor=latents.space.factor)
+    with torch.no_grad(), _in_float32(vae, when=upcast), watched(vae, context):
         given = latents.tensor.to(next(vae.parameters()))
         mean, std = _mean_and_std(vae, given) if rule == "xl" else (None, None)
         given = given / vae.config.scaling_factor if mean is None else given * std / vae.config.scaling_factor + mean
         picture = vae.decode(given, return_dict=False)[0]
-    processor = VaeImageProcessor(vae_scale_factor=latents.space.factor)
-    return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
+        return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
 
 
 @step(version=1)
@@ -81,10 +82,10 @@ def decode_around(latents: Latents, image: Image, mask: Mask, context: Context) 
     size = {"height": image.height, "width": image.width}
     own = next(vae.parameters())
     guide = {"image": processor.preprocess(image.pil(), **size), "mask": hard.preprocess(mask.pil(), **size)}
-    with torch.no_grad():
+    with torch.no_grad(), watched(vae, context):
         given = latents.tensor.to(own) / vae.config.scaling_factor
         picture = vae.decode(given, return_dict=False, **{name: value.to(own) for name, value in guide.items()})[0]
-    return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
+        return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
 
 
 @contextlib.contextmanager
