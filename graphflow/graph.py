@@ -155,6 +155,8 @@ class Graph:
         self.document = document
         self._resolver: NodeReader | None = None
         self._templates: Templates | None = None
+        self._numbers: dict[str, int] = {}
+        """Base of ids → the number from which on one may be free."""
 
     # Building
 
@@ -362,13 +364,17 @@ class Graph:
 
     def _new_id(self, base: str) -> str:
         base = base if NAME.match(base) else "node"
-        taken = {*self.document.inputs, *self.document.nodes, *RESERVED}
-        if base not in taken:
+        if not self._taken(base):
             return base
-        number = 2
-        while f"{base}_{number}" in taken:
+        # Names never become free again, so the search goes on where the last one ended.
+        number = self._numbers.get(base, 2)
+        while self._taken(f"{base}_{number}"):
             number += 1
+        self._numbers[base] = number
         return f"{base}_{number}"
+
+    def _taken(self, name: str) -> bool:
+        return name in self.document.inputs or name in self.document.nodes or name in RESERVED
 
     def _free_name(self, name: object, what: str) -> None:
         if not isinstance(name, str) or not NAME.match(name) or name in RESERVED:
