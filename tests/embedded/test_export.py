@@ -15,8 +15,9 @@ NAMES = embedded.names()
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_named_part_is_there(name: str) -> None:
-    for component in embedded.components(name).values():
-        assert any(component.iterdir())
+    components = embedded.components(name).values()
+    assert components
+    assert all(any(component.iterdir()) for component in components)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,9 +38,9 @@ def test_unknown_name_is_a_key_error(tmp_path: Path) -> None:
 
 
 def test_configs_name_no_folder_of_the_machine_they_were_made_on() -> None:
-    for path in (embedded.folder() / "components").rglob("*.json"):
-        if path.name != "vocab.json":
-            assert "_name_or_path" not in path.read_text(encoding="utf-8")
+    configs = [path for path in (embedded.folder() / "components").rglob("*.json") if path.name != "vocab.json"]
+    assert {path.name for path in configs} >= {"config.json", "scheduler_config.json", "tokenizer_config.json"}
+    assert [path for path in configs if "_name_or_path" in path.read_text(encoding="utf-8")] == []
 
 
 def test_exporting_leaves_torch_unloaded(tmp_path: Path) -> None:

@@ -101,4 +101,5 @@ def test_the_first_screen_shows_a_picture():
 
 def test_files_that_the_readme_links_to_exist():
     links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert len(links) > 3
     assert [link for link in links if not (ROOT / link).exists()] == []

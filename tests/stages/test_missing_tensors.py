@@ -161,9 +161,10 @@ def test_what_the_libraries_read_rightly_is_accepted(name, changed, tiny):
 
 @pytest.mark.parametrize("name", ["sd", "sd_old", "sd_v", "sd_fp16", "sd_inpaint", "sdxl", "sdxl_refiner"])
 def test_loaded_tensors_are_those_of_the_file(name, tiny):
-    for role, files in read_checkpoint(name, tiny(name)).components.items():
-        if not files.weights:
-            continue
+    weighty = {role: files for role, files in read_checkpoint(name, tiny(name)).components.items() if files.weights}
+    assert "unet" in weighty
+    assert "vae" in weighty
+    for role, files in weighty.items():
         stored: Tensors = {}
         for path in files.weights:
             stored |= {canonical(files.class_name, key): one for key, one in load_file(path).items()}

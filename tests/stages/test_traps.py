@@ -146,6 +146,11 @@ def test_the_config_that_constructors_rewrite_is_that_of_one_stage(karras, tiny,
     given = {"text2img": (), "img2img": (picture,), "inpaint": (picture, mask)}[stage]
     expected = getattr(plain, stage)(karras, "a red circle", *given, scheduler="DDIMScheduler", **PLAIN)
     assert np.array_equal(gf.run(graph, inputs={"image": picture, "mask": mask})["image"].array, expected)
+    # What another class's constructor leaves of the config would be another picture: inpaint alone keeps the clipping.
+    carried = ("DDIMScheduler", {"clip_sample": stage != "inpaint"})
+    assert not np.array_equal(
+        getattr(plain, stage)(karras, "a red circle", *given, scheduler=carried, **PLAIN), expected
+    )
 
 
 def inpainted(folder, image, mask, **params):
