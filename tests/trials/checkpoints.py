@@ -173,8 +173,11 @@ def _canonical(tensors: dict[str, Any]) -> dict[str, Any]:
 def _unequal(loaded: dict[str, Any], stored: dict[str, Any]) -> str:
     import torch
 
-    if loaded.keys() != stored.keys():
-        return "missing in the file" if loaded.keys() - stored.keys() else "more in the file"
+    if loaded.keys() - stored.keys():
+        return "missing in the file"
+    parts = {name.partition(".")[0] for name in loaded}
+    if any(name.partition(".")[0] in parts for name in stored.keys() - loaded.keys()):
+        return "more in the file"  # of this model; what belongs to another one may stand there, too
     for name, tensor in loaded.items():
         first, second = (one.detach().to(torch.float32).contiguous() for one in (tensor, stored[name]))
         if first.shape != second.shape:

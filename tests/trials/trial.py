@@ -66,7 +66,7 @@ class Tally:
         if outcome.fault:
             known = self.faults.setdefault(outcome.fault, [])
             known.append((number, outcome))
-            if len(known) == 1:
+            if len(known) == 1 or self.whole:
                 told = outcome.detail.strip() if self.whole else outcome.detail.strip().rpartition("\n")[2][:200]
                 print(ascii_of(f"fault in {number} ({outcome.kind}): {outcome.fault}\n  {told}"), flush=True)
 
