@@ -16,7 +16,7 @@ _LESS = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_o
 _TERMINAL = 'script -qec "$(declare -f run); OUT=out; run" /dev/null'
 _SMALL = "mkdir out; mount -t tmpfs -o size={}k trials out && run; code=$?; cp -r out kept; umount out; exit $code"
 _MEANWHILE = "(sleep $AFTER; {}) & other=$!; run; code=$?; kill $other; exit $code"
-_MINE = "mkdir out; echo mine >out/{0}; run; code=$?; grep -qx mine out/{0} || exit 99; exit $code"
+_MINE = "mkdir out; echo mine >out/{0}; run; code=$?; grep -qx mine out/{0} || exit 99; rm out/{0}; exit $code"
 
 STREAMS = {
     "stdout closed": "run >&-",
