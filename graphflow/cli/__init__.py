@@ -10,11 +10,12 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.screens import tell
 from graphflow.cli.streams import guarded
-from graphflow.errors import GraphflowError, InvalidGraph
+from graphflow.errors import FileProblem, GraphflowError, InvalidGraph
 
 COMMANDS = {
     "run": "run a graph and write its outputs",
@@ -53,6 +54,7 @@ def _run(argv: list[str]) -> tuple[int, bool]:
         if arguments.command is None:
             arguments.parser.print_help()
             return WRONG, prints
+        _require_folder()
         return int(arguments.execute(arguments)), prints
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE, prints
@@ -65,6 +67,18 @@ def _run(argv: list[str]) -> tuple[int, bool]:
     except KeyboardInterrupt:
         tell("graphflow: interrupted", error=True)
         return INTERRUPTED, prints
+
+
+def _require_folder() -> None:
+    """Refuse to start in a folder that was removed: paths are read from it, and shown from it.
+
+    Raises:
+        FileProblem: the current folder is no longer there, or may not be entered.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise FileProblem(f"the current folder cannot be read: {error.strerror}; change to another one") from error
 
 
 def _prints(arguments: argparse.Namespace) -> bool:

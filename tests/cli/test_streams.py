@@ -134,3 +134,30 @@ def test_a_terminal_that_is_closed_during_a_run_ends_only_the_display(write, fol
     os.close(screen)
     assert process.wait(timeout=60) == 0
     assert (folder / "here" / "picture.png").is_file()
+
+
+def test_a_current_folder_that_is_gone_is_told_in_one_sentence(shell, folder):
+    (folder / "gone").mkdir()
+    command = 'cd gone; rmdir ../gone; "$PYTHON" -m graphflow check mask_blur'
+    environment = {**os.environ, "PYTHON": sys.executable}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "graphflow: the current folder cannot be read: No such file or directory; change to another one\n"
+    )
+
+
+def test_a_graph_with_a_model_is_refused_at_once_where_python_has_no_docstrings(shell, folder):
+    done = shell("run text2img --out here", PYTHONOPTIMIZE="2")
+    assert done.returncode == 2
+    assert "PYTHONOPTIMIZE=1" in done.stderr
+    assert not (folder / "here").exists()
+
+
+def test_a_graph_without_a_model_runs_where_python_has_no_docstrings(shell, write, folder):
+    write("g.yaml", "small: {type: resize, image: $photo, width: 30}", outputs="{picture: $small}")
+    assert shell("run g.yaml --out here", PYTHONOPTIMIZE="2").returncode == 0
+    assert (folder / "here" / "picture.png").is_file()

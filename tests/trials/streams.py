@@ -41,6 +41,7 @@ STREAMS = {
 SURROUNDINGS = {
     "ASCII": "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 PYTHONIOENCODING=ascii run",
     "locale C": "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 run",
+    "PYTHONOPTIMIZE=1": "PYTHONOPTIMIZE=1 run",
     "PYTHONOPTIMIZE=2": "PYTHONOPTIMIZE=2 run",
     "PYTHONWARNINGS=error": "PYTHONWARNINGS=error run",
     "PYTHONDEVMODE": "PYTHONDEVMODE=1 run",
@@ -54,7 +55,7 @@ SURROUNDINGS = {
     "no columns": "COLUMNS=1 LINES=1 TERM=dumb run",
     "the current folder is gone": "OUT=$PWD/out; mkdir gone; cd gone; rmdir ../gone; run",
 }
-"""As `STREAMS`."""
+"""As `STREAMS`; a run that cannot work there may be refused at once."""
 
 FOLDERS = {
     "a file": "touch out; run",
@@ -169,7 +170,7 @@ class Streams:
                 return "", fault
         if whole:
             return "written", ""
-        if kind in ("streams", "surroundings"):
+        if kind == "streams" or (kind == "surroundings" and code != 2):
             return "", f"outputs are not written (exit code {code})"
         return "told", "not written, with exit code 0" if code == 0 else ""
 
