@@ -38,20 +38,24 @@ LIBRARIES = {
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' notes on optional packages and its loading bars off the screen; errors are still shown.
+    """Keep the libraries' notes on packages and configs and their loading bars off the screen; errors are still shown.
 
     Both belong to the process, so nobody else loads or computes meanwhile.
     """
     with TURNS.loading():
+        from diffusers.utils import logging as diffusers_logging
         from transformers.utils import logging
 
         verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        other_verbosity = diffusers_logging.get_verbosity()
         logging.set_verbosity_error()
+        diffusers_logging.set_verbosity_error()
         logging.disable_progress_bar()
         try:
             yield
         finally:
             logging.set_verbosity(verbosity)
+            diffusers_logging.set_verbosity(other_verbosity)
             if bars:
                 logging.enable_progress_bar()
 

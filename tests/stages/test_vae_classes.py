@@ -34,6 +34,14 @@ def test_a_stage_equals_the_plain_call(tiny, picture, mask, name, node):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_loading_says_nothing_of_settings_that_the_class_wrote_itself(tiny, caplog, name):
+    tiny(name)
+    caplog.clear()
+    painted("text2img", tiny(name))
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("diffusers")] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_crop_equals_the_plain_call(tiny, picture, mask, name):
     expected = plain.inpaint(tiny(name), "a red circle", picture, mask, padding_mask_crop=4, **PLAIN)
     assert np.array_equal(painted("inpaint", tiny(name), picture, mask, padding_mask_crop=4), expected)

@@ -150,7 +150,10 @@ def _texts(class_: type) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=64)
 def _scheduler(class_name: str, config: str) -> Any:
     """A scheduler that nobody uses but to copy it, which takes a fraction of making one."""
-    return _scheduler_class(class_name).from_config(json.loads(config))
+    class_ = _scheduler_class(class_name)
+    with quiet():
+        # That some settings are none of this class is for the checkpoint's author.
+        return class_.from_config(json.loads(config))
 
 
 def _scheduler_class(name: str) -> Any:
