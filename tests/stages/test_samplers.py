@@ -153,7 +153,36 @@ def test_more_steps_than_a_sampler_has_are_refused(tiny, brought):
     (problem,) = problems(tiny("sd"), scheduler="LCMScheduler", num_inference_steps=51)
     assert "num_inference_steps: 50" in problem.fix
     (problem,) = problems(brought("DDIMScheduler", num_train_timesteps=100), num_inference_steps=101)
-    assert "num_inference_steps: 100" in problem.fix
+    assert "num_inference_steps: 99" in problem.fix
+
+
+@pytest.mark.usefixtures("silent")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [one for one in OWN if one not in PACKAGES])
+@pytest.mark.parametrize("spacing", ["leading", "linspace"])
+@pytest.mark.parametrize("offset", [0, 1, 3])
+def test_the_steps_that_check_lets_pass_are_there(name, spacing, offset):
+    changes = {"steps_offset": offset, "timestep_spacing": spacing, "num_train_timesteps": 60}
+    config = {**class_defaults()[name], **SETTINGS, **changes}
+    failed = []
+    for steps in (60, 59, 58, 57, 31, 30, 29):
+        try:
+            good = runs(name, config, steps)
+        except (IndexError, AssertionError, ValueError):
+            good = False
+        if not good:
+            failed.append(steps)
+    assert failed == [n for n in (60, 59, 58, 57, 31, 30, 29) if most_steps(name, config, n) < n]
+
+
+@pytest.mark.parametrize("name", ["sd", "sd_v"])
+def test_the_most_steps_of_a_checkpoint_are_told(tiny, picture, name):
+    """The class sets steps_offset to 1, so that the noisiest of 1,000 steps would be the 1,001st."""
+    (problem,) = problems(tiny(name), num_inference_steps=1000)
+    assert "num_inference_steps: 999" in problem.fix
+    assert not problems(tiny(name), num_inference_steps=999)
+    assert not problems(tiny(name), num_inference_steps=1000, scheduler="euler")
+    assert not problems(tiny(name), "img2img", picture, num_inference_steps=1000, strength=0.5)
 
 
 # What runs
@@ -173,13 +202,13 @@ def passes(name, config):
     known = class_defaults()[name]
     config = {**known, **{key: value for key, value in config.items() if key in known}}
     wrong = any(misfit(name, key, value, known[key]) for key, value in config.items())
-    return not wrong and not list(conflicts(name, config)) and most_steps(name, config) >= 4
+    return not wrong and not list(conflicts(name, config)) and most_steps(name, config, 4) == 4
 
 
-def runs(name, config):
+def runs(name, config, steps=4):
     """Whether a scheduler with this config samples noise into numbers."""
     scheduler = getattr(diffusers, name).from_config(config)
-    scheduler.set_timesteps(4)
+    scheduler.set_timesteps(steps)
     generator = torch.Generator().manual_seed(0)
     sample = torch.randn(1, 4, 8, 8, generator=generator)
     if hasattr(scheduler, "add_noise"):

@@ -151,10 +151,18 @@ class Sampler:
             fix = f"install it: pip install {package}; or {fix}"
             yield Fault(f"{class_name} cannot be used here", why, fix, about)
 
-    @property
-    def most_steps(self) -> int:
-        """The most denoising steps that it can run."""
-        return most_steps(self.class_name, self.config)
+    def most_steps(self, wanted: int, *, moved: bool, whole: bool) -> int:
+        """The most denoising steps that it can run, not above those that are wanted.
+
+        Args:
+            wanted: steps.
+            whole: whether all of them are run, also the noisiest.
+            moved: whether the pipeline's class sets steps_offset to 1 where the checkpoint says something else.
+        """
+        config = self.config
+        if moved and "steps_offset" in config and "steps_offset" not in self.changes:
+            config["steps_offset"] = 1
+        return most_steps(self.class_name, config, wanted, whole=whole)
 
     @property
     def from_noise_only(self) -> bool:

@@ -79,6 +79,21 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 """Least and greatest value of a number."""
 
+_FROM_THE_FIRST = (
+    "DDIMParallelScheduler",
+    "DDIMScheduler",
+    "DDPMParallelScheduler",
+    "DDPMScheduler",
+    "PNDMScheduler",
+)
+"""Classes whose leading steps begin at the first, moved by steps_offset."""
+_EACH_ONCE = (
+    "DEISMultistepScheduler",
+    "DPMSolverMultistepScheduler",
+    "SASolverScheduler",
+    "UniPCMultistepScheduler",
+)
+"""Classes that give no numbers where a step comes twice; their leading steps are spread over one more."""
 _EITHER = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 _READ_BY_FEW = ("dynamic_thresholding_ratio", "sample_max_value", "flow_shift")
 """Numbers that may be null, since they are not read unless another setting asks for it."""
@@ -162,10 +177,28 @@ def _at_zero(class_name: str, config: Mapping[str, Any]) -> Iterator[tuple[str, 
                 yield key, "it gives no numbers where final_sigmas_type is zero", f"write {key}: {right}"
 
 
-def most_steps(class_name: str, config: Mapping[str, Any]) -> int:
-    """The most denoising steps that a sampler with these settings can run."""
-    most = int(config.get("num_train_timesteps", 1000))
-    return min(most, int(config["original_inference_steps"])) if "original_inference_steps" in config else most
+def most_steps(class_name: str, config: Mapping[str, Any], wanted: int, *, whole: bool = True) -> int:
+    """The most denoising steps, not above those that are wanted, that a sampler with these settings can run.
+
+    Args:
+        class_name: of the scheduler.
+        config: its settings, complete.
+        wanted: steps.
+        whole: whether all of them are run, also the noisiest.
+    """
+    trained = int(config.get("num_train_timesteps", 1000))
+    most = min(wanted, trained, int(config.get("original_inference_steps", trained)))
+    if not whole:
+        return most
+    spacing, offset = config.get("timestep_spacing"), int(config.get("steps_offset", 0))
+    if class_name in _EACH_ONCE and spacing == "linspace":
+        return min(most, trained - 1)
+    if spacing != "leading" or class_name not in (*_FROM_THE_FIRST, *_EACH_ONCE):
+        return most
+    left_out = 1 if class_name in _EACH_ONCE else 0
+    # The noisiest step must be one of those that the model was trained for.
+    noisiest = ((n, (n - 1 + left_out) * (trained // (n + left_out)) + offset) for n in range(most, 0, -1))
+    return next((n for n, step in noisiest if step < trained and n + left_out <= trained), 1)
 
 
 def _is_number(value: Any) -> bool:

@@ -95,10 +95,15 @@ class Stage:
         if "image" in self.facts and self.params.get("denoising_start") is None and self.sampler.from_noise_only:
             why = f"{name} cannot add noise to a picture, so it only starts from noise"
             self.refuse(f"{name} cannot run {self.name}", why, "use scheduler: euler, or another", about)
-        if steps > self.sampler.most_steps:
-            why = f"{name} has {self.sampler.most_steps} at most"
+        # The classes of Stable Diffusion without ControlNets rewrite the scheduler that they get.
+        moved = self.family is SD and not self.entry.control
+        strength = self.value("strength") if "strength" in self.entry.defaults else 1.0
+        whole = int(steps * strength) >= steps and self.params.get("denoising_start") is None
+        most = self.sampler.most_steps(steps, moved=moved, whole=whole)
+        if steps > most:
+            why = f"{name} with these settings has {most} at most"
             told = "num_inference_steps" if self.params.get("num_inference_steps") is not None else about
-            fix = f"write num_inference_steps: {self.sampler.most_steps}, or less"
+            fix = f"write num_inference_steps: {most}, or less"
             self.refuse(f"{steps} steps are more than its sampler can run", why, fix, told)
 
     def _check_params(self, family: Family) -> None:
