@@ -20,6 +20,7 @@ from typing import Any
 
 from graphflow.distribution import DISTRIBUTION, shipped_version
 from graphflow.errors import DefinitionError, FileProblem, GraphflowError
+from graphflow.files import read_regular
 from graphflow.marker import NODE_MARK
 from graphflow.node_type import NodeType
 from graphflow.signature import LOOSE, node_type
@@ -144,8 +145,9 @@ def named_catalog(names: Iterable[str]) -> Catalog:
 def _of_distribution(name: str, *, shipped_version: str | None = None) -> Catalog:
     try:
         points = metadata.distribution(name).entry_points.select(group=ENTRY_POINTS)
-    except metadata.PackageNotFoundError as error:
-        raise DefinitionError(f"no package {name} is installed; for a file of nodes write its path with .py") from error
+    except (metadata.PackageNotFoundError, ValueError) as error:
+        fix = "for a file of nodes write its path with .py"
+        raise DefinitionError(f"no package {name or '(nothing)'} is installed; {fix}") from error
     entries: dict[str, str | Callable[..., Any]] = {}
     for point in points:
         for entry in _listed(name, point):
@@ -201,9 +203,9 @@ def _line(error: Exception, path: Path) -> str:
 def _module_from(path: Path) -> ModuleType:
     # One name for one content: a changed file is a new module, an unchanged one keeps its step identities.
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FileProblem(f"{path}: {error.strerror}") from error
+        content = read_regular(path)
+    except (OSError, ValueError) as error:
+        raise FileProblem(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     stem = "".join(letter if letter.isalnum() else "_" for letter in path.stem)
     name = f"{LOOSE}{stem}_{hashlib.sha256(content).hexdigest()[:12]}"
     if name in sys.modules:

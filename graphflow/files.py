@@ -48,6 +48,19 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def read_start(path: Path, most: int) -> bytes:
+    """The first `most` bytes of a file that is named by a user; all of a shorter one.
+
+    Raises:
+        FileProblem: as `open_file` raises it, or it cannot be read on.
+    """
+    with open_file(path) as stream:
+        try:
+            return stream.read(most)
+        except OSError as error:
+            raise FileProblem(f"{shown_path(path)} cannot be read", why=error.strerror or str(error)) from error
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` beside `path` and move it there, so that no reader ever sees half of it.
 

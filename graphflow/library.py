@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from graphflow.errors import FileProblem
+from graphflow.paths import path_of
 from graphflow.problems import did_you_mean
 
 PACKAGE = "graphflow_graphs"
@@ -25,10 +26,11 @@ def locate(graph: str) -> Path:
     """The file of a graph that is named by its path or its name in the library.
 
     Raises:
-        FileProblem: there is neither.
+        FileProblem: there is neither, or no file can have this name.
     """
-    path = Path(graph).expanduser()
-    if path.is_file():
+    path = path_of(graph)
+    if path.exists() and not path.is_dir():
+        # Reading it tells what it is where it is no file.
         return path
     library = {**templates(), **graphs()}
     if graph in library:

@@ -292,6 +292,8 @@ def _coerce_atom(value: Any, word: str) -> Any:
         if value_word(value) == word:
             return value
     elif isinstance(value, accepted) and (word == "bool" or not isinstance(value, bool)):
+        if word == "string" and not is_text(value):
+            raise InvalidValue(NO_TEXT)
         if word == "float":
             try:
                 value = float(value)  # type: ignore[arg-type]
@@ -301,6 +303,18 @@ def _coerce_atom(value: Any, word: str) -> Any:
                 raise InvalidValue("NaN and infinity are no numbers here")
         return value
     raise InvalidValue(f"{describe(value)} is no {word}")
+
+
+NO_TEXT = "it holds bytes that are no UTF-8 text"
+
+
+def is_text(value: Any) -> bool:
+    """Whether a string holds only whole characters; what a shell hands over may be other bytes."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_exactly(value: Any, type_: Type) -> bool:

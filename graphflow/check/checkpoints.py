@@ -23,8 +23,10 @@ from graphflow.check.single_file import read_single_file
 from graphflow.compute import CPU, Compute
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.tree import Scalar
+from graphflow.errors import FileProblem
 from graphflow.files import irregular
 from graphflow.marker import Component
+from graphflow.paths import path_of
 from graphflow.problems import Place, did_you_mean, nearest
 
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"
@@ -196,10 +198,9 @@ class CheckpointReader:
         if text.startswith("embedded/"):
             return _embedded(text)
         try:
-            path = folder / Path(text).expanduser()
-        except RuntimeError as error:
-            fix = "write the folder's whole path"
-            raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", str(error), fix) from error
+            path = path_of(text, folder)
+        except FileProblem as error:
+            raise Refusal("checkpoint-missing", f"the checkpoint {error.message}", error.why, error.fix) from error
         if path.exists():
             return read_checkpoint(text, path)
         for place in filter(None, os.environ.get(MODELS_VARIABLE, "").split(os.pathsep)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from graphflow.check.lora import Lora, roles_in
@@ -15,7 +14,8 @@ from graphflow.distribution import install_command
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.scalars import read_scalar
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
-from graphflow.errors import InvalidValue
+from graphflow.errors import FileProblem, InvalidValue
+from graphflow.paths import path_of
 from graphflow.problems import Place, nearest
 from graphflow.weights import Tensors
 
@@ -151,7 +151,11 @@ class _Reader:
 
     def _lora_file(self, tree: Tree, scale: float) -> Lora:
         text = self._text(tree)
-        path = (getattr(tree, "folder", None) or self._folder) / Path(text).expanduser()
+        try:
+            path = path_of(text, getattr(tree, "folder", None) or self._folder)
+        except FileProblem as error:
+            self._refuse(tree, f"the LoRA {error.message}", error.why, error.fix, "checkpoint-missing")
+            raise
         if path.suffix != ".safetensors":
             why = "files of other kinds can run code when they are loaded"
             self._refuse(tree, f"the LoRA {text} is no .safetensors file", why, "name one", "checkpoint-unsafe")

@@ -17,12 +17,14 @@ from graphflow.document.model import Document
 from graphflow.document.scalars import hint, read_scalar
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem, InvalidValue
+from graphflow.files import irregular
 from graphflow.limits import ENTRIES
+from graphflow.paths import path_of
 from graphflow.pictures import ENDINGS
 from graphflow.problems import nearest, shown_path
 from graphflow.spelling import enough_suggested
 from graphflow.types import PICTURES, SCALARS, Atom, ListOf, Type, Union, Variable
-from graphflow.values import File, describe
+from graphflow.values import NO_TEXT, File, describe, is_text
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Literals:
         raise refusal
 
     def _atom(self, scalar: Scalar, text: str, word: str, document: Document) -> Any:
+        if word == "string" and not is_text(text):
+            raise Refusal("bad-value", f"{describe(text)} is no text", NO_TEXT, "write it in UTF-8")
         if word in SCALARS:
             try:
                 return read_scalar(Scalar(text, kind=scalar.kind), word)
@@ -107,7 +111,7 @@ class Literals:
                 endings = ENDINGS if type_.item.word in PICTURES else ("",)
                 return self._many(files_in(path, endings, text), text, type_.item.word, scalar, document)
             if glob.has_magic(text) and not path.exists():
-                found = matching_files(self._base(scalar, document), self._expanded(text), text)
+                found = matching_files(self._base(scalar, document), Path(text).expanduser(), text)
                 return self._many(found, text, type_.item.word, scalar, document)
         return (self.read(scalar, text, type_.item, document),)
 
@@ -121,22 +125,10 @@ class Literals:
         return tuple(self._atom(scalar, str(path), word, document) for path in paths)
 
     def _path(self, scalar: Scalar, text: str, document: Document) -> Path:
-        if "\0" in text:
-            raise Refusal(
-                "file-missing", f"{text!r} is no file name", "it holds a zero character", "write the file's name"
-            )
-        return self._base(scalar, document) / self._expanded(text)
+        return located(text, self._base(scalar, document))
 
     def _base(self, scalar: Scalar, document: Document) -> Path:
         return scalar.folder or document.folder
-
-    def _expanded(self, text: str) -> Path:
-        try:
-            return Path(text).expanduser()
-        except RuntimeError as error:
-            raise Refusal(
-                "file-missing", f"{text} does not exist", str(error), "write the folder's whole path"
-            ) from error
 
     def _file(self, path: Path, text: str) -> File:
         known = self._files.get(path)
@@ -158,6 +150,18 @@ class Literals:
         return known
 
 
+def located(text: str, folder: Path, *, code: str = "file-missing") -> Path:
+    """The path that `text` means, from `folder`; it need not be there.
+
+    Raises:
+        Refusal: no file can have this name, or nobody may look where it would be; its code is `code`.
+    """
+    try:
+        return path_of(text, folder)
+    except FileProblem as error:
+        raise Refusal(code, error.message, error.why, error.fix) from error
+
+
 _CAPITAL_REFERENCE = re.compile(r"\$\{?[A-Za-z_]")
 
 
@@ -166,6 +170,10 @@ def missing_file(path: Path, text: str) -> Refusal:
     if path.is_dir():
         fix = f"name a file in it: {text.rstrip('/')}/NAME"
         return Refusal("file-missing", f"{text} is a folder, and a file is needed", "", fix)
+    if path.exists():
+        fix = "write the path of a file that is there and may be read"
+        kind = irregular(path.stat().st_mode)
+        return Refusal("file-unreadable", f"{text} is {kind}, and a file is needed", "", fix)
     message = f"{text} does not exist"
     if _CAPITAL_REFERENCE.match(text):
         fix = "a reference is $NAME or $NODE.PORT, in small letters, digits and _"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graphflow.catalog import Catalog
-from graphflow.check.literals import Literals, missing_file
+from graphflow.check.literals import Literals, located, missing_file
 from graphflow.check.refusal import Refusal
 from graphflow.check.resolve import resolve
 from graphflow.check.resolved import Resolved
@@ -17,7 +17,6 @@ from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem
 from graphflow.limits import TEMPLATES
 from graphflow.problems import Level, Place, Problem, did_you_mean, shown_path
-from graphflow.values import describe
 
 Library = Callable[[], dict[str, Path]]
 """Gives the templates that can be named without a path."""
@@ -108,13 +107,8 @@ class Templates:
         """
         text = ref.text
         if text.endswith((".yaml", ".yml")) or "/" in text:
-            try:
-                path = ((ref.folder or document.folder) / Path(text)).resolve()
-                there = path.is_file()
-            except (OSError, ValueError) as error:
-                fix = "write the path of a template"
-                raise Refusal("template-missing", f"{describe(text)} cannot be found", str(error), fix) from error
-            if not there:
+            path = located(text, ref.folder or document.folder, code="template-missing").resolve()
+            if not path.is_file():
                 refusal = missing_file(path, text)
                 raise Refusal("template-missing", refusal.message, refusal.why, refusal.fix)
             return path

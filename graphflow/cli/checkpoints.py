@@ -15,6 +15,7 @@ from graphflow.cli.screens import tell
 from graphflow.distribution import DISTRIBUTION
 from graphflow.document.model import Document
 from graphflow.errors import GraphflowError
+from graphflow.paths import path_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +61,7 @@ def _export(name: str, folder: Path) -> int:
     known = _embedded()
     if name not in known:
         raise GraphflowError(f"there is no embedded/{name}; known are {', '.join(known)}")
+    folder = path_of(str(folder))
     if folder.exists() and any(folder.iterdir()):
         raise GraphflowError(f"{folder} is there already and not empty; name another folder")
     written = importlib.import_module(f"{embedded.PACKAGE}.export").export(name, folder)

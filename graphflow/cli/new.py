@@ -11,6 +11,7 @@ from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.document.parse import read_file
 from graphflow.errors import FileProblem
 from graphflow.files import write_atomically
+from graphflow.paths import path_of
 from graphflow.problems import Level
 from graphflow.rebase import rebased_text
 
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Write the new document; comments and order stay."""
-    target: Path = arguments.file
+    target = path_of(str(arguments.file))
     if target.exists():
         raise FileProblem(f"{target} exists already\n  fix: choose another name")
     if target.suffix not in (".yaml", ".yml"):

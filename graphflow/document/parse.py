@@ -21,7 +21,7 @@ from graphflow.document.model import (
 from graphflow.document.shorthand import declaration, flow_text, looks_like
 from graphflow.document.text import NAME, read_text
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree, read_tree, word_of
-from graphflow.files import open_file
+from graphflow.files import read_start
 from graphflow.limits import DOCUMENT_BYTES
 from graphflow.limits import NAME as LONGEST_NAME
 from graphflow.node_type import RESERVED
@@ -42,8 +42,7 @@ def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None,
     Raises:
         FileProblem: there is no such file, or it cannot be read.
     """
-    with open_file(path) as handle:
-        content = handle.read(DOCUMENT_BYTES + 1)
+    content = read_start(path, DOCUMENT_BYTES + 1)
     foreign = foreign_file(content, shown or str(path))
     if foreign is not None:
         return None, [foreign]

@@ -150,7 +150,8 @@ class Recorder:
             self._written[EVENTS] = self.folder / EVENTS
             # A run that is killed while its report is made is over all the same.
             self._attempt(self._write_record)
-            if (report := self._encoded(REPORT, lambda: self._report().encode())) is not None:
+            report = self._encoded(REPORT, lambda: self._report().encode("utf-8", "backslashreplace"))
+            if report is not None:
                 self._attempt(self._write_record, {REPORT: hashlib.sha256(report).hexdigest()})
                 self._attempt(self._write, REPORT, report)
             self._claim.release()

@@ -45,7 +45,8 @@ class Journal:
         """
         if self._failed:
             return
-        line = (json.dumps(data, ensure_ascii=False) + "\n").encode()
+        # A file's name may be of bytes that are no UTF-8, which Python keeps as halves of characters.
+        line = (json.dumps(data, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
         try:
             written = self._file.write(line)
             if written != len(line):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from graphflow.errors import FileProblem
 from graphflow.files import open_regular
@@ -202,11 +203,11 @@ class RunRecord(_Part):
 
     def to_json(self) -> str:
         """The record as run.json has it."""
-        return self.model_dump_json(indent=1) + "\n"
+        return _json(self, indent=1) + "\n"
 
     def recipe(self) -> str:
         """What is needed to run it again, as JSON in one line: the record that a picture carries."""
-        return self.model_dump_json(include=set(_RECIPE))
+        return _json(self, include=set(_RECIPE))
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:
@@ -225,6 +226,16 @@ class RunRecord(_Part):
             return cls.model_validate(data)
         except (ValidationError, ValueError, RecursionError) as error:
             raise FileProblem(f"{source} is no record of a run") from error
+
+
+def _json(model: BaseModel, *, indent: int | None = None, include: set[str] | None = None) -> str:
+    """The model as JSON that can be encoded, with escapes for bytes of a file's name that are no UTF-8."""
+    try:
+        return model.model_dump_json(indent=indent, include=include)
+    except PydanticSerializationError:
+        data = model.model_dump(mode="json", include=include)
+        text = json.dumps(data, indent=indent, ensure_ascii=False, separators=None if indent else (",", ":"))
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _record_text(source: Path) -> str:
