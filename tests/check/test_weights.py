@@ -16,6 +16,7 @@ import pytest
 from safetensors import SafetensorError, safe_open
 
 from graphflow import digest_cache, weights
+from graphflow.files import write_atomically
 from graphflow.weights import Tensors, digest_of_files, tensor_digests
 
 
@@ -261,3 +262,14 @@ def test_digests_need_neither_torch_nor_numpy(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == 0
+
+
+def test_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    """Else a power cut leaves an empty file under the name."""
+    done = []
+    for owner, name in ((os, "fsync"), (Path, "replace")):
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given, real=real, name=name: (done.append(name), real(*given))[1])
+    write_atomically(tmp_path / "a", b"content")
+    assert done == ["fsync", "replace"]
+    assert (tmp_path / "a").read_bytes() == b"content"
