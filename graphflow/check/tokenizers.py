@@ -74,9 +74,11 @@ class Token:
             return cls(told, normalized=not special, special=special)
         if not isinstance(told, Mapping) or not isinstance(told.get("content"), str):
             raise ValueError(f"{json.dumps(told)[:60]} is no token")
-        special = special or bool(told.get("special", False))
-        flags = {key: bool(told.get(key, False)) for key in ("single_word", "lstrip", "rstrip")}
-        return cls(told["content"], **flags, normalized=bool(told.get("normalized", not special)), special=special)
+        flags = {key: told[key] for key in ("single_word", "lstrip", "rstrip", "normalized", "special") if key in told}
+        if wrong := next((key for key, flag in flags.items() if not isinstance(flag, bool)), None):
+            raise ValueError(f"{wrong} of {told['content']} is {flags[wrong]}, neither true nor false")
+        special = special or flags.get("special", False)
+        return cls(told["content"], **{"normalized": not special, **flags, "special": special})
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,10 @@ class Tokenizer:
         own = [key for key in self.config if key.endswith("_token") and key not in _SPECIAL]
         told = {**_SPECIAL_DEFAULTS, **{key: self.config[key] for key in (*_SPECIAL, *own) if key in self.config}}
         extra = self._extra or []
-        ordered = [told.get(key) for key in (*_SPECIAL, *own)]
+        ordered = [told.get(key) for key in _SPECIAL]
+        ordered += [told[key] for key in own if isinstance(told[key], str | Mapping)]
         ordered += list(extra.values() if isinstance(extra, Mapping) else extra if isinstance(extra, list) else [extra])
-        return [one for one in ordered if isinstance(one, str | Mapping)]
+        return [one for one in ordered if one is not None]
 
     @property
     def identity(self) -> str:
@@ -171,11 +174,12 @@ def _read(folder: Path, read_json: ReadJson) -> Tokenizer:
     added: dict[int, Token] = {}
     if "added_tokens_decoder" in config:
         told = _of_kind(config["added_tokens_decoder"], Mapping, "its added_tokens_decoder is no map")
-        added = {_number(number): Token.of(one) for number, one in told.items()}
+        for number, one in told.items():
+            added[_number(number)] = Token.of(_of_kind(one, Mapping, f"{one} is no token"))
     else:
         config, added = _of_earlier_files(folder, config, whole, read_json)
     _check(vocabulary, merges, config)
-    limits = (None, None) if whole is None else (whole.get("padding"), whole.get("truncation"))
+    limits = (None, None) if whole is None else (_limit(whole, "padding"), _limit(whole, "truncation"))
     others = tuple(hashlib.sha256(read_regular(path)).hexdigest() for path in sorted(folder.glob("tokenizer.*.json")))
     ordered = tuple(token for _, token in sorted(added.items(), key=lambda one: one[0]))
     return Tokenizer(vocabulary, merges, config, ordered, limits, others)
@@ -205,8 +209,7 @@ def _of_earlier_files(
             added[_number(number)] = Token.of(content, special=content in named)
     if whole is not None:
         for told in _of_kind(whole["added_tokens"], list, "its added_tokens is no list"):
-            token = Token.of(told)
-            added[_number(told["id"])] = token
+            added[_number(_of_kind(told, Mapping, f"{told} is no token")["id"])] = Token.of(told)
     return config, added
 
 
@@ -214,6 +217,10 @@ def _of_kind(value: Any, kind: type, else_: str) -> Any:
     if not isinstance(value, kind):
         raise ValueError(else_)
     return value
+
+
+def _limit(whole: Json, key: str) -> Any:
+    return None if whole.get(key) is None else _of_kind(whole[key], Mapping, f"its {key} is no map")
 
 
 def _number(told: object) -> int:
@@ -232,6 +239,11 @@ def _check(vocabulary: Any, merges: list[Any], config: Json) -> None:
         raise ValueError("its vocabulary is no map from tokens to numbers")
     if not all(isinstance(pair, list) and list(map(type, pair)) == [str, str] for pair in merges):
         raise ValueError("its merges are no pairs of tokens")
+    for left, right in merges:
+        if missing := next((one for one in (left, right, left + right) if one not in vocabulary), None):
+            raise ValueError(f"its merges give {missing}, which its vocabulary has not")
+    if "pad_token" in config and config["pad_token"] is None:
+        raise ValueError("it has no pad_token, and texts are filled up with it")
     for key in ("padding_side", "truncation_side"):
         if config.get(key) not in (None, "left", "right"):
             raise ValueError(f"its {key} is {config[key]}, neither left nor right")
