@@ -89,7 +89,8 @@ def load(component: Component) -> Any:
             if isinstance(files, ProcessorFiles):
                 return _image_processor(files)
             return _tokenizer(files) if "Tokenizer" in files.class_name else _model(placed, library)
-    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+    except Exception as error:
+        # Of a file that is laid out otherwise the libraries raise errors of any type, tokenizers a bare Exception.
         if is_out_of_memory(error):
             error.add_note(f"while the {component.label} was loaded")
             raise

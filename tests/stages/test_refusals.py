@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
 from PIL import Image
 
@@ -179,3 +182,17 @@ def test_a_black_mask_with_a_crop_is_refused_before_anything_is_loaded_where_it_
     graph = cropped(tiny, lambda graph, image: graph.add("mask_threshold", mask=image, threshold=1.0))
     with gf.Engine(loader=never) as engine, pytest.raises(gf.RunFailed, match="black everywhere"):
         engine.run(graph, inputs={"image": picture.point(lambda value: value // 2)})
+
+
+@pytest.mark.parametrize("change", [{"decoder": "x"}, {"version": "9"}, {"padding": {}}])
+def test_tokenizer_that_cannot_be_loaded_is_a_problem_of_its_file(change, tiny, tmp_path):
+    """The library raises a bare Exception of what only it understands."""
+    folder = shutil.copytree(tiny("sd"), tmp_path / "sd")
+    file = folder / "tokenizer" / "tokenizer.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    graph = gf.Graph()
+    graph.output(image=graph.add("text2img", checkpoint=str(folder), prompt="x", num_inference_steps=1).image)
+    with pytest.raises(gf.RunFailed) as caught:
+        gf.run(graph)
+    failures = [str(failure) for failure in caught.value.result.failed.values()]
+    assert all(f"tokenizer of {folder} cannot be loaded: " in failure for failure in failures), failures
