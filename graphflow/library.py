@@ -14,12 +14,12 @@ PACKAGE = "graphflow_graphs"
 
 def graphs() -> dict[str, Path]:
     """Name → file of every library graph."""
-    return _named(_folder())
+    return _named(folder())
 
 
 def templates() -> dict[str, Path]:
     """Name → file of every library template."""
-    return _named(_folder() / "templates")
+    return _named(folder() / "templates")
 
 
 def locate(graph: str) -> Path:
@@ -44,7 +44,8 @@ def locate(graph: str) -> Path:
     raise FileProblem(f"there is no graph {graph}", "file-missing", fix=hint)
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Where the library's graphs, templates and pictures are installed."""
     return Path(str(resources.files(PACKAGE)))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -24,7 +24,13 @@ from graphflow.words import json_text
 _FILES = (*PICTURES, "file")
 
 
-def rebase(document: Document, folder: Path, catalog: Catalog, library: Library) -> Document:
+Placed: TypeAlias = Callable[[Path], str | None]
+"""From a file's absolute path to how the new document names it; None for the path from the new folder."""
+
+
+def rebase(
+    document: Document, folder: Path, catalog: Catalog, library: Library, placed: Placed = lambda _: None
+) -> Document:
     """The document as it has to be written in `folder`.
 
     Args:
@@ -32,13 +38,14 @@ def rebase(document: Document, folder: Path, catalog: Catalog, library: Library)
         folder: where it will be written; absolute.
         catalog: says which params and ports are files.
         library: templates known by name, whose inputs may be files.
+        placed: names files that are elsewhere for the new document, such as copies.
     """
-    return dataclasses.replace(_moved(document, _Mover(document, folder, catalog, library)), folder=folder)
+    return dataclasses.replace(_moved(document, _Mover(document, folder, catalog, library, placed)), folder=folder)
 
 
 def absolute(document: Document, catalog: Catalog, library: Library) -> Document:
     """The document with every path absolute: two that mean the same files are equal, wherever they are written."""
-    return _moved(document, _Mover(document, None, catalog, library))
+    return _moved(document, _Mover(document, None, catalog, library, lambda _: None))
 
 
 def _moved(document: Document, mover: _Mover) -> Document:
@@ -50,13 +57,15 @@ def _moved(document: Document, mover: _Mover) -> Document:
     )
 
 
-def rebased_text(text: str, document: Document, folder: Path, catalog: Catalog, library: Library) -> str:
+def rebased_text(
+    text: str, document: Document, folder: Path, catalog: Catalog, library: Library, placed: Placed = lambda _: None
+) -> str:
     """The YAML text with only its paths rewritten; comments, order and style stay.
 
     Args:
         text: what `document` was parsed from.
     """
-    moved = rebase(document, folder, catalog, library)
+    moved = rebase(document, folder, catalog, library, placed)
     changed = {
         (old.place.line, old.place.column): new.text
         for old, new in zip(_scalars(document), _scalars(moved), strict=True)
@@ -95,8 +104,11 @@ def _scalars(document: Document) -> list[Scalar]:
 class _Mover:
     """Moves one document's paths into `folder`; where that is None, each becomes absolute."""
 
-    def __init__(self, document: Document, folder: Path | None, catalog: Catalog, library: Library) -> None:
+    def __init__(
+        self, document: Document, folder: Path | None, catalog: Catalog, library: Library, placed: Placed
+    ) -> None:
         self.document, self.folder, self.catalog, self.library = document, folder, catalog, library
+        self.placed = placed
 
     def input(self, decl: InputDecl) -> InputDecl:
         if decl.default is None or decl.type is None:
@@ -215,6 +227,9 @@ class _Mover:
             return text
         if self.folder is None:
             return Path(os.path.normpath(old / path)).as_posix()
+        name = self.placed(old / path)
+        if name is not None:
+            return name
         if path.is_absolute() or old == self.folder.absolute():
             return text
         moved = Path(os.path.relpath(old / path, self.folder)).as_posix()

@@ -1,8 +1,13 @@
-"""`graphflow new`: a document of your own, copied from another one with its paths made right."""
+"""`graphflow new`: a document of your own, copied from another one with its paths made right.
+
+Pictures of the library are copied beside it.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
+from itertools import count
 from pathlib import Path
 
 from graphflow import library
@@ -24,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Write the new document; comments and order stay."""
+    """Write the new document and the pictures that it needs; comments and order stay."""
     target = path_of(str(arguments.file))
     if target.exists():
         raise FileProblem(f"{target} exists already\n  fix: choose another name")
@@ -36,7 +41,43 @@ def execute(arguments: argparse.Namespace) -> int:
         show(problems, least=Level.PROBLEM)
         return 2
     text = source.read_text(encoding="utf-8-sig")
-    made = rebased_text(text, document, target.absolute().parent, catalog_of(arguments), library.templates)
+    copies = _Copies(target.absolute().parent)
+    made = rebased_text(text, document, target.absolute().parent, catalog_of(arguments), library.templates, copies.name)
+    copies.write()
     write_atomically(target, made.encode())
+    if copies.contents:
+        tell(f"copied {', '.join(copies.contents)}")
     tell(f"wrote {target}; run it with: graphflow run {target}")
     return 0
+
+
+class _Copies:
+    """The library's pictures that a new document reads: copied beside it, since an installation moves and changes.
+
+    Attributes:
+        contents: name beside the document → bytes of each picture that is not there yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.contents: dict[str, bytes] = {}
+
+    def name(self, path: Path) -> str | None:
+        """How the document names a file; None for one that is not the library's, or that is a graph."""
+        if path.suffix in (".yaml", ".yml") or not path.is_relative_to(library.folder()) or not path.is_file():
+            return None
+        content = path.read_bytes()
+        for number in count(1):
+            name = path.name if number == 1 else f"{path.stem}-{number}{path.suffix}"
+            there = self._folder / name
+            if self.contents.get(name) == content or (there.is_file() and there.read_bytes() == content):
+                return name
+            if name not in self.contents and not os.path.lexists(there):
+                self.contents[name] = content
+                return name
+        return None
+
+    def write(self) -> None:
+        """Write what is not there yet."""
+        for name, content in self.contents.items():
+            write_atomically(self._folder / name, content)

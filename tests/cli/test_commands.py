@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,26 @@ def test_new_keeps_comments_and_runs_from_its_own_folder(graphflow, folder):
     assert graphflow("new", "deep/mine.yaml", "--from", "selective_color").returncode == 0
     assert "# a picture given for a mask is its luminance" in (folder / "deep" / "mine.yaml").read_text()
     assert graphflow("run", "deep/mine.yaml", "--out", "here").returncode == 0
+
+
+def test_new_brings_the_library_s_pictures_along(graphflow, folder):
+    (folder / "deep").mkdir()
+    (folder / "deep" / "road.jpg").write_bytes(b"another road")
+    done = graphflow("new", "deep/mine.yaml", "--from", "inpaint")
+    assert done.returncode == 0, done.stderr
+    text = (folder / "deep" / "mine.yaml").read_text()
+    assert 'default: "road-2.jpg"' in text
+    assert 'default: "road-mask.png"' in text
+    assert "assets" not in text
+    assert "copied road-2.jpg, road-mask.png" in done.stdout
+    assets = Path(__file__).parents[2] / "graphs" / "assets"
+    assert (folder / "deep" / "road-2.jpg").read_bytes() == (assets / "road.jpg").read_bytes()
+    assert (folder / "deep" / "road.jpg").read_bytes() == b"another road"
+    assert graphflow("check", "--strict", "deep/mine.yaml").returncode == 0
+    # A second one needs no further copies, and a document of one's own stays where its files are.
+    assert "copied" not in graphflow("new", "deep/other.yaml", "--from", "inpaint").stdout
+    graphflow("new", "third.yaml", "--from", "deep/other.yaml")
+    assert 'default: "deep/road-2.jpg"' in (folder / "third.yaml").read_text()
 
 
 def test_new_replaces_nothing(graphflow, folder):
