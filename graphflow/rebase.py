@@ -154,7 +154,8 @@ class _Mover:
             return ports | {param.name: param.type for param in type_.params.values()}, decl.ref
         text = decl.ref.text
         is_path = text.endswith((".yaml", ".yml")) or "/" in text
-        path = (self._base(decl.ref) / text) if is_path else self.library().get(text)
+        given = Path(text).expanduser() if text.startswith("~/") else Path(text)
+        path = (self._base(decl.ref) / given) if is_path else self.library().get(text)
         ref = dataclasses.replace(decl.ref, text=self._template(decl.ref), folder=None) if is_path else decl.ref
         template = read_file(path)[0] if path is not None and is_there(path) and path.is_file() else None
         inputs = template.inputs if template is not None else {}

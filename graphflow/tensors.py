@@ -77,3 +77,37 @@ def device_facts() -> str:
     import torch
 
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} threads {torch.get_num_threads()}"
+
+
+def settings(device: str) -> dict[str, Any]:
+    """What torch tells of itself that decides the bytes of computations in this thread, as plain JSON data.
+
+    Args:
+        device: as torch names it; the GPU's own settings are told for `cuda` alone.
+
+    Returns:
+        `device_name` (empty for a CPU), `threads` and `cpu_capability`, and torch's settings by name.
+
+    Raises:
+        RuntimeError: the device cannot be used.
+    """
+    import torch
+
+    told: dict[str, Any] = {
+        "device_name": "",
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "mkldnn": torch.backends.mkldnn.enabled,
+    }
+    if device != "cpu":
+        told |= {
+            "device_name": torch.cuda.get_device_name(device),
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+            "cudnn_deterministic": torch.backends.cudnn.deterministic,
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
+        }
+    return told

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from importlib import metadata
+import functools
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,8 @@ from graphflow.check.checked import (
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.check.literals import Picture
 from graphflow.plan.plan import Plan, PlannedStep
+from graphflow.problems import Place
+from graphflow.record.environment import environment
 from graphflow.record.model import (
     ComputeRecord,
     DocumentRecord,
@@ -37,9 +37,6 @@ from graphflow.record.model import (
 )
 from graphflow.values import File, digest_of, value_word
 
-_ALWAYS = ("numpy", "Pillow")
-_WHERE_IMPORTED = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "xformers", "compel", "peft")
-
 
 def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
     """The record of a run that has not begun."""
@@ -48,6 +45,11 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
 
     checked, document = plan.checked, plan.checked.document
     chosen = [*plan.outputs, *plan.absent]
+    name_of = functools.cache(named)
+
+    def short(place: Place) -> Place:
+        return dataclasses.replace(place, file=name_of(place.file))
+
     return RunRecord(
         graphflow=shipped_version(),
         name=document.name or Path(document.file).stem,
@@ -55,17 +57,18 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
         seed=checked.seed,
         command=None if command is None else list(command),
         document=DocumentRecord(
-            text=write(document), file=document.file, folder=home_relative(Path(document.folder).absolute())
+            text=homeless(write(document)),
+            file=named(document.file),
+            folder=home_relative(Path(document.folder).absolute()),
         ),
         only=[] if len(chosen) == len(checked.outputs) else chosen,
         inputs={name: plain(value) for name, value in checked.inputs.items()},
         outputs={name: OutputRecord(why=plan.absent.get(name, "")) for name in checked.outputs if name in chosen},
         steps=[_step(step) for step in plan.steps],
-        nodes=[_node(node, checked) for node in checked.nodes],
+        nodes=[_node(node, checked, short) for node in checked.nodes],
         skipped=dict(plan.skipped),
         compute=_compute(checked) if plan.uses_torch else None,
-        versions=versions(),
-        platform=platform.platform(),
+        environment=environment(plan),
     )
 
 
@@ -78,7 +81,7 @@ def _step(step: PlannedStep) -> StepRecord:
     return StepRecord(path=step.path, node=step.node.path, type=step.node.type.name, also=list(step.also), uses=uses)
 
 
-def _node(node: ExpandedNode, checked: Checked) -> NodeRecord:
+def _node(node: ExpandedNode, checked: Checked, short: Callable[[Place], Place]) -> NodeRecord:
     place = node.places.decl.place if node.places is not None else None
     return NodeRecord(
         path=node.path,
@@ -86,8 +89,8 @@ def _node(node: ExpandedNode, checked: Checked) -> NodeRecord:
         params={name: plain(value) for name, value in node.params.items()},
         inputs={name: _source(source, checked) for name, source in node.sources.items()},
         cache=node.cache,
-        place=str(place or ""),
-        used=[f"{where} as {path}" for where, path in node.used],
+        place="" if place is None else str(short(place)),
+        used=[f"{short(where)} as {path}" for where, path in node.used],
     )
 
 
@@ -128,17 +131,30 @@ def plain(value: Any) -> Any:
 
 def home_relative(path: Path) -> str:
     """The path with `~` for the home folder: pictures are passed on, and need not tell who their maker is."""
+    for home in _homes():
+        if path.is_relative_to(home):
+            return str(Path("~") / path.relative_to(home))
+    return str(path)
+
+
+def named(file: str) -> str:
+    """A document's file as a record names it: a path from the current folder into it, else only its name."""
+    path, here = Path(file), Path.cwd()
+    above_home = any(home != here and home.is_relative_to(here) for home in _homes())
+    return path.name if path.is_absolute() or ".." in path.parts or file.startswith("~") or above_home else file
+
+
+def homeless(text: str) -> str:
+    """A document's text with `~` for the home folder where a path begins with it; documents read it as the same."""
+    for home in _homes():
+        text = re.sub(rf"(?<![\w/.~-]){re.escape(str(home))}(?=/)", "~", text)
+    return text
+
+
+def _homes() -> list[Path]:
+    """The home folder as it is named, and where it really is; none where it is the root or is not known."""
     try:
-        return str(Path("~") / path.relative_to(Path.home()))
-    except (ValueError, RuntimeError):
-        return str(path)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what can decide a result; of the large libraries only those that were imported."""
-    found = {"Python": platform.python_version()}
-    for name in (*_ALWAYS, *(name for name in _WHERE_IMPORTED if name in sys.modules)):
-        # A library can be importable without being installed as a distribution.
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+        home = Path.home()
+    except RuntimeError:
+        return []
+    return [folder for folder in dict.fromkeys([home, home.resolve()]) if folder.is_absolute() and folder.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
 import traceback
@@ -106,9 +107,10 @@ class Recorder:
     def _begin(self, record: RunRecord, metadata: bool) -> None:
         """Put the record of this run in the place of the earlier one."""
         self.record = record
-        self._text = record.recipe() if metadata else None
+        self._metadata = metadata
         record.started = self._start
         record.files, record.earlier = self._claim.digests(), self._claim.left()
+        self._observed = not self._plan.uses_torch
         self._steps = {step.path: step for step in record.steps}
         # A run that is killed leaves this one.
         self._claim.write(RUN_JSON, record.to_json().encode())
@@ -122,6 +124,8 @@ class Recorder:
         """Take an event in; never raises for a file."""
         self._moment = round((self._clock() - self._start).total_seconds(), 6)
         more: dict[str, Any] = {"at": self._moment}
+        if not self._observed and ("torch" in sys.modules or isinstance(event, OutputReady)):
+            self._observe()
         if isinstance(event, OutputReady):
             more["files"] = self._output(event)
         else:
@@ -149,7 +153,8 @@ class Recorder:
             self._claim.written[EVENTS] = digest_of_file(self.folder / EVENTS)
             self._written[EVENTS] = self.folder / EVENTS
             # A run that is killed while its report is made is over all the same.
-            self._attempt(self._write_record)
+            if self._attempt(self._write_record):
+                self._written[RUN_JSON] = self.folder / RUN_JSON
             report = self._encoded(REPORT, lambda: self._report().encode("utf-8", "backslashreplace"))
             if report is not None:
                 self._attempt(self._write_record, {REPORT: hashlib.sha256(report).hexdigest()})
@@ -168,6 +173,21 @@ class Recorder:
             raise FileProblem("\n".join(map(str, self.problems)))
 
     # While the run goes on
+
+    def _observe(self) -> None:
+        """Record what torch tells, in the thread and the settings of the run."""
+        from graphflow.record.environment import observed
+
+        self._observed = True
+        # The run itself tells what is wrong with torch.
+        with suppress(ImportError, RuntimeError):
+            self.record.environment = observed(self.record.environment)
+            self._attempt(self._write_record)
+
+    @functools.cached_property
+    def _text(self) -> str | None:
+        """What pictures carry; nothing of it changes from the first output on."""
+        return self.record.recipe() if self._metadata else None
 
     def _note(self, event: Event) -> None:
         from graphflow.record.model import LoadRecord
@@ -259,7 +279,7 @@ class Recorder:
             to_come: name → sha256 of each file that is about to be written.
         """
         self.record.files = {**self._claim.digests(), **to_come}
-        self._write(RUN_JSON, self.record.to_json().encode())
+        self._claim.write(RUN_JSON, self.record.to_json().encode())
 
     def _attempt(self, write: Callable[..., None], *arguments: Any) -> bool:
         """Whether it succeeded; a failure is kept, since what comes later must not be lost with it."""

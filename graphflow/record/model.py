@@ -32,8 +32,7 @@ _RECIPE = frozenset(
         "inputs",
         "nodes",
         "compute",
-        "versions",
-        "platform",
+        "environment",
     }
 )
 
@@ -54,12 +53,39 @@ class ComputeRecord(_Part):
     threads: int | None = None
 
 
+class EnvironmentRecord(_Part):
+    """What beside the graph decides the bytes of a run; all but the first two is told where it computes with torch.
+
+    Attributes:
+        versions: of graphflow, Python and the libraries that it may have used.
+        platform: system, processor's kind and C library.
+        device: as torch names it.
+        device_name: the GPU's or the processor's.
+        dtypes: the precisions that components ran in.
+        threads: of torch on a CPU, as many as there really were; None before torch is imported.
+        cpu_capability: the vector instructions that torch uses.
+        variables: environment variables that change bits, where they are set.
+        settings: torch's own.
+    """
+
+    versions: dict[str, str] = Field(default_factory=dict)
+    platform: str = ""
+    device: str = ""
+    device_name: str = ""
+    dtypes: list[str] = Field(default_factory=list)
+    threads: int | None = None
+    cpu_capability: str = ""
+    variables: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 class DocumentRecord(_Part):
     """The graph as it was written.
 
     Attributes:
         text: YAML.
-        file: where it was read from; empty for a graph built in Python.
+        file: what it was read from, a name in `folder` or a path from where the run began; empty for a graph built
+            in Python.
         folder: where its relative paths start; `~` stands for the home folder.
     """
 
@@ -170,7 +196,8 @@ class RunRecord(_Part):
         earlier: files of earlier runs that are still in the folder.
         replaced: files that were there before and that the run wrote anew, with other bytes.
         removed: outputs of earlier runs that the run does not make.
-        compute: where its models ran; None where it has none.
+        compute: what the call said of where its models run; None where it has none.
+        environment: what else decides its bytes.
         peak_memory_bytes: the most memory that the process ever held; None where the system does not tell.
     """
 
@@ -193,8 +220,7 @@ class RunRecord(_Part):
     skipped: dict[str, str] = Field(default_factory=dict)
     loads: list[LoadRecord] = Field(default_factory=list)
     compute: ComputeRecord | None = None
-    versions: dict[str, str] = Field(default_factory=dict)
-    platform: str = ""
+    environment: EnvironmentRecord = Field(default_factory=EnvironmentRecord)
     peak_memory_bytes: int | None = None
     files: dict[str, str] = Field(default_factory=dict)
     earlier: list[str] = Field(default_factory=list)

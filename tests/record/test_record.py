@@ -77,7 +77,7 @@ def test_run_json_comes_back_as_it_was(recorded: Callable[..., Any]) -> None:
     assert record.started.utcoffset() == UTC.utcoffset(None)
     assert record.seconds == run.result.seconds
     assert {step.state for step in record.steps} == {"done"}
-    assert {"Python", "numpy", "Pillow"} <= record.versions.keys()
+    assert {"graphflow", "Python", "numpy", "Pillow"} <= record.environment.versions.keys()
     assert record.peak_memory_bytes is None or record.peak_memory_bytes > 1_000_000
 
 
@@ -140,7 +140,7 @@ def test_the_document_comes_back_equal(recorded: Callable[..., Any], photo: Path
 def test_a_picture_carries_what_is_needed_to_run_it_again(recorded: Callable[..., Any]) -> None:
     run = recorded(GOOD, seed=7)
     whole, carried = RunRecord.load(run.folder), RunRecord.load(run.folder / "image.png")
-    for name in ("document", "seed", "inputs", "nodes", "versions", "name"):
+    for name in ("document", "seed", "inputs", "nodes", "environment", "name"):
         assert getattr(carried, name) == getattr(whole, name)
     assert (carried.state, carried.started, carried.command) == ("running", None, None)
 
