@@ -35,6 +35,7 @@ MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?\Z")
 _TOKENIZER = "CLIPTokenizer"
 """The class of a tokenizer whose config names none, as published ones do not always."""
+_PLAIN = "get the same model as .safetensors, with its weights as they were before"
 _UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
@@ -336,6 +337,8 @@ def _stamp(name: str, path: Path) -> Stamp:
 def _unchanged(name: str, path: Path, _: Stamp) -> Checkpoint:
     """The facts of a checkpoint, once for the same files, so that what is found out of its components stays known."""
     if path.is_file():
+        if path.suffix == ".gguf":
+            raise Refusal("checkpoint-broken", f"{name} is quantized", "graphflow reads plain weights only", _PLAIN)
         if path.suffix != ".safetensors":
             why = (
                 f"{path.name} is a {path.suffix or 'nameless'} file, and loading such a file can run code"
@@ -406,7 +409,9 @@ def _safe_weights(name: str, folder: Path, class_name: str) -> None:
             "get the safetensors variant of this checkpoint",
         )
     if class_name in class_defaults() and not class_name.endswith("Scheduler"):
+        quantized = sorted(file.name for file in folder.iterdir() if file.suffix == ".gguf")
         why = f"{folder.name} holds no .safetensors file"
-        raise Refusal(
-            "checkpoint-broken", f"{name} has no weights of its {class_name}", why, "get the whole checkpoint"
-        )
+        fix = "get the whole checkpoint"
+        if quantized:
+            why, fix = f"{folder.name} holds {quantized[0]}, and quantized weights are not read", _PLAIN
+        raise Refusal("checkpoint-broken", f"{name} has no weights of its {class_name}", why, fix)

@@ -6,6 +6,7 @@ Asked before anything is computed from a config, where sizes are multiplied, lay
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -55,8 +56,26 @@ _NUMBER = _Rule("a number", _is_number)
 _FACTOR = _Rule("a number above 0", lambda value: _is_number(value) and value > 0)
 _FLAG = _Rule("true or false", lambda value: isinstance(value, bool))
 _WORD = _Rule("a name", lambda value: isinstance(value, str))
+_SHARE = _Rule("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
+_TOKEN = _whole(-1, MOST_WIDE)
 
-_RULES: Mapping[str, _Rule] = {
+
+def _one_of(*words: str) -> _Rule:
+    return _Rule(f"one of {', '.join(words)}", lambda value: isinstance(value, str) and value in words)
+
+
+ACTIVATIONS = ("gelu", "mish", "relu", "silu", "swish")
+"""Of diffusers' models."""
+TEXT_ACTIVATIONS = (
+    *("gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh", "quick_gelu"),
+    *("hardswish", "laplace", "leaky_relu", "linear", "mish", "relu", "relu2", "relu6", "sigmoid", "silu", "swish"),
+    "tanh",
+)
+"""Of transformers' models."""
+TYPES = ("bfloat16", "float16", "float32", "float64")
+"""In which weights may have been saved, as configs say it."""
+
+_RULES_OF_SETTINGS: Mapping[str, _Rule] = {
     **dict.fromkeys(("num_hidden_layers", "addition_embed_type_num_heads"), _COUNT),
     **dict.fromkeys(("layers_per_block", "attention_head_dim", "num_attention_heads"), _COUNT.or_list()),
     "transformer_layers_per_block": _DEPTH.or_list().or_list(),
@@ -77,7 +96,19 @@ _RULES: Mapping[str, _Rule] = {
     "sample_size": _SIZE.or_list().or_null(),
     **dict.fromkeys(("block_out_channels", "conditioning_embedding_out_channels", "neck_hidden_sizes"), _SIZE.listed()),
     **dict.fromkeys(("down_block_types", "up_block_types"), _WORD.listed()),
-    "mid_block_type": _WORD.or_null(),
+    "mid_block_type": _one_of("UNetMidBlock2D", "UNetMidBlock2DCrossAttn", "UNetMidBlock2DSimpleCrossAttn").or_null(),
+    **dict.fromkeys(("act_fn", "timestep_post_act", "time_embedding_act_fn"), _one_of(*ACTIVATIONS)),
+    **dict.fromkeys(("hidden_act", "pooler_act"), _one_of(*TEXT_ACTIVATIONS)),
+    "addition_embed_type": _one_of("text", "text_image", "text_time", "image", "image_hint"),
+    "attention_type": _one_of("default", "gated", "gated-text-image"),
+    "class_embed_type": _one_of("timestep", "identity", "projection", "simple_projection"),
+    "cross_attention_norm": _one_of("layer_norm", "group_norm"),
+    "encoder_hid_dim_type": _one_of("text_proj", "text_image_proj", "image_proj"),
+    "resnet_time_scale_shift": _one_of("default", "scale_shift", "ada_group", "spatial"),
+    "time_embedding_type": _one_of("positional", "fourier"),
+    **dict.fromkeys(("dropout", "attention_dropout", "hidden_dropout_prob", "attention_probs_dropout_prob"), _SHARE),
+    **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), _TOKEN.or_null()),
+    "backbone_config": _Rule("a map", lambda value: isinstance(value, Mapping)),
     "reassemble_factors": _FACTOR.listed(),
     "scaling_factor": _FACTOR,
     "shift_factor": _NUMBER,
@@ -85,6 +116,15 @@ _RULES: Mapping[str, _Rule] = {
     "latents_std": _FACTOR.listed(),
     "only_cross_attention": _FLAG.or_list(),
 }
+_SAVED: Mapping[str, _Rule] = {
+    "dtype": _one_of(*TYPES),
+    "torch_dtype": _one_of(*TYPES),
+    "_diffusers_version": _Rule(
+        "a version", lambda value: isinstance(value, str) and bool(re.match(r"\d+\.\d", value))
+    ),
+}
+"""What configs say beside settings, of how they were saved, and the libraries read."""
+_RULES: Mapping[str, _Rule] = {**_RULES_OF_SETTINGS, **_SAVED}
 """Setting → what it may be, where its class's default does not tell; null is allowed where that is the default."""
 
 
@@ -96,6 +136,8 @@ def wrong_settings(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> li
         defaults: of the class: setting → value.
     """
     wrong = [told for name, default in defaults.items() if (told := _misfit(name, config[name], default))]
+    saved = {name: config.get(name) for name in _SAVED}
+    wrong += [told for name, value in saved.items() if (told := _misfit(name, value, None))]
     return wrong or list(_relations(config))
 
 
@@ -111,9 +153,9 @@ def _like(default: Any) -> _Rule | None:
     if isinstance(default, bool):
         return _FLAG.or_null()
     if isinstance(default, (int, float)):
-        return _NUMBER.or_null()
+        return _NUMBER
     if isinstance(default, str):
-        return _WORD.or_null()
+        return _WORD
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -12,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from graphflow.check import weight_files
 from graphflow.check.fit import misfits, own_tensors, without_fractions
 from graphflow.check.lora import Lora
 from graphflow.check.reading import read_header, read_json
@@ -31,7 +31,6 @@ _LEFT_OUT = (
     *("dropout", "gradient_checkpointing", "id2label", "label2id", "torchscript", "use_cache"),
 )
 """Settings that change no number: those that are read elsewhere, say where files come from, or count in training."""
-_VARIANT = re.compile(r"\.([A-Za-z0-9_]+)(?:-\d+-of-\d+)?\.safetensors$")
 _TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 
 
@@ -63,11 +62,7 @@ class ComponentFiles:
     @cached_property
     def variants(self) -> dict[str, tuple[Path, ...]]:
         """Variant, such as fp16 (empty for the usual files) → its safetensors files, all shards."""
-        found: dict[str, list[Path]] = {}
-        for path in sorted(self.folder.glob("*.safetensors")):
-            match = _VARIANT.search(path.name)
-            found.setdefault(match[1] if match else "", []).append(path)
-        return {name: tuple(paths) for name, paths in found.items()}
+        return weight_files.files_by_variant(self.folder, self.library)
 
     @cached_property
     def weights(self) -> tuple[Path, ...]:
@@ -151,12 +146,28 @@ class ComponentFiles:
             return
         defaults = class_defaults().get(self.class_name)
         if not self.config and defaults is not None:
-            fix = "get the whole checkpoint"
-            yield Refusal("checkpoint-broken", f"the {self.label} has no config", f"{self.folder.name} holds none", fix)
+            yield self._broken(f"the {self.label} has no config", f"{self.folder.name} holds none")
+        elif told := self.config.get("quantization_config"):
+            method = told.get("quant_method") if isinstance(told, Mapping) else None
+            why = f"its config names {method or 'a quantization_config'}, and graphflow reads plain weights only"
+            yield self._broken(
+                f"the weights of the {self.label} are quantized", why, "get the checkpoint as it was before"
+            )
         elif defaults is not None and not self.class_name.endswith("Scheduler"):
-            told = {key: value for key, value in self.config.items() if not key.startswith("_")}
-            yield from misfits(self.label, self.class_name, {**told, **self.full_config}, defaults, self.shapes)
-            yield from without_fractions(self.label, self.types)
+            yield from self._faults_of_weights(defaults)
+
+    def _faults_of_weights(self, defaults: Mapping[str, Any]) -> Iterator[Refusal]:
+        if self.folder.is_dir():
+            named = tuple(weight_files.faults(self.label, self.folder, self.library, self.variant, self.weights))
+            yield from named
+            if named:
+                return
+        config = {**self.config, **self.full_config}
+        yield from misfits(self.label, self.class_name, config, defaults, self.shapes)
+        yield from without_fractions(self.label, self.types)
+
+    def _broken(self, message: str, why: str, fix: str = "get the whole checkpoint") -> Refusal:
+        return Refusal("checkpoint-broken", message, why, fix)
 
     @cached_property
     def identity(self) -> str:

@@ -178,6 +178,8 @@ def _read(folder: Path, read_json: ReadJson) -> Tokenizer:
             added[_number(number)] = Token.of(_of_kind(one, Mapping, f"{one} is no token"))
     else:
         config, added = _of_earlier_files(folder, config, whole, read_json)
+    if whole is not None:
+        _check_whole(whole)
     _check(vocabulary, merges, config)
     limits = (None, None) if whole is None else (_limit(whole, "padding"), _limit(whole, "truncation"))
     others = tuple(hashlib.sha256(read_regular(path)).hexdigest() for path in sorted(folder.glob("tokenizer.*.json")))
@@ -211,6 +213,19 @@ def _of_earlier_files(
         for told in _of_kind(whole["added_tokens"], list, "its added_tokens is no list"):
             added[_number(_of_kind(told, Mapping, f"{told} is no token")["id"])] = Token.of(told)
     return config, added
+
+
+def _check_whole(whole: Json) -> None:
+    """Raises a ValueError where a part of tokenizer.json is none of those that can stand there."""
+    for key in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
+        part = whole.get(key)
+        if part is not None and not (isinstance(part, Mapping) and isinstance(part.get("type"), str)):
+            raise ValueError(f"its {key} is no map with a type")
+    for key, part in (("padding", "strategy"), ("truncation", "max_length")):
+        if whole.get(key) is not None and not (isinstance(whole[key], Mapping) and part in whole[key]):
+            raise ValueError(f"its {key} is no map with a {part}")
+    if not isinstance(whole.get("version", "1.0"), str):
+        raise ValueError("its version is no text")
 
 
 def _of_kind(value: Any, kind: type, else_: str) -> Any:

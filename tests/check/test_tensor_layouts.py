@@ -12,6 +12,7 @@ import torch
 import transformers
 
 from graphflow.check import embedded
+from graphflow.check.class_settings import ACTIVATIONS, TEXT_ACTIVATIONS, wrong_settings
 from graphflow.check.components import ComponentFiles, class_defaults
 from graphflow.check.tensor_layouts import MOST, expected
 
@@ -185,3 +186,19 @@ def test_components_that_come_along_have_the_tensors_of_their_classes() -> None:
 def test_absurd_config_is_not_written_out() -> None:
     config = class_defaults()["CLIPTextModel"] | {"num_hidden_layers": 10**9}
     assert len(expected("CLIPTextModel", config) or {}) == MOST + 1
+
+
+def test_activations_are_those_that_the_libraries_know() -> None:
+    from diffusers.models.activations import ACT2CLS
+    from transformers.activations import ACT2FN
+
+    assert set(ACTIVATIONS) == set(ACT2CLS)
+    assert set(TEXT_ACTIVATIONS) <= set(ACT2FN)
+
+
+def test_published_settings_are_in_order() -> None:
+    for case in published():
+        class_name, config = case.values
+        defaults = class_defaults()[class_name]
+        told = {key: value for key, value in config.items() if not key.startswith("_")}
+        assert wrong_settings({**defaults, **told}, defaults) == []
