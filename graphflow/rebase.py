@@ -18,7 +18,7 @@ from graphflow.document.text import Reference, read_text, write_text
 from graphflow.document.tree import Entry, Scalar, Sequence, Tree
 from graphflow.document.tree import Mapping as MapTree
 from graphflow.files import is_there
-from graphflow.types import CHECKPOINT, FILE, PICTURES, Type, item_of, member_for
+from graphflow.types import CHECKPOINT, PICTURES, Type, item_of, member_for
 from graphflow.words import json_text
 
 _FILES = (*PICTURES, "file")
@@ -119,7 +119,7 @@ class _Mover:
         source = self._scalar(decl.source, CHECKPOINT, plain=True)
         old = decl.details.entries
         entries = {**old, "source": Entry(source, old["source"].place)}
-        for key, type_ in (("components", CHECKPOINT), ("prior", CHECKPOINT), ("loras", FILE)):
+        for key, type_ in (("components", CHECKPOINT), ("prior", CHECKPOINT), ("loras", CHECKPOINT)):
             if key in entries:
                 entries[key] = Entry(self._part(old[key].value, type_), old[key].place)
         return dataclasses.replace(decl, source=source, details=MapTree(entries, decl.details.place))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from types import MappingProxyType
 from graphflow.check import embedded
 from graphflow.check.components import ComponentFiles, Placed, class_defaults
 from graphflow.check.details import NO_DETAILS, Details, read_details
-from graphflow.check.hub import snapshot
+from graphflow.check.hub import is_repository, snapshot
 from graphflow.check.lora import Lora
 from graphflow.check.own_code import refuse_own_code
 from graphflow.check.reading import read_header, read_json
@@ -32,7 +31,6 @@ from graphflow.problems import Place, did_you_mean, nearest
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 """Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""
 
-_HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?\Z")
 _TOKENIZER = "CLIPTokenizer"
 """The class of a tokenizer whose config names none, as published ones do not always."""
 _PLAIN = "get the same model as .safetensors, with its weights as they were before"
@@ -207,8 +205,7 @@ class CheckpointReader:
         for place in filter(None, os.environ.get(MODELS_VARIABLE, "").split(os.pathsep)):
             if (Path(place) / text).exists():
                 return read_checkpoint(text, Path(place) / text)
-        written_as_path = text.startswith((".", "/", "~")) or text.endswith((".safetensors", *_UNSAFE))
-        if _HUB.match(text) and not written_as_path:
+        if is_repository(text) and not text.endswith((".safetensors", *_UNSAFE)):
             here = snapshot(text)
             return Checkpoint(text, "hub") if here is None else read_checkpoint(text, here)
         there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []

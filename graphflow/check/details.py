@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from graphflow.check.lora import Lora, roles_in
+from graphflow.check.hub import is_repository, snapshot
+from graphflow.check.lora import Lora, other_kind, roles_in
+from graphflow.check.reading import read_header
 from graphflow.check.refusal import Refusal
 from graphflow.compute import DTYPES
 from graphflow.distribution import install_command
@@ -17,7 +20,6 @@ from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
 from graphflow.errors import FileProblem, InvalidValue
 from graphflow.paths import path_of
 from graphflow.problems import Place, nearest
-from graphflow.weights import Tensors
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Details:
 
 
 NO_DETAILS = Details()
+_USUAL_LORA = "pytorch_lora_weights.safetensors"
 
 
 def read_details(decl: CheckpointDecl, document: Document) -> Details:
@@ -151,31 +154,69 @@ class _Reader:
 
     def _lora_file(self, tree: Tree, scale: float) -> Lora:
         text = self._text(tree)
-        try:
-            path = path_of(text, getattr(tree, "folder", None) or self._folder)
-        except FileProblem as error:
-            self._refuse(tree, f"the LoRA {error.message}", error.why, error.fix, "checkpoint-missing")
-            raise
+        path = self._lora_path(tree, text)
         if path.suffix != ".safetensors":
             why = "files of other kinds can run code when they are loaded"
-            self._refuse(tree, f"the LoRA {text} is no .safetensors file", why, "name one", "checkpoint-unsafe")
-        if not path.is_file():
-            self._refuse(tree, f"the LoRA {text} does not exist", "", "name a file that is there", "checkpoint-missing")
+            fix = "name a .safetensors file, a folder with one, or a repository: owner/name"
+            self._refuse(tree, f"the LoRA {text} is no .safetensors file", why, fix, "checkpoint-unsafe")
         if importlib.util.find_spec("peft") is None:
             why = "diffusers lays LoRAs over a model with it"
             fix = f"install it: {install_command('peft')}"
             self._refuse(tree, "LoRAs need the package peft, which is not installed", why, fix, "checkpoint-broken")
         try:
-            names = Tensors.of(path).tensors
-        except ValueError as error:
-            fix = "get the file again; it may have been cut off on its way"
-            self._refuse(tree, f"{path.name} is no whole safetensors file", str(error), fix, "checkpoint-broken")
+            names = read_header(path).tensors
+        except Refusal as error:
+            self._refuse(tree, error.message, error.why, error.fix, error.code)
             raise
+        if kind := other_kind(names):
+            why = "diffusers lays plain LoRAs over a model, and none of the other kinds that LyCORIS makes"
+            fix = "take a plain LoRA, or merge it into a checkpoint with the program that made it"
+            self._refuse(tree, f"{text} is a {kind} of LyCORIS", why, fix, "checkpoint-broken")
         roles = roles_in(names)
         if not roles:
             why = f"its first tensor is {next(iter(names), 'missing')}"
             self._refuse(tree, f"{text} is no LoRA of a UNet or a text encoder", why, "name one", "checkpoint-broken")
         return Lora(path, scale, roles, tree.place)
+
+    def _lora_path(self, tree: Tree, text: str) -> Path:
+        """The file that a LoRA's source names: itself, the one in a folder, or the one in a repository on this machine.
+
+        Raises:
+            Refusal: there is none.
+        """
+        try:
+            path = path_of(text, getattr(tree, "folder", None) or self._folder)
+        except FileProblem as error:
+            self._refuse(tree, f"the LoRA {error.message}", error.why, error.fix, "checkpoint-missing")
+            raise
+        if not path.exists() and is_repository(text) and path.suffix != ".safetensors":
+            found = snapshot(text)
+            if found is None:
+                fix = f"get it with: hf download {text.partition('@')[0]}"
+                why = "it is taken for a repository of the hub, since there is no such folder here"
+                self._refuse(tree, f"the LoRA {text} is not on this machine", why, fix, "checkpoint-missing")
+            else:
+                path = found
+        if path.is_dir():
+            return self._lora_in(tree, text, path)
+        if path.suffix == ".safetensors" and not path.is_file():
+            self._refuse(tree, f"the LoRA {text} does not exist", "", "name a file that is there", "checkpoint-missing")
+        return path
+
+    def _lora_in(self, tree: Tree, text: str, folder: Path) -> Path:
+        """The LoRA of a folder: the file that training scripts of diffusers write, or the only one.
+
+        Raises:
+            Refusal: there is none, or several.
+        """
+        found = sorted(folder.glob("*.safetensors"))
+        usual = [path for path in found if path.name == _USUAL_LORA] or found
+        if len(usual) != 1:
+            message = f"the folder {text} holds {'several LoRAs' if found else 'no LoRA'}"
+            why = ", ".join(path.name for path in found[:5]) if found else "there is no .safetensors file in it"
+            fix = f"name one, such as {folder / found[0].name}" if found else "name a .safetensors file"
+            self._refuse(tree, message, why, fix, "checkpoint-missing")
+        return usual[0]
 
     def _scheduler(self, tree: Tree) -> SamplerChoice:
         if not isinstance(tree, Mapping):

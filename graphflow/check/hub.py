@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?\Z")
 
 
 def cache_folder() -> Path:
     """Where huggingface_hub keeps repositories: HF_HUB_CACHE, else `hub` in HF_HOME or in the user's cache folder.
 
-    Not asked of huggingface_hub itself: importing it takes most of the time that a check may take, and it looks at the
-    environment only once.
+    HUGGINGFACE_HUB_CACHE, the earlier name of the first, is read after it; in all of them `~` and `$NAME` are what they
+    are in a shell. Not asked of huggingface_hub itself: importing it takes most of the time that a check may take, and
+    it looks at the environment only once.
     """
-    if named := os.environ.get("HF_HUB_CACHE"):
-        return Path(named).expanduser()
+    if named := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
+        return _expanded(named)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("HF_HOME") or str(Path(base) / "huggingface")
-    return Path(home).expanduser() / "hub"
+    return _expanded(os.environ.get("HF_HOME") or f"{base}/huggingface") / "hub"
+
+
+def _expanded(text: str) -> Path:
+    return Path(os.path.expandvars(text)).expanduser()
+
+
+def is_repository(text: str) -> bool:
+    """Whether this is written as a repository: `owner/name`, or `owner/name@revision`."""
+    return _REPOSITORY.match(text) is not None and not text.startswith((".", "/", "~"))
 
 
 def snapshot(name: str) -> Path | None:

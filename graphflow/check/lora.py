@@ -29,6 +29,22 @@ _READING = {
 """Role → the setting that says how wide what it reads is, and the tensors of a LoRA, (rank, width), that show it."""
 
 
+_OTHER_KINDS = {
+    "LoHa": re.compile(r"\.hada_[wt]\d"),
+    "LoKr": re.compile(r"\.lokr_[wt]\d"),
+    "OFT": re.compile(r"\.oft_(blocks|diag)"),
+    "IA3": re.compile(r"\.on_input$"),
+    "LoCon with a third matrix": re.compile(r"\.lora_mid\.weight$"),
+}
+"""Kind of LyCORIS file → a tensor that tells it; diffusers lays none of these over a model."""
+
+
+def other_kind(names: Iterable[str]) -> str:
+    """What a file with tensors of these names is, of the kinds that resemble a LoRA; empty where it is none of them."""
+    known = list(names)
+    return next((kind for kind, told in _OTHER_KINDS.items() if any(map(told.search, known))), "")
+
+
 def roles_in(names: Iterable[str]) -> frozenset[str]:
     """The components that a file with tensors of these names changes; none where it is no LoRA."""
     known = list(names)

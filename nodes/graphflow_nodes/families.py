@@ -215,13 +215,22 @@ REFINER = Family(
 )
 
 _FAMILIES = {
-    "StableDiffusionPipeline": SD,
+    "LatentConsistencyModelImg2ImgPipeline": SD,
+    "LatentConsistencyModelPipeline": SD,
+    "StableDiffusionControlNetImg2ImgPipeline": SD,
+    "StableDiffusionControlNetInpaintPipeline": SD,
+    "StableDiffusionControlNetPipeline": SD,
     "StableDiffusionImg2ImgPipeline": SD,
     "StableDiffusionInpaintPipeline": SD,
-    "StableDiffusionXLPipeline": SDXL,
+    "StableDiffusionPipeline": SD,
+    "StableDiffusionXLControlNetImg2ImgPipeline": SDXL,
+    "StableDiffusionXLControlNetInpaintPipeline": SDXL,
+    "StableDiffusionXLControlNetPipeline": SDXL,
     "StableDiffusionXLImg2ImgPipeline": SDXL,
     "StableDiffusionXLInpaintPipeline": SDXL,
+    "StableDiffusionXLPipeline": SDXL,
 }
+"""Class of the pipeline that saved a folder → its family; a ControlNet beside the parts of the family is not read."""
 FAMILIES = (SD, SDXL, REFINER)
 
 

@@ -196,6 +196,20 @@ def test_what_is_no_checkpoint_is_told_by_its_kind(found, what):
 
 
 @pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("controlnet_cond_embedding.conv_in.weight", "put it into a folder with its config.json"),
+        ("control_model.input_blocks.0.0.weight", "get it in diffusers' layout"),
+    ],
+)
+def test_single_file_of_a_controlnet_is_told_with_what_controlnet_condition_reads(name, fix):
+    with pytest.raises(Refusal) as caught:
+        layout_of("x.safetensors", {name: (16, 3, 3, 3)})
+    assert caught.value.fix.startswith(fix)
+    assert "controlnet_condition" in caught.value.fix
+
+
+@pytest.mark.parametrize(
     ("family", "change", "why"),
     [
         ("sd15", {"model.diffusion_model.input_blocks.0.0.weight": (320, 8, 3, 3)}, "InstructPix2Pix"),

@@ -149,6 +149,58 @@ def test_a_file_that_is_no_lora_is_refused(tiny):
         gf.Graph().checkpoint("base", str(tiny("sd")), loras=str(vae))
 
 
+def refused_lora(tiny, source) -> gf.Problem:
+    with pytest.raises(gf.InvalidGraph) as caught:
+        gf.Graph().checkpoint("base", str(tiny("sd")), loras=str(source))
+    (problem,) = caught.value.problems
+    return problem
+
+
+def test_a_folder_with_one_lora_is_that_lora(tiny, tmp_path):
+    (tmp_path / "style").mkdir()
+    lora = make_lora(tmp_path / "style" / "one.safetensors", 41)
+    expected = painted(tiny("sd"), loras=[str(lora)])
+    assert np.array_equal(painted(tiny("sd"), loras=[str(tmp_path / "style")]), expected)
+
+
+def test_of_several_loras_in_a_folder_the_usual_name_is_taken_and_else_all_are_told(tiny, tmp_path):
+    for name in ("one", "two"):
+        make_lora(tmp_path / f"{name}.safetensors", 41)
+    problem = refused_lora(tiny, tmp_path)
+    assert problem.message.endswith("holds several LoRAs")
+    assert problem.why == "one.safetensors, two.safetensors"
+    make_lora(tmp_path / "pytorch_lora_weights.safetensors", 43)
+    graph = gf.Graph()
+    graph.checkpoint("base", str(tiny("sd")), loras=str(tmp_path))
+    assert refused_lora(tiny, tiny("sd")).message.endswith("holds no LoRA")
+
+
+def test_a_repository_with_a_lora_is_found_in_the_hubs_folder(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    problem = refused_lora(tiny, "owner/style@v1")
+    assert (problem.code, problem.fix) == ("checkpoint-missing", "get it with: hf download owner/style")
+    kept = tmp_path / "hub" / "models--owner--style"
+    (kept / "snapshots" / "0123").mkdir(parents=True)
+    lora = make_lora(kept / "snapshots" / "0123" / "pytorch_lora_weights.safetensors", 41)
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text("0123")
+    expected = painted(tiny("sd"), loras=[str(lora)])
+    assert np.array_equal(painted(tiny("sd"), loras=["owner/style"]), expected)
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [("hada_w1_a", "LoHa"), ("lokr_w1", "LoKr"), ("oft_blocks", "OFT"), ("lora_mid.weight", "LoCon")],
+)
+def test_what_lycoris_makes_beside_loras_is_told(tiny, tmp_path, ending, kind):
+    layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_k"
+    tensors = {f"{layer}.{ending}": torch.ones(2, 2), f"{layer}.alpha": torch.tensor(1.0)}
+    save_file(tensors, tmp_path / "styled.safetensors")
+    problem = refused_lora(tiny, tmp_path / "styled.safetensors")
+    assert f"is a {kind}" in problem.message
+    assert "merge it" in problem.fix
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_scheduler_by_its_class_equals_the_plain_call(tiny, name):
     if name in PACKAGES:
