@@ -15,19 +15,19 @@ _OTHERS: tuple[Any, ...] = (None, True, -1, 0, 10**9, 1.5, "x", [], [1, 2], {}, 
 """Values of other types and sizes, one of which takes the place of a setting's."""
 
 
-def changes(folder: Path, seed: int, values: int = 2) -> Iterator[tuple[str, Path, Change]]:
+def changes(folder: Path, seed: int, values: int | None = 2) -> Iterator[tuple[str, Path, Change]]:
     """What is done to a checkpoint, one thing at a time: what it is called, the file, and how to do it.
 
     Args:
         folder: of the checkpoint.
         seed: chooses among the values that take a setting's place.
-        values: how many of these are tried for each setting.
+        values: how many of these are tried for each setting; None: settings stay as they are.
     """
     chance = random.Random(seed)
     for path in sorted(one.relative_to(folder) for one in folder.rglob("*") if one.is_file()):
         for name, change in _WHOLE.items():
             yield f"{path} {name}", path, change
-        if path.suffix == ".json":
+        if path.suffix == ".json" and values is not None:
             for key in json.loads((folder / path).read_text(encoding="utf-8")):
                 yield f"{path} without {key}", path, _without(key)
                 for other in chance.sample(_OTHERS, values):
