@@ -97,7 +97,7 @@ class Engine:
         graph: Graph | Document | Plan | str | Path,
         *,
         inputs: Mapping[str, Any] | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         only: Sequence[str] = (),
         on_event: Listener | None = None,
         record: str | Path | None = None,
@@ -109,7 +109,8 @@ class Engine:
             graph: a graph, a document's path, a library graph's name, or a plan made before (then `inputs`,
                 `seed`, `only`, device, dtype and threads are the plan's own).
             inputs: input name → value: plain values, paths of files, Pillow pictures, arrays, `gf.Image`.
-            seed: the run's seed, from which stages without a seed derive theirs.
+            seed: the run's seed, from which stages without a seed derive theirs, and the value of an input named
+                `seed` that `inputs` does not give; None for that input's value, or 0 where there is none.
             only: names of the outputs to make; empty for all.
             on_event: called with every event, in this thread.
             record: folder to write outputs, run.json, events and report into; nothing is written without.
@@ -209,7 +210,7 @@ class Engine:
         self,
         graph: Graph | Document | Plan | str | Path,
         inputs: Mapping[str, Any] | None,
-        seed: int,
+        seed: int | None,
         only: Sequence[str],
     ) -> Plan:
         if isinstance(graph, Plan):
@@ -227,7 +228,7 @@ def run(
     graph: Graph | Document | Plan | str | Path,
     *,
     inputs: Mapping[str, Any] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     only: Sequence[str] = (),
     on_event: Listener | None = None,
     record: str | Path | None = None,

@@ -311,7 +311,9 @@ class Graph:
 
     # Using
 
-    def check(self, inputs: Mapping[str, Any] | None = None, *, seed: int = 0, compute: Compute = CPU) -> Checked:
+    def check(
+        self, inputs: Mapping[str, Any] | None = None, *, seed: int | None = None, compute: Compute = CPU
+    ) -> Checked:
         """Check the whole graph; problems are in the result, nothing is raised for them."""
         return check(self.document, self.catalog, inputs=inputs, seed=seed, library=library.templates, compute=compute)
 
@@ -319,7 +321,7 @@ class Graph:
         self,
         inputs: Mapping[str, Any] | None = None,
         *,
-        seed: int = 0,
+        seed: int | None = None,
         only: Sequence[str] = (),
         compute: Compute = CPU,
     ) -> Plan:

@@ -15,6 +15,7 @@ from graphflow.check.propagate import propagate
 from graphflow.check.refusal import Refusal
 from graphflow.check.resolve import resolve
 from graphflow.check.resolved import Resolved
+from graphflow.check.seeds import SEED, run_seed, sets_input
 from graphflow.check.templates import Library, Templates
 from graphflow.collector import paused
 from graphflow.compute import CPU, Compute
@@ -23,7 +24,7 @@ from graphflow.document.references import node_references
 from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.tree import Scalar, Sequence
 from graphflow.errors import InvalidValue
-from graphflow.problems import Place, Problem, did_you_mean, first_of
+from graphflow.problems import NOWHERE, Place, Problem, did_you_mean, first_of
 from graphflow.spelling import few_suggestions
 from graphflow.types import PICTURES, ListOf, Type, member_for
 from graphflow.values import coerce, describe
@@ -41,7 +42,8 @@ def check(
     catalog: Catalog,
     *,
     inputs: Mapping[str, Any] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
+    seed_place: Place = NOWHERE,
     library: Library = no_library,
     problems: list[Problem] | None = None,
     complete: bool = True,
@@ -53,7 +55,9 @@ def check(
         document: what was parsed or built.
         catalog: the node types that it may name.
         inputs: input name → a Python value, or a `Tree` as the command line gives it.
-        seed: the run's seed.
+        seed: the run's seed, and the value of an input named `seed`; None for that input's own value, or 0. See
+            `graphflow.check.seeds`.
+        seed_place: where the seed is given.
         library: templates known by name.
         problems: what parsing found; becomes part of the result.
         complete: whether an input without default and value is a problem, as it is for a run.
@@ -67,9 +71,13 @@ def check(
     templates = Templates(catalog, literals, library)
     templates.prepare(document)
     resolved = resolve(document, catalog, templates.find, literals)
-    expander = Expander(literals, seed=seed)
+    expander = Expander(literals)
     found = [*(problems or ()), *templates.found_problems(resolved)]
-    sources = _inputs(resolved, dict(inputs or {}), expander, found, complete)
+    given = dict(inputs or {})
+    if seed is not None and sets_input(document, given):
+        given[SEED] = Scalar(str(seed), seed_place)
+    sources = _inputs(resolved, given, expander, found, complete)
+    expander.seed = run_seed(seed, document, sources)
     frame = expander.run(resolved, sources)
     if resolved.outputs is None:
         outputs = _unread_outputs(resolved, frame.outputs)
@@ -85,14 +93,14 @@ def check(
         outputs=outputs,
         skipped=expander.skipped,
         inputs={name: source.value if isinstance(source, Value) else None for name, source in sources.items()},
-        seed=seed,
+        seed=expander.seed,
         compute=compute,
         problems=tuple(first_of(found)),
     )
 
 
 def _require_call(seed: object, inputs: object) -> None:
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or seed < 0):
         raise InvalidValue(f"{describe(seed)} is no seed; give a whole number from 0")
     if inputs is not None and not isinstance(inputs, Mapping):
         raise InvalidValue(f"{describe(inputs)} gives no inputs; give a map of names to values")

@@ -12,6 +12,7 @@ from graphflow import library
 from graphflow.catalog import Catalog, default_catalog, named_catalog
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
+from graphflow.check.seeds import SEED, sets_input
 from graphflow.compute import Compute
 from graphflow.document.model import Document
 from graphflow.document.parse import read_file
@@ -20,6 +21,8 @@ from graphflow.document.tree import Entry, Scalar, Sequence, Tree, read_tree
 from graphflow.errors import InvalidGraph
 from graphflow.problems import Place, Problem, did_you_mean, first_of
 from graphflow.types import ListOf, Type
+
+_SEED_PLACE = Place("--seed")
 
 
 def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +53,10 @@ def add_value_arguments(parser: argparse.ArgumentParser) -> None:
         help="set an input, or NODE.KEY=VALUE a value of a node; a list as [a, b]",
     )
     parser.add_argument(
-        "--seed", default=None, metavar="N|random", help="the run's seed (0); random draws and tells one"
+        "--seed",
+        default=None,
+        metavar="N|random",
+        help="the run's seed, and the input seed's value; random draws and tells one",
     )
 
 
@@ -97,38 +103,36 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
     document, problems = read_file(path, shown=graph if Path(graph) == path else None)
     if document is None:
         return Loaded(None, tuple(first_of(problems)), path)
-    seed, drawn = _seed(getattr(arguments, "seed", None))
+    seed = _seed(getattr(arguments, "seed", None))
     document, inputs, found = _apply(document, getattr(arguments, "settings", []), catalog)
-    if drawn is not None and "seed" in document.inputs and "seed" not in inputs:
-        inputs["seed"] = drawn
     checked = check(
         document,
         catalog,
         inputs=inputs,
         seed=seed,
+        seed_place=_SEED_PLACE,
         library=library.templates,
         problems=[*problems, *found],
         complete=complete,
         compute=compute_of(arguments),
     )
-    if drawn is not None and checked.ok and "seed" not in document.inputs and not _derives_seeds(checked):
-        why = "no input is named seed, and no node derives its seed from it"
-        warning = Problem("no-effect", "--seed changes nothing", why, "leave it out", Place("--seed"))
+    if seed is not None and checked.ok and not sets_input(document, inputs) and not _derives_seeds(checked):
+        why = "no input is named seed" if SEED not in document.inputs else "the input seed is given, or no whole number"
+        why += ", and no node derives its seed from it"
+        warning = Problem("no-effect", "--seed changes nothing", why, "leave it out", _SEED_PLACE)
         checked = dataclasses.replace(checked, problems=(*checked.problems, warning))
-    return Loaded(checked, checked.problems, path, seed)
+    return Loaded(checked, checked.problems, path, checked.seed)
 
 
-def _seed(text: str | None) -> tuple[int, Scalar | None]:
+def _seed(text: str | None) -> int | None:
     if text is None:
-        return 0, None
+        return None
     if text == "random":
-        seed = secrets.randbits(32)
-    elif text.isascii() and text.isdigit() and int(text) < 2**64:
-        seed = int(text)
-    else:
-        fix = "write a whole number from 0 to 18446744073709551615, or random"
-        raise InvalidGraph([Problem("bad-value", f"{text!r} is no seed", "", fix, Place("--seed"))])
-    return seed, Scalar(str(seed), Place("--seed"))
+        return secrets.randbits(32)
+    if text.isascii() and text.isdigit() and int(text) < 2**64:
+        return int(text)
+    fix = "write a whole number from 0 to 18446744073709551615, or random"
+    raise InvalidGraph([Problem("bad-value", f"{text!r} is no seed", "", fix, _SEED_PLACE)])
 
 
 def _derives_seeds(checked: Checked) -> bool:
