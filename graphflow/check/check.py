@@ -148,7 +148,9 @@ def _inputs(
 
 
 def _given(value: Any, decl: InputDecl, resolved: Resolved, expander: Expander, problems: list[Problem]) -> Source:
-    assert decl.type is not None
+    if decl.type is None:
+        # That its declaration has no type is told already.
+        return UNKNOWN_SOURCE
     place = Place(f"input {decl.name}")
     if isinstance(value, (Scalar, Sequence, MapTree)):
         before = len(problems)

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from graphflow.check.hub import is_repository, snapshot
 from graphflow.check.lora import Lora, other_kind, roles_in
@@ -103,14 +103,16 @@ class _Reader:
     def _optional(self, key: str, read: Callable[[Tree], Any]) -> Any:
         return read(self._entries[key]) if key in self._entries else None
 
-    def _refuse(self, tree: Tree, message: str, why: str = "", fix: str = "", code: str = "bad-value") -> None:
+    def _refuse(self, tree: Tree, message: str, why: str = "", fix: str = "", code: str = "bad-value") -> NoReturn:
         raise Refusal(code, f"the checkpoint {self._decl.name}: {message}", why, fix, place=tree.place)
 
-    def _text(self, tree: Tree) -> str:
+    def _scalar(self, tree: Tree) -> Scalar:
         if not isinstance(tree, Scalar):
             self._refuse(tree, "one word is needed here", fix="write one value", code="wrong-shape")
-        assert isinstance(tree, Scalar)
-        return tree.text
+        return tree
+
+    def _text(self, tree: Tree) -> str:
+        return self._scalar(tree).text
 
     def _dtype(self, tree: Tree) -> str:
         name = self._text(tree)
@@ -122,13 +124,7 @@ class _Reader:
     def _components(self, tree: Tree) -> tuple[tuple[str, Scalar], ...]:
         if not isinstance(tree, Mapping):
             self._refuse(tree, "components is no map", "", "write components: {vae: ./other}", "wrong-shape")
-        assert isinstance(tree, Mapping)
-        found = []
-        for role, entry in tree.entries.items():
-            self._text(entry.value)
-            assert isinstance(entry.value, Scalar)
-            found.append((role, entry.value))
-        return tuple(found)
+        return tuple([(role, self._scalar(entry.value)) for role, entry in tree.entries.items()])
 
     def _loras(self, tree: Tree) -> tuple[Lora, ...]:
         items = tree.items if isinstance(tree, Sequence) else (tree,)

@@ -16,8 +16,9 @@ from graphflow.values import coerce
 
 
 def input_value(tree: Tree, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> object:
-    """The Python value of an input as written; None after a problem."""
-    assert decl.type is not None
+    """The Python value of an input as written; None after a problem, such as a declaration without a type."""
+    if decl.type is None:
+        return None
     if isinstance(tree, Scalar) and tree.empty:
         return None
     if isinstance(tree, Sequence) and isinstance(decl.type, ListOf):

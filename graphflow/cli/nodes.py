@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from itertools import groupby
 
 from graphflow.catalog import Catalog
@@ -22,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """List all node types, or print the help of one."""
     catalog = catalog_of(arguments)
+    if sys.flags.optimize >= 2:
+        tell("graphflow: help texts are missing: python -OO (or PYTHONOPTIMIZE=2) leaves docstrings out", error=True)
     if arguments.name is None:
         _list(catalog)
         return 0

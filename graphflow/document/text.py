@@ -64,7 +64,8 @@ def _joined(parts: list[Part]) -> tuple[Part, ...]:
 
 def _reference(path: str) -> Reference:
     match = _PARTS.match(path)
-    assert match is not None
+    if match is None:
+        raise ValueError(f"{path!r} is no reference")
     return Reference(match[1], match[2], int(match[3]) if match[3] is not None else None)
 
 

@@ -14,6 +14,7 @@ from graphflow.check.fit import never_read, own_tensors
 from graphflow.check.layouts import without
 from graphflow.check.lora import Lora
 from graphflow.check.single_file import FilePart
+from graphflow.docstrings import keep_docstrings
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.out_of_memory import is_out_of_memory
 from graphflow.libraries import TURNS
@@ -43,6 +44,7 @@ def quiet() -> Iterator[None]:
     Both belong to the process, so nobody else loads or computes meanwhile.
     """
     with TURNS.loading():
+        keep_docstrings()
         from diffusers.utils import logging as diffusers_logging
         from transformers.utils import logging
 

@@ -81,7 +81,8 @@ def test_every_item_has_its_own_failure():
     assert list(result.failed) == ["n[1]"]
     assert result.not_run == {"m[1]": "n[1] failed"}
     assert result.outputs == {"first": 2, "last": 1}
-    assert result.absent == {"all": "n[1] failed"}
+    assert result.partial == {"all": {0: 2, 2: 1}}
+    assert result.missing == {"all": {1: "n[1] failed"}}
 
 
 def test_outputs_become_lists():

@@ -102,7 +102,8 @@ def controlnet_condition(
     high = _HIGH if high_threshold is None else high_threshold
     picture = _edges(image, low, high) if preprocess == "canny" else image
     net = checkpoint.only
-    assert net is not None  # the plan function refuses what is none
+    if net is None:
+        raise ValueError(f"{checkpoint.name} is no ControlNet")
     return Control(picture, net, mask if preprocess == "inpaint" else None, scale, start, end)
 
 

@@ -91,7 +91,8 @@ def _check_size(stage: Stage, signal: Facts, one: str, size: tuple[int | None, i
 
 def _check_fit(stage: Stage, signal: Facts) -> None:
     """Refuse a ControlNet of another structure than the UNet's: their layers are added to each other."""
-    assert signal.net is not None
+    if signal.net is None:
+        raise ValueError("a control has no ControlNet")
     mine, theirs = stage.checkpoint.components["unet"].full_config, signal.net.full_config
     cells = stage.checkpoint.components["vae"].full_config["latent_channels"]
     name = stage.checkpoint.name

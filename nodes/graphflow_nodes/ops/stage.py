@@ -57,9 +57,15 @@ class Stage:
         return family_of(self.checkpoint)
 
     @property
+    def known_family(self) -> Family:
+        """The family, after `known` has said that there is one."""
+        if self.family is None:
+            raise ValueError(f"the checkpoint {self.checkpoint.name} is of no family that is known")
+        return self.family
+
+    @property
     def entry(self) -> Entry:
-        assert self.family is not None
-        return self.family.stages[self.name]
+        return self.known_family.stages[self.name]
 
     # What can be planned at all
 
@@ -262,12 +268,10 @@ class Stage:
         )
 
     def _flag(self, name: str) -> Any:
-        assert self.family is not None
-        return self.checkpoint.flags.get(name, self.family.flags.get(name))
+        return self.checkpoint.flags.get(name, self.known_family.flags.get(name))
 
     def texts(self) -> tuple[list[Step], dict[str, str]]:
         """The encoding steps, and where `sample` finds what they give."""
-        assert self.family is not None
         if self.facts.get("prompt", Facts()).word == "conditioning":
             for name in ("negative_prompt", "clip_skip"):
                 if name in self.facts or self.params.get(name) is not None:
@@ -276,7 +280,7 @@ class Stage:
             return [], {"positive": "prompt"}
         steps: list[Step] = []
         inputs = {}
-        for number, reading in enumerate(self.family.readings):
+        for number, reading in enumerate(self.known_family.readings):
             end = f"_{number + 1}" if number else ""
             positive = self._text(f"encode_prompt{end}", reading, "prompt", self.params.get("clip_skip"))
             steps.append(positive)
@@ -419,11 +423,10 @@ class Stage:
 
     def common(self, **more: Any) -> dict[str, Any]:
         """The params of a sampling step that every stage has; `more` are further settings of the call."""
-        assert self.family is not None
         settings = {name: self.value(name) for name in self.entry.defaults}
         params = {
             "guided": self.guided(),
-            "readout": self.family.readout,
+            "readout": self.known_family.readout,
             "pipeline": self.entry.pipeline,
             "space": self.made.to_json(),
             "scheduler": self.sampler.to_json(),
@@ -437,16 +440,15 @@ class Stage:
 
     def _flags(self) -> dict[str, Any]:
         """Arguments of the class beside its components."""
-        assert self.family is not None
-        if self.family is SD:
+        if self.known_family is SD:
             return {"requires_safety_checker": False}
         scores = {"requires_aesthetics_score": self.scored}
         return {"add_watermarker": False, **(scores if "aesthetic_score" in self.entry.defaults else {})}
 
     def rule(self) -> dict[str, str]:
         """How the family encodes and decodes, as a param of those steps; nothing where it is the usual way."""
-        assert self.family is not None
-        return {} if self.family.decode == "sd" else {"rule": self.family.decode}
+        rule = self.known_family.decode
+        return {} if rule == "sd" else {"rule": rule}
 
     def planned(self, steps: list[Step], width: int | None, height: int | None) -> Planned:
         """The answer: `sample` and what comes before it, then `decode`."""
