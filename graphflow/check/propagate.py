@@ -23,7 +23,8 @@ from graphflow.check.checked import (
     outputs_in,
 )
 from graphflow.check.checkpoints import Checkpoint
-from graphflow.errors import DefinitionError, GraphflowError
+from graphflow.check.refusal import Refusal
+from graphflow.errors import DefinitionError, FileProblem, GraphflowError
 from graphflow.facts import UNKNOWN, Facts, facts_of
 from graphflow.marker import Fault, Planned
 from graphflow.node_type import NodeType
@@ -45,7 +46,7 @@ def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> l
             continue
         facts = facts_of_ports(node, nodes)
         node.wanted = frozenset(wanted[node.index])
-        node.planned = planned(node, facts, wanted[node.index])
+        node.planned = _planned_or_told(node, facts, wanted[node.index])
         node.facts = output_facts(node.type, facts, node.planned)
         node.verify = any(_unsure(one) for one in facts.values()) or (node.planned or _NOTHING).verify
         for fault in faults(node, facts, node.planned):
@@ -115,22 +116,52 @@ def source_facts(source: Source, nodes: Sequence[ExpandedNode]) -> Facts:
     return Facts(word="string") if isinstance(source, Format) else UNKNOWN
 
 
+def _planned_or_told(node: ExpandedNode, facts: Mapping[str, Facts], wanted: set[str]) -> Planned | None:
+    """The plan function's answer; where it fails, that is one problem beside the graph's others."""
+    try:
+        return planned(node, facts, wanted)
+    except PlanFailed as failure:
+        fix = f"mend the plan function of {node.type.name}, or leave the node out"
+        return Planned(problems=(Fault(failure.told, failure.why, fix),))
+
+
+class PlanFailed(DefinitionError):
+    """A plan function raised an error that it should not.
+
+    Attributes:
+        told: whose plan function it is.
+        why: the error.
+    """
+
+    def __init__(self, node: ExpandedNode, error: Exception) -> None:
+        self.told, self.why = f"the plan function of {node.type.name} failed", f"{type(error).__name__}: {error}"
+        super().__init__(f"{self.told} for {node.path}: {self.why}")
+
+
 def planned(node: ExpandedNode, facts: Mapping[str, Facts], wanted: set[str] | frozenset[str]) -> Planned | None:
     """The plan function's answer; None where the type has none.
 
     Raises:
-        DefinitionError: it fails, or answers something else.
+        PlanFailed: it fails.
+        DefinitionError: it answers something else.
     """
     if node.type.plan is None:
         return None
     checkpoints = {name: value for name, value in node.params.items() if isinstance(value, Checkpoint)}
     try:
         answer = node.type.plan(facts, node.params, checkpoints, frozenset(wanted))
+    except Refusal as refusal:
+        # A file of a checkpoint that is read only now.
+        about = next(iter(checkpoints), "")
+        told = tuple(Fault(one.message, one.why, one.fix, about, one.code) for one in (refusal, *refusal.more))
+        return Planned(problems=told)
+    except FileProblem as error:
+        fix = error.fix or "get the file again"
+        return Planned(problems=(Fault(error.message, error.why, fix, next(iter(checkpoints), ""), error.code),))
     except GraphflowError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise DefinitionError(f"the plan function of {node.type.name} failed for {node.path}: {reason}") from error
+        raise PlanFailed(node, error) from error
     if not isinstance(answer, Planned):
         raise DefinitionError(f"the plan function of {node.type.name} returned {describe(answer)}, and not Planned(…)")
     return answer

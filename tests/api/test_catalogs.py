@@ -204,13 +204,17 @@ def test_a_plan_function_that_answers_something_else_is_named(answer):
         graph("nodes: {n: {type: stage}}", catalog=gf.Catalog().extended(stage)).check()
 
 
-def test_a_plan_function_that_fails_is_named():
+def test_a_plan_function_that_fails_is_named_beside_the_other_problems():
     @gf.node(plan=lambda facts, params, checkpoints, wanted: params["nothing"])
     def stage() -> int:
         return 1
 
-    with pytest.raises(gf.DefinitionError, match="the plan function of stage failed for n: KeyError"):
-        graph("nodes: {n: {type: stage}}", catalog=gf.Catalog().extended(stage)).check()
+    text = "inputs: {unread: {type: int, default: 1}}\nnodes: {n: {type: stage}, m: {type: stage}}"
+    found = graph(text, catalog=gf.Catalog().extended(stage)).check()
+    assert not found.ok
+    assert [problem.code for problem in found.problems] == ["unused-input", "node", "node"]
+    assert found.problems[1].message == "n: the plan function of stage failed"
+    assert found.problems[1].why == "KeyError: 'nothing'"
 
 
 def test_a_plan_function_uses_only_codes_of_the_table():
