@@ -184,7 +184,7 @@ def test_a_black_mask_with_a_crop_is_refused_before_anything_is_loaded_where_it_
         engine.run(graph, inputs={"image": picture.point(lambda value: value // 2)})
 
 
-@pytest.mark.parametrize("change", [{"decoder": "x"}, {"version": "9"}, {"padding": {}}])
+@pytest.mark.parametrize("change", [{"decoder": {"type": "x"}}, {"version": "9"}, {"padding": {"strategy": "x"}}])
 def test_tokenizer_that_cannot_be_loaded_is_a_problem_of_its_file(change, tiny, tmp_path):
     """The library raises a bare Exception of what only it understands."""
     folder = shutil.copytree(tiny("sd"), tmp_path / "sd")
@@ -196,3 +196,21 @@ def test_tokenizer_that_cannot_be_loaded_is_a_problem_of_its_file(change, tiny, 
         gf.run(graph)
     failures = [str(failure) for failure in caught.value.result.failed.values()]
     assert all(f"tokenizer of {folder} cannot be loaded: " in failure for failure in failures), failures
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"decoder": "x"}, "its decoder is no map with a type"),
+        ({"normalizer": {}}, "its normalizer is no map with a type"),
+        ({"padding": {}}, "its padding is no map with a strategy"),
+        ({"version": 1}, "its version is no text"),
+    ],
+)
+def test_tokenizer_with_a_part_of_another_type_is_told_by_check(change, why, tiny, tmp_path):
+    folder = shutil.copytree(tiny("sd"), tmp_path / "sd")
+    file = folder / "tokenizer" / "tokenizer.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(gf.InvalidGraph) as caught:
+        gf.Graph().add("text2img", checkpoint=str(folder), prompt="x")
+    assert [problem.why for problem in caught.value.problems] == [why]
