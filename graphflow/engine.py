@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -258,16 +257,11 @@ def _computing(plan: Plan) -> Iterator[None]:
 
 
 def require_means(plan: Plan, budget: int | None) -> None:
-    """Refuse a plan that cannot run on this machine, in this Python, or not within `budget` bytes of components.
+    """Refuse a plan that cannot run on this machine, or not within `budget` bytes of components.
 
     Raises:
-        GraphflowError: one step needs more than the budget, the device is not here, or Python has no docstrings.
+        GraphflowError: one step needs more than the budget, or the device is not here.
     """
-    if plan.uses_torch and sys.flags.optimize > 1:
-        raise GraphflowError(
-            "transformers reads its own docstrings, which Python leaves out here: "
-            "start it without -OO, and with PYTHONOPTIMIZE=1 or without that variable"
-        )
     device = plan.checked.compute.device
     if plan.uses_torch and device != "cpu":
         _, _, number = device.partition(":")

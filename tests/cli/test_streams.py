@@ -150,13 +150,6 @@ def test_a_current_folder_that_is_gone_is_told_in_one_sentence(shell, folder):
     )
 
 
-def test_a_graph_with_a_model_is_refused_at_once_where_python_has_no_docstrings(shell, folder):
-    done = shell("run text2img --out here", PYTHONOPTIMIZE="2")
-    assert done.returncode == 2
-    assert "PYTHONOPTIMIZE=1" in done.stderr
-    assert not (folder / "here").exists()
-
-
 def test_a_graph_without_a_model_runs_where_python_has_no_docstrings(shell, write, folder):
     write("g.yaml", "small: {type: resize, image: $photo, width: 30}", outputs="{picture: $small}")
     assert shell("run g.yaml --out here", PYTHONOPTIMIZE="2").returncode == 0
