@@ -15,7 +15,8 @@ _LESS = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_o
 
 _TERMINAL = 'script -qec "$(declare -f run); OUT=out; run" /dev/null'
 _SMALL = "mkdir out; mount -t tmpfs -o size={}k trials out && run; code=$?; cp -r out kept; umount out; exit $code"
-_MEANWHILE = "(sleep $AFTER; {}) & other=$!; run; code=$?; kill $other; exit $code"
+_BEGUN = "until [ -s out/events.jsonl ]; do sleep 0.01; done"
+_MEANWHILE = f"({_BEGUN}; {{}}) >/dev/null 2>&1 & other=$!; run; code=$?; kill $other 2>/dev/null; exit $code"
 _MINE = "mkdir out; echo mine >out/{0}; run; code=$?; grep -qx mine out/{0} || exit 99; rm out/{0}; exit $code"
 
 STREAMS = {
@@ -77,7 +78,9 @@ FOLDERS = {
     "no leave to read": f'mkdir out; chmod 000 out; {_LESS} bash -c "$(declare -f run); OUT=out; run"',
     "vanishes": _MEANWHILE.format("rm -rf out"),
     "becomes a file": _MEANWHILE.format("rm -rf out; touch out"),
-    "loses the leave": f'mkdir out; (sleep $AFTER; chmod 555 out) & {_LESS} bash -c "$(declare -f run); OUT=out; run"',
+    "loses the leave": _MEANWHILE.replace("run;", f'{_LESS} bash -c "$(declare -f run); OUT=out; run";').format(
+        "chmod 555 out"
+    ),
     "full": _SMALL.format(64),
     "little room": _SMALL.format(400),
     "small files only": "ulimit -f 8; run",
