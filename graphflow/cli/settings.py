@@ -129,7 +129,7 @@ def _seed(text: str | None) -> int | None:
         return None
     if text == "random":
         return secrets.randbits(32)
-    if text.isascii() and text.isdigit() and int(text) < 2**64:
+    if text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 2**64:
         return int(text)
     fix = "write a whole number from 0 to 18446744073709551615, or random"
     raise InvalidGraph([Problem("bad-value", f"{text!r} is no seed", "", fix, _SEED_PLACE)])

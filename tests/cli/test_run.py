@@ -153,6 +153,7 @@ WRONG_CALLS = [
     (("--set", "small.widht=3"), "did you mean width?"),
     (("--set", "photo=none.png"), "none.png does not exist"),
     (("--seed", "many"), "is no seed"),
+    (("--seed", "9" * 5000), "is no seed"),
     (("--only", "sma"), "did you mean small?"),
     (("--memory-budget", "much"), "write 8GiB"),
     (("--nodes", "nowhere.py"), "nowhere.py"),
