@@ -13,13 +13,16 @@ import PIL.Image
 GRAPHFLOW = [sys.executable, "-m", "graphflow"]
 
 
-def graphs(folder: Path) -> dict[str, list[str]]:
-    """Name → words after `run`: a library graph without a model, and one with a tiny checkpoint made in the folder."""
+GRAPHS = ("without a model", "with a model")
+
+
+def graph(name: str, folder: Path) -> list[str]:
+    """Words after `run`: a library graph without a model, or one with a tiny checkpoint that is made in the folder."""
+    if name == "without a model":
+        return ["selective_color"]
     from tests import tiny  # torch, which only workers import
 
-    checkpoint = tiny.make("sd", folder)
-    model = ["text2img", "--set", f"checkpoint={checkpoint}", "--set", "steps=3", "--threads", "1"]
-    return {"without a model": ["selective_color"], "with a model": model}
+    return ["text2img", "--set", f"checkpoint={tiny.make('sd', folder)}", "--set", "steps=3", "--threads", "1"]
 
 
 def script(words: Sequence[str], snippet: str) -> list[str]:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tests.trials import trial
-from tests.trials.calls import broken_record, graphs, pictures, script
+from tests.trials.calls import GRAPHS, broken_record, graph, pictures, script
 from tests.trials.kills import LIMITS
 from tests.trials.trial import Outcome, chance, unshowable
 
@@ -116,10 +116,10 @@ class Streams:
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.seed, self.folder = seed, folder
-        runs = [(graph, more) for graph in ("without a model", "with a model") for more in ([], ["--json"])]
+        runs = [(used, more) for used in GRAPHS for more in ([], ["--json"])]
         self.cases = [
-            (kind, f"{name}, {graph} {' '.join(more)}", snippet, (graph, more))
-            for graph, more in runs
+            (kind, f"{name}, {used} {' '.join(more)}", snippet, (used, more))
+            for used, more in runs
             for kind, some in (("streams", STREAMS), ("surroundings", SURROUNDINGS), ("folders", FOLDERS))
             for name, snippet in some.items()
             if kind == "streams" or not more
@@ -131,20 +131,15 @@ class Streams:
         ]
 
     def start(self) -> None:
-        """Make the tiny checkpoint, and each graph's pictures as they should be."""
-        self.words = graphs(self.folder)
-        self.right = {}
-        for number, (name, words) in enumerate(self.words.items()):
-            target = self.folder / f"right{number}"
-            subprocess.run(script(["run", *words], f"OUT={target}; run"), capture_output=True, check=True)
-            self.right[name] = pictures(target)
+        """What each graph paints is found out when it is first asked for."""
+        self.right: dict[str, dict[str, bytes]] = {}
 
     def kind(self, number: int) -> str:
         return self.cases[number % len(self.cases)][0]
 
     def attempt(self, number: int) -> Outcome:
         kind, name, snippet, call = self.cases[number % len(self.cases)]
-        words = ["run", *self.words[call[0]], *call[1]] if kind != "commands" else list(call)
+        words = ["run", *graph(call[0], self.folder), *call[1]] if kind != "commands" else list(call)
         after = chance(self.seed, number).uniform(0.4, 1.6 if "without" in name else 6)
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
             done = subprocess.run(
@@ -164,10 +159,19 @@ class Streams:
             kind, end if kind != "commands" else "ended", fault and f"{fault}: {name.partition(',')[0]}", detail
         )
 
-    def _written(self, kind: str, graph: str, folder: Path, code: int) -> tuple[str, str]:
+    def _right(self, name: str) -> dict[str, bytes]:
+        """The pictures of an undisturbed run."""
+        if name not in self.right:
+            target = self.folder / f"right{len(self.right)}"
+            whole = script(["run", *graph(name, self.folder)], f"OUT={target}; run")
+            subprocess.run(whole, capture_output=True, check=True)
+            self.right[name] = pictures(target)
+        return self.right[name]
+
+    def _written(self, kind: str, name: str, folder: Path, code: int) -> tuple[str, str]:
         """How a run ended, and what is wrong with what it left."""
-        found = {name: pixels for path in (folder, *folder.rglob("*/")) for name, pixels in pictures(path).items()}
-        whole = all(found.get(name) == pixels for name, pixels in self.right[graph].items())
+        found = {one: pixels for path in (folder, *folder.rglob("*/")) for one, pixels in pictures(path).items()}
+        whole = all(found.get(one) == pixels for one, pixels in self._right(name).items())
         for path in (folder, *folder.rglob("*/")):
             if fault := broken_record(path):
                 return "", fault
