@@ -11,6 +11,7 @@ from pathlib import Path
 
 from graphflow.check.reading import read_json, reading
 from graphflow.check.refusal import Refusal
+from graphflow.words import counted
 
 _STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 """Library → how the files' names begin that it looks for."""
@@ -61,7 +62,7 @@ def faults(label: str, folder: Path, library: str, variant: str | None, paths: I
     index = folder / f"{stem}.safetensors.index{end}.json"
     sharded = re.search(r"-\d+-of-\d+", names[0]) is not None
     if sharded and not index.is_file():
-        why = f"its weights are in {len(names)} files, and {index.name} says which tensors each holds"
+        why = f"its weights are in {counted(len(names), 'file')}, and {index.name} says which tensors each holds"
         yield Refusal("checkpoint-broken", f"the {label} has no {index.name}", why, _FIX)
     elif sharded:
         told = read_json(index).get("weight_map")
@@ -70,5 +71,5 @@ def faults(label: str, folder: Path, library: str, variant: str | None, paths: I
                 raise ValueError("it holds no weight_map from tensors to files")
         for name in sorted(set(told.values()) - set(names)):
             count = sum(one == name for one in told.values())
-            why = f"{index.name} says that it holds {count} of {len(told)} tensors"
+            why = f"{index.name} says that it holds {count} of {counted(len(told), 'tensor')}"
             yield Refusal("checkpoint-broken", f"the {label} has no {name}", why, _FIX)

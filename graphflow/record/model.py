@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic_core import PydanticSerializationError
 
 from graphflow.errors import FileProblem
 from graphflow.files import open_regular
@@ -258,7 +257,7 @@ def _json(model: BaseModel, *, indent: int | None = None, include: set[str] | No
     """The model as JSON that can be encoded, with escapes for bytes of a file's name that are no UTF-8."""
     try:
         return model.model_dump_json(indent=indent, include=include)
-    except PydanticSerializationError:
+    except ValueError:  # PydanticSerializationError
         data = model.model_dump(mode="json", include=include)
         text = json.dumps(data, indent=indent, ensure_ascii=False, separators=None if indent else (",", ":"))
         return text.encode("utf-8", "backslashreplace").decode()

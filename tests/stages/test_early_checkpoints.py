@@ -78,7 +78,7 @@ def test_an_early_version_of_sdxl_keeps_its_size(configured):
     assert np.array_equal(painted("text2img", folder), expected)
 
 
-@pytest.mark.parametrize("size", [None, "64", [64], 0, 8.5, True])
+@pytest.mark.parametrize("size", [None, [64]])
 @pytest.mark.parametrize("node", ["text2img", "inpaint"])
 def test_a_size_that_is_not_known_is_asked_for(configured, picture, mask, node, size):
     given = (picture, mask) if node == "inpaint" else ()
@@ -88,6 +88,15 @@ def test_a_size_that_is_not_known_is_asked_for(configured, picture, mask, node, 
         (problem,) = problems(node, folder, *given, **more, **sides)
         assert problem.fix == "write width and height"
     assert not problems(node, folder, *given, **more, width=64, height=64)
+
+
+@pytest.mark.parametrize("size", ["64", 0, 8.5, True])
+def test_a_size_that_is_no_number_of_cells_is_a_broken_config(configured, size):
+    with pytest.raises(gf.InvalidGraph) as refused:
+        graph_of("text2img", configured(sample_size=size), width=64, height=64)
+    (problem,) = refused.value.problems
+    assert problem.code == "checkpoint-broken"
+    assert "sample_size" in problem.why
 
 
 @pytest.mark.parametrize("node", ["text2img", "img2img", "inpaint"])
