@@ -184,7 +184,9 @@ def _read(folder: Path, read_json: ReadJson) -> Tokenizer:
     limits = (None, None) if whole is None else (_limit(whole, "padding"), _limit(whole, "truncation"))
     others = tuple(hashlib.sha256(read_regular(path)).hexdigest() for path in sorted(folder.glob("tokenizer.*.json")))
     ordered = tuple(token for _, token in sorted(added.items(), key=lambda one: one[0]))
-    return Tokenizer(vocabulary, merges, config, ordered, limits, others)
+    read = Tokenizer(vocabulary, merges, config, ordered, limits, others)
+    _check_in_every_text(read)
+    return read
 
 
 def _words(folder: Path, whole: Json | None, read_json: ReadJson) -> tuple[Mapping[str, int], list[Sequence[str]]]:
@@ -226,6 +228,18 @@ def _check_whole(whole: Json) -> None:
             raise ValueError(f"its {key} is no map with a {part}")
     if not isinstance(whole.get("version", "1.0"), str):
         raise ValueError("its version is no text")
+
+
+def _check_in_every_text(read: Tokenizer) -> None:
+    """Raises a ValueError where a token that opens, closes or fills up texts has no number that a model was made for.
+
+    transformers would give it the next free number, which is outside of the text encoder's table.
+    """
+    known = {*read.vocabulary, *(token.content for token in read.added)}
+    for key in ("bos_token", "eos_token", "pad_token"):
+        told = read.config.get(key, _SPECIAL_DEFAULTS[key])
+        if told is not None and (content := Token.of(told).content) not in known:
+            raise ValueError(f"its {key} is {content}, which is neither in its vocabulary nor among its added tokens")
 
 
 def _of_kind(value: Any, kind: type, else_: str) -> Any:

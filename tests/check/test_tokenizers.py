@@ -232,6 +232,11 @@ BROKEN: dict[str, tuple[str, Edit, str]] = {
     "added tokens by name": ("old", put("added_tokens.json", {"<cat>": "x"}), "invalid literal"),
     "merges of numbers": ("new", whole(lambda found: found["model"].update(merges=[1])), "no pairs"),
     "side": ("old", setting(padding_side="up"), "up, neither left nor right"),
+    "opens texts with a word it does not have": (
+        "new",
+        setting(bos_token="<cat>"),
+        "bos_token is <cat>, which is neither",
+    ),
     "no length": ("old", setting(model_max_length=None), "model_max_length is None"),
     "no end": ("old", setting(model_max_length=10**30), "filled up to it"),
     "pipe for merges": ("old", pipe("merges.txt"), "merges.txt: it is a pipe"),

@@ -12,7 +12,7 @@ from tests.trials import trial
 from tests.trials.calls import GRAPHFLOW, GRAPHS, broken_record, graph, pictures
 from tests.trials.trial import Limits, Outcome, chance
 
-LIMITS = Limits(memory=16 << 30, wait=300)
+LIMITS = Limits(seconds=60, memory=16 << 30, wait=300)
 """Runs are processes of their own; what they use is not counted, but they must end."""
 
 
