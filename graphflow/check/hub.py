@@ -23,7 +23,8 @@ def cache_folder() -> Path:
 
 
 def _expanded(text: str) -> Path:
-    return Path(os.path.expandvars(text)).expanduser()
+    # Of a user who does not exist, `~nobody` stays as it is, as in a shell: no folder of that name is there.
+    return Path(os.path.expanduser(os.path.expandvars(text)))  # noqa: PTH111
 
 
 def is_repository(text: str) -> bool:

@@ -22,6 +22,7 @@ VARIABLES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME
         {"HF_HOME": "/home-of-hf"},
         {"HF_HOME": "$MODELS/hf"},
         {"HF_HOME": "~/hf", "XDG_CACHE_HOME": "/xdg"},
+        {"HF_HOME": "~nobody-of-this-name/hf"},
         {"HUGGINGFACE_HUB_CACHE": "/old", "HF_HOME": "/home-of-hf"},
         {"HUGGINGFACE_HUB_CACHE": "${MODELS}/old"},
         {"HF_HUB_CACHE": "$MODELS/new", "HUGGINGFACE_HUB_CACHE": "/old"},

@@ -25,8 +25,18 @@ NOT_IMPORTED_YET = {
 }
 """Used by stages to come, and what for."""
 
-TOOLS = {"build", "import-linter", "mypy", "pytest-xdist", "ruff", "setuptools", "types-networkx", "types-pyyaml"}
-"""Of the extra `dev`: started as commands, loaded as plugins, or read by mypy, but never imported."""
+TOOLS = {
+    "build",
+    "import-linter",
+    "mypy",
+    "pytest-xdist",
+    "ruff",
+    "scipy",
+    "setuptools",
+    "types-networkx",
+    "types-pyyaml",
+}
+"""Of the extra `dev`: started as commands, loaded as plugins, read by mypy or used by a sampler, but never imported."""
 
 
 @cache
