@@ -124,6 +124,11 @@ _SAVED: Mapping[str, _Rule] = {
     ),
 }
 """What configs say beside settings, of how they were saved, and the libraries read."""
+_OF_BACKBONE = (
+    *("num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_dropout_prob"),
+    *("attention_probs_dropout_prob", "layer_norm_eps", "image_size", "patch_size", "num_channels"),
+)
+"""Settings that transformers saves as null in a config with a `backbone_config`, which has its own."""
 _RULES: Mapping[str, _Rule] = {**_RULES_OF_SETTINGS, **_SAVED}
 """Setting → what it may be, where its class's default does not tell; null is allowed where that is the default."""
 
@@ -135,7 +140,9 @@ def wrong_settings(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> li
         config: with the class's defaults filled in.
         defaults: of the class: setting → value.
     """
-    wrong = [told for name, default in defaults.items() if (told := _misfit(name, config[name], default))]
+    unset = _OF_BACKBONE if config.get("backbone_config") is not None else ()
+    given = [name for name in defaults if config[name] is not None or name not in unset]
+    wrong = [told for name in given if (told := _misfit(name, config[name], defaults[name]))]
     saved = {name: config.get(name) for name in _SAVED}
     wrong += [told for name, value in saved.items() if (told := _misfit(name, value, None))]
     return wrong or list(_relations(config))

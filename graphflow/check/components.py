@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.check import weight_files
-from graphflow.check.fit import misfits, own_tensors, without_fractions
+from graphflow.check.fit import integer_weights, misfits, own_tensors
 from graphflow.check.lora import Lora
 from graphflow.check.reading import read_header, read_json
 from graphflow.check.refusal import Refusal
@@ -164,7 +164,7 @@ class ComponentFiles:
                 return
         config = {**self.config, **self.full_config}
         yield from misfits(self.label, self.class_name, config, defaults, self.shapes)
-        yield from without_fractions(self.label, self.types)
+        yield from integer_weights(self.label, self.types)
 
     def _broken(self, message: str, why: str, fix: str = "get the whole checkpoint") -> Refusal:
         return Refusal("checkpoint-broken", message, why, fix)

@@ -26,6 +26,8 @@ _OWN = {
 """Class → how the names of its own tensors begin; beside them may stand what other models, or only training, read."""
 _UNREAD = {"DPTForDepthEstimation": r"neck\.fusion_stage\.layers\.0\.residual_layer1\."}
 """Class → tensors that it has and never reads: the published estimators leave them out."""
+_COUNTER = ".num_batches_tracked"
+"""How the name of a batch normalisation's counter ends: the only tensor of these classes that holds an integer."""
 _DPT = re.compile(r"(embeddings|encoder|layernorm)\.")
 _WHOLE = "get the file again; it may not be whole, or not belong to its config"
 _CONFIG = "get the config that belongs to the file, or the file that belongs to the config"
@@ -85,18 +87,20 @@ def misfits(
     yield from _compared(label, class_name, wanted, shapes)
 
 
-def without_fractions(label: str, types: Mapping[str, str]) -> Iterator[Refusal]:
-    """What is wrong where weights are whole numbers: read as they are, they paint in black or fail.
+def integer_weights(label: str, types: Mapping[str, str]) -> Iterator[Refusal]:
+    """The problem of weights stored as integers: without the scales of their quantization they mean nothing.
 
     Args:
         label: how the component is called.
         types: name → type, of the component's own tensors.
     """
-    whole = [name for name, type_ in types.items() if not type_.startswith(("F", "BF"))]
-    if whole:
-        kinds = ", ".join(sorted({types[name] for name in whole}))
-        message = f"{_tensors(whole)} of the {label} {'is' if len(whole) == 1 else 'are'} no floating-point numbers"
-        why = f"{_few(whole)}: {kinds}; quantized weights and other codes are not read"
+    integers = [
+        name for name, type_ in types.items() if not type_.startswith(("F", "BF")) and not name.endswith(_COUNTER)
+    ]
+    if integers:
+        kinds = ", ".join(sorted({types[name] for name in integers}))
+        message = f"{_tensors(integers)} of the {label} {'does' if len(integers) == 1 else 'do'} not hold floats"
+        why = f"{_few(integers)}: {kinds}; graphflow does not read quantized weights"
         yield _broken(message, why, "get the file in float32, float16 or bfloat16")
 
 

@@ -30,14 +30,25 @@ def files_by_variant(folder: Path, library: str) -> dict[str, tuple[Path, ...]]:
     own = [part for part in parts if part[1]["stem"] == stem]
     for path, match in own or parts:
         found.setdefault(match["variant"] or "", []).append((path, bool(match["early"] or match["late"])))
-    return {variant: _kind(paths, library) for variant, paths in found.items()}
+    return {variant: _read_by(library, folder, variant, paths) for variant, paths in found.items()}
 
 
-def _kind(paths: list[tuple[Path, bool]], library: str) -> tuple[Path, ...]:
-    """The whole file, or the shards, where both lie there: diffusers reads shards first, transformers does not."""
-    kinds = {sharded: tuple(path for path, one in paths if one is sharded) for sharded in (True, False)}
-    first = library == "diffusers"
-    return kinds[first] or kinds[not first]
+def _read_by(library: str, folder: Path, variant: str, paths: list[tuple[Path, bool]]) -> tuple[Path, ...]:
+    """The whole file or the shards of a variant: where both are there, diffusers prefers shards that have an index."""
+    whole = tuple(path for path, sharded in paths if not sharded)
+    shards = tuple(path for path, sharded in paths if sharded)
+    if library == "diffusers" and shards and _index(folder, library, variant).is_file():
+        return shards
+    return whole or shards
+
+
+def _index(folder: Path, library: str, variant: str) -> Path:
+    """The file that says which shard holds which tensor; early versions of diffusers put the variant before `index`."""
+    name = f"{_STEMS[library]}.safetensors"
+    early = folder / f"{name}.{variant}.index.json"
+    if variant and library == "diffusers" and early.is_file():
+        return early
+    return folder / (f"{name}.index.{variant}.json" if variant else f"{name}.index.json")
 
 
 def faults(label: str, folder: Path, library: str, variant: str | None, paths: Iterable[Path]) -> Iterator[Refusal]:
@@ -59,7 +70,7 @@ def faults(label: str, folder: Path, library: str, variant: str | None, paths: I
         fix = f"call the file {stem}{end}.safetensors"
         yield Refusal("checkpoint-broken", f"the weights of the {label} have another name", why, fix)
         return
-    index = folder / f"{stem}.safetensors.index{end}.json"
+    index = _index(folder, library, variant or "")
     sharded = re.search(r"-\d+-of-\d+", names[0]) is not None
     if sharded and not index.is_file():
         why = f"its weights are in {counted(len(names), 'file')}, and {index.name} says which tensors each holds"

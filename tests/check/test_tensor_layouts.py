@@ -14,6 +14,7 @@ import transformers
 from graphflow.check import embedded
 from graphflow.check.class_settings import ACTIVATIONS, TEXT_ACTIVATIONS, wrong_settings
 from graphflow.check.components import ComponentFiles, class_defaults
+from graphflow.check.fit import integer_weights
 from graphflow.check.tensor_layouts import MOST, expected
 
 
@@ -202,3 +203,16 @@ def test_published_settings_are_in_order() -> None:
         defaults = class_defaults()[class_name]
         told = {key: value for key, value in config.items() if not key.startswith("_")}
         assert wrong_settings({**defaults, **told}, defaults) == []
+
+
+def test_depth_estimator_may_leave_to_its_backbone_what_transformers_saves_as_null() -> None:
+    defaults = class_defaults()["DPTForDepthEstimation"]
+    unset = dict.fromkeys(("num_hidden_layers", "image_size", "patch_size", "hidden_dropout_prob", "layer_norm_eps"))
+    assert wrong_settings({**defaults, **unset, "backbone_config": {"model_type": "dinov2"}}, defaults) == []
+    assert len(wrong_settings({**defaults, **unset}, defaults)) == len(unset)
+
+
+def test_counters_of_batch_normalisation_are_no_quantized_weights() -> None:
+    counter = "neck.fusion_stage.layers.0.residual_layer1.batch_norm1.num_batches_tracked"
+    assert list(integer_weights("depth", {counter: "I64", "head.head.0.weight": "F32"})) == []
+    assert len(list(integer_weights("depth", {counter: "I64", "head.head.0.weight": "I8"}))) == 1

@@ -63,6 +63,32 @@ def test_shards_without_an_index_are_told(tmp_path: Path) -> None:
     assert [message for message, _ in faults(tmp_path)] == ["the text has no model.safetensors.index.json"]
 
 
+def test_whole_file_is_read_beside_shards_without_an_index(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "AutoencoderTiny"}))
+    for name in ("", "-00001-of-00002", "-00002-of-00002"):
+        (tmp_path / f"diffusion_pytorch_model{name}.safetensors").write_bytes(safetensors(a=(4,)))
+    found = read_checkpoint("vae", tmp_path).components[""]
+    assert found.faults == ()
+    assert [path.name for path in found.weights] == ["diffusion_pytorch_model.safetensors"]
+
+
+@pytest.mark.parametrize("index", ["safetensors.index.fp16.json", "safetensors.fp16.index.json"])
+@pytest.mark.parametrize("shard", [".fp16-0000{}-of-00002", "-0000{}-of-00002.fp16"])
+def test_shards_of_a_variant_may_have_the_names_of_either_version_of_diffusers(
+    shard: str, index: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "AutoencoderTiny"}))
+    names = {
+        tensor: f"diffusion_pytorch_model{shard.format(number)}.safetensors" for number, tensor in ((1, "a"), (2, "b"))
+    }
+    for tensor, name in names.items():
+        (tmp_path / name).write_bytes(safetensors(**{tensor: (4,)}))
+    (tmp_path / f"diffusion_pytorch_model.{index}").write_text(json.dumps({"weight_map": names}))
+    found = read_checkpoint("vae", tmp_path).components[""]
+    assert found.faults == ()
+    assert sorted(path.name for path in found.weights) == sorted(names.values())
+
+
 @pytest.mark.parametrize("content", ["[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": 1}}', "\x00"])
 def test_broken_index_is_told(content: str, tmp_path: Path) -> None:
     write_shards(text_encoder(tmp_path))
