@@ -121,7 +121,7 @@ def _header(handle: BinaryIO) -> PIL.Image.Image:
     format_ = next((one for one in _FORMATS if one.magic.match(start)), None)
     if format_ is None:
         known = ", ".join(one.name for one in _FORMATS)
-        raise _Unreadable(f"it begins as no file of these formats does: {known}" if start else "it is empty")
+        raise _Unreadable(f"it does not start like a file of any of these formats: {known}" if start else "it is empty")
     reader = getattr(importlib.import_module(f"PIL.{format_.module}"), format_.reader)
     handle.seek(0)
     picture: PIL.Image.Image = reader(handle)

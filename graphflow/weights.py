@@ -53,7 +53,7 @@ class Tensor:
         if not all(type(number) is int and number >= 0 for number in (start, end, *shape)) or start > end:
             raise ValueError(f"{name} has the shape {told['shape']} and lies at {told['data_offsets']}")
         if dtype not in _BITS:
-            raise ValueError(f"{name} is of the type {dtype}, which safetensors does not know")
+            raise ValueError(f"{name} is of the type {dtype}, which is not a type of safetensors")
         found, count = cls(dtype, shape, start, end), math.prod(shape)
         if count * _BITS[dtype] != 8 * (end - start):
             raise ValueError(f"{name} has {found.count} elements instead of {count}")
@@ -107,7 +107,7 @@ class Tensors:
         header = json.loads(handle.read(length), parse_constant=_refuse_constant)
         metadata = header.pop("__metadata__", None) or {}
         if not all(isinstance(text, str) for text in metadata.values()):
-            raise ValueError("what it says of itself is no text")
+            raise ValueError("a value of its __metadata__ is not text")
         tensors = {name: Tensor.of(name, one) for name, one in header.items()}
         if not tensors:
             raise ValueError("it holds no tensor")
@@ -169,7 +169,7 @@ def tensor_digests(path: Path, stored: Mapping[str, Stored] | None = None) -> Di
     A tensor that holds three gives three. Digests are made once for a (path, size, times, inode).
 
     Raises:
-        ValueError: the file is no whole safetensors file.
+        ValueError: the file is not a complete safetensors file.
         KeyError: it has no tensor of one of the names.
     """
     header = read_tensors(path)
@@ -201,7 +201,7 @@ def digest_of_files(paths: Sequence[Path], rename: Callable[[str], str | None] =
         rename: name in a file → name that counts; None: the tensor does not count.
 
     Raises:
-        ValueError: a file is no whole safetensors file.
+        ValueError: a file is not a complete safetensors file.
     """
     found = [one for path in paths for one in tensor_digests(path).items()]
     return weights_digest((new, piece) for old, pieces in found if (new := rename(old)) is not None for piece in pieces)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from graphflow.check import embedded
 from graphflow.check.components import ComponentFiles, Placed, class_defaults
@@ -33,7 +34,7 @@ MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 
 _TOKENIZER = "CLIPTokenizer"
 """The class of a tokenizer whose config names none, as published ones do not always."""
-_PLAIN = "get the same model as .safetensors, with its weights as they were before"
+_PLAIN = "get the model as .safetensors with its original weights"
 _UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
@@ -281,10 +282,16 @@ def _part(role: str, folder: Path, checkpoint: str) -> ComponentFiles:
         return ComponentFiles(role, "diffusers", str(config["_class_name"]), folder, checkpoint)
     if (folder / "tokenizer_config.json").is_file() and not (folder / "config.json").is_file():
         return ComponentFiles(role, "transformers", str(config.get("tokenizer_class", _TOKENIZER)), folder, checkpoint)
-    for class_name in config.get("architectures") or ():
-        return ComponentFiles(role, "transformers", str(class_name), folder, checkpoint)
+    if class_name := _architecture(config):
+        return ComponentFiles(role, "transformers", class_name, folder, checkpoint)
     message, why = f"{checkpoint} has no {role}", f"no config in {folder.name} names its class"
     raise Refusal("checkpoint-broken", message, why, "get the whole checkpoint")
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    """The class that a config of transformers names; empty where it names none."""
+    named = config.get("architectures")
+    return str(named[0]) if isinstance(named, list) and named else ""
 
 
 def read_checkpoint(name: str, path: Path) -> Checkpoint:
@@ -325,8 +332,8 @@ def _stamp(name: str, path: Path) -> Stamp:
     for file, told in found:
         if kind := irregular(told.st_mode):
             message = f"{name} is {kind}" if file == str(path) else f"{name} holds {kind}"
-            why = f"{Path(file).name} is {kind}, and whoever reads it can wait for ever"
-            raise Refusal("checkpoint-broken", message, why, "put a file in its place")
+            why = f"{Path(file).name} is {kind}, and reading it could block forever"
+            raise Refusal("checkpoint-broken", message, why, "replace it with a regular file")
     return tuple(sorted((file, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino) for file, one in found))
 
 
@@ -354,7 +361,7 @@ def _unchanged(name: str, path: Path, _: Stamp) -> Checkpoint:
         return _pipeline(name, path)
     if (path / "config.json").is_file():
         config = read_json(path / "config.json")
-        class_name = str(config.get("_class_name") or next(iter(config.get("architectures") or ()), ""))
+        class_name = str(config.get("_class_name") or _architecture(config))
         refuse_own_code(name, [path])
         _safe_weights(name, path, class_name)
         library = "diffusers" if "_class_name" in config else "transformers"

@@ -5,6 +5,7 @@ Asked before anything is computed from a config, where sizes are multiplied, lay
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -30,10 +31,10 @@ class _Rule(NamedTuple):
         return _Rule(f"{self.words}, or null", lambda value: value is None or self.holds(value))
 
     def or_list(self) -> _Rule:
-        return _Rule(f"{self.words}, or a list of such", lambda value: self.holds(value) or _each(self, value))
+        return _Rule(f"{self.words}, or a list of these", lambda value: self.holds(value) or _each(self, value))
 
     def listed(self) -> _Rule:
-        return _Rule(f"a list, each {self.words}", lambda value: _each(self, value))
+        return _Rule(f"a list whose items are each {self.words}", lambda value: _each(self, value))
 
 
 def _each(rule: _Rule, value: Any) -> bool:
@@ -129,6 +130,8 @@ _OF_BACKBONE = (
     *("attention_probs_dropout_prob", "layer_norm_eps", "image_size", "patch_size", "num_channels"),
 )
 """Settings that transformers saves as null in a config with a `backbone_config`, which has its own."""
+_ONE_VALUE = {"layers_per_block": "latent_channels", "num_attention_heads": "num_hidden_layers"}
+"""Settings that only some classes take as a list → a setting of those classes that do not."""
 _RULES: Mapping[str, _Rule] = {**_RULES_OF_SETTINGS, **_SAVED}
 """Setting → what it may be, where its class's default does not tell; null is allowed where that is the default."""
 
@@ -152,7 +155,7 @@ def _misfit(name: str, value: Any, default: Any) -> str:
     rule = _RULES.get(name) or _like(default)
     if rule is None or rule.holds(value) or (value is None and default is None):
         return ""
-    return f"{name} is {_shown(value)}, and it has to be {rule.words}"
+    return f"{name} is {_shown(value)}, and must be {rule.words}"
 
 
 def _like(default: Any) -> _Rule | None:
@@ -167,12 +170,15 @@ def _like(default: Any) -> _Rule | None:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value) if not isinstance(value, str) else f'"{value}"'
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def _relations(config: Mapping[str, Any]) -> Iterator[str]:
     """Settings that do not go together."""
+    for name, other in _ONE_VALUE.items():
+        if other in config and isinstance(config.get(name), list):
+            yield f"{name} is {_shown(config[name])}, and must be {_COUNT.words}"
     widths = config.get("block_out_channels")
     for name in ("down_block_types", "up_block_types") if widths else ():
         if name in config and len(config[name]) != len(widths or ()):

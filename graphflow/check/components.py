@@ -151,7 +151,7 @@ class ComponentFiles:
             method = told.get("quant_method") if isinstance(told, Mapping) else None
             why = f"its config names {method or 'a quantization_config'}, and graphflow reads plain weights only"
             yield self._broken(
-                f"the weights of the {self.label} are quantized", why, "get the checkpoint as it was before"
+                f"the weights of the {self.label} are quantized", why, "get the checkpoint with its original weights"
             )
         elif defaults is not None and not self.class_name.endswith("Scheduler"):
             yield from self._faults_of_weights(defaults)

@@ -156,7 +156,7 @@ class _Reader:
             fix = "name a .safetensors file, a folder with one, or a repository: owner/name"
             self._refuse(tree, f"the LoRA {text} is no .safetensors file", why, fix, "checkpoint-unsafe")
         if importlib.util.find_spec("peft") is None:
-            why = "diffusers lays LoRAs over a model with it"
+            why = "diffusers needs it to apply LoRAs"
             fix = f"install it: {install_command('peft')}"
             self._refuse(tree, "LoRAs need the package peft, which is not installed", why, fix, "checkpoint-broken")
         try:
@@ -165,13 +165,15 @@ class _Reader:
             self._refuse(tree, error.message, error.why, error.fix, error.code)
             raise
         if kind := other_kind(names):
-            why = "diffusers lays plain LoRAs over a model, and none of the other kinds that LyCORIS makes"
-            fix = "take a plain LoRA, or merge it into a checkpoint with the program that made it"
-            self._refuse(tree, f"{text} is a {kind} of LyCORIS", why, fix, "checkpoint-broken")
+            why = "diffusers applies plain LoRAs, and none of the other kinds that LyCORIS trains"
+            fix = "use a plain LoRA, or merge it into a checkpoint with the tool that made it"
+            self._refuse(tree, f"{text} is a LyCORIS file of the kind {kind}", why, fix, "checkpoint-broken")
         roles = roles_in(names)
         if not roles:
             why = f"its first tensor is {next(iter(names), 'missing')}"
-            self._refuse(tree, f"{text} is no LoRA of a UNet or a text encoder", why, "name one", "checkpoint-broken")
+            self._refuse(
+                tree, f"{text} is no LoRA of a UNet or a text encoder", why, "name a LoRA file", "checkpoint-broken"
+            )
         return Lora(path, scale, roles, tree.place)
 
     def _lora_path(self, tree: Tree, text: str) -> Path:

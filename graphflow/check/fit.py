@@ -75,14 +75,14 @@ def misfits(
     """
     if wrong := wrong_settings(config, defaults):
         why = "; ".join(wrong[:3])
-        yield _broken(f"the config of the {label} is none of a {class_name}", why, "get its config file again")
+        yield _broken(f"the config of the {label} does not describe a {class_name}", why, "get its config file again")
         return
     wanted = expected(class_name, config)
     if wanted is None:
         return
     if len(wanted) > MOST:
         why = f"it describes more than {MOST:,} tensors"
-        yield _broken(f"the config of the {label} is none of a {class_name}", why, "get its config file again")
+        yield _broken(f"the config of the {label} does not describe a {class_name}", why, "get its config file again")
         return
     yield from _compared(label, class_name, wanted, shapes)
 
@@ -118,27 +118,22 @@ def _compared(
     missing = [name for name in wanted if name not in found and not never_read(class_name, name)]
     surplus = [name for name in own_tensors(class_name, found) if name not in wanted]
     other = [name for name, shape in wanted.items() if name in found and found[name] != shape]
+    of_all = f"of {counted(len(wanted), 'tensor')} of the {label}"
     if missing:
-        is_ = "is" if len(missing) == 1 else "are"
-        message = f"{len(missing)} of {counted(len(wanted), 'tensor')} of the {label} {is_} missing"
+        message = f"{len(missing)} {of_all} {'is' if len(missing) == 1 else 'are'} missing"
         yield _broken(message, f"its files do not hold {_few(missing)}", _WHOLE)
     if other:
         first = other[0]
-        why = f"{first} is {_sides(found[first])}, and by its config {_sides(wanted[first])}"
-        rest = f"; so are {_few(other[1:])}" if other[1:] else ""
-        message = (
-            f"{len(other)} of {counted(len(wanted), 'tensor')} of the {label} {'has' if len(other) == 1 else 'have'}"
-        )
-        yield _broken(f"{message} another shape than its config says", why + rest, _CONFIG)
+        why = f"{first} is {_sides(found[first])}, and its config says {_sides(wanted[first])}"
+        rest = f"; the same goes for {_few(other[1:])}" if other[1:] else ""
+        message = f"{len(other)} {of_all} {'does' if len(other) == 1 else 'do'} not have the shape of its config"
+        yield _broken(message, why + rest, _CONFIG)
     if surplus:
-        message = f"the {label} has {_tensors(surplus)} that its config does not know"
-        yield _broken(message, f"by its config there is no {_few(surplus)}", _CONFIG)
+        message = f"the {label} has {_tensors(surplus)} that its config does not describe"
+        yield _broken(message, f"its files hold {_few(surplus)}", _CONFIG)
     if twice:
-        yield _broken(
-            f"{_tensors(twice)} of the {label} {'stands' if len(twice) == 1 else 'stand'} there twice",
-            _few(twice),
-            _WHOLE,
-        )
+        message = f"{_tensors(twice)} of the {label} {'is' if len(twice) == 1 else 'are'} stored twice"
+        yield _broken(message, _few(twice), _WHOLE)
 
 
 def _tensors(names: list[str]) -> str:

@@ -134,8 +134,8 @@ def check_sizes(name: str, title: str, prefix: str, shapes: Shapes, config: Mapp
         fits = found is not None and sides is not None and len(found) == len(sides)
         if not fits or any(side not in (None, one) for side, one in zip(sides or (), found or (), strict=True)):
             mine = "missing" if found is None else " × ".join(map(str, found))
-            theirs = "has none" if sides is None else " × ".join("any" if one is None else str(one) for one in sides)
-            why = f"{prefix}{key} is {mine}; that of {title}: {theirs}"
+            theirs = "none" if sides is None else " × ".join("any" if one is None else str(one) for one in sides)
+            why = f"{prefix}{key} is {mine}; {title} has {theirs}"
             raise Refusal("checkpoint-unknown", f"{name} is laid out as {title} but has other sizes", why, _FOLDER)
 
 
@@ -147,15 +147,17 @@ def without(prefix: str, name: str) -> str:
 def unknown(name: str, why: str) -> Refusal:
     """The file is of a family that is not known."""
     fix = f"single files are read of {READ}; {_FOLDER}"
-    return Refusal("checkpoint-unknown", f"{name} is of no family that graphflow reads from a single file", why, fix)
+    return Refusal(
+        "checkpoint-unknown", f"{name} belongs to no model family that graphflow reads from a single file", why, fix
+    )
 
 
 def _family_by_unet(name: str, inner: Shapes, shapes: Shapes) -> str:
     attends_early, embeds = "input_blocks.1.1.proj_in.weight" in inner, "label_emb.0.0.weight" in inner
     if "label_emb.weight" in inner or (attends_early and embeds):
-        raise unknown(name, "its UNet reads more than texts, as the ×4 upscaler and Stable unCLIP do")
+        raise unknown(name, "its UNet takes more than text, as those of the ×4 upscaler and Stable unCLIP do")
     if any(key in shapes for key in ("edm_mean", "edm_vpred.sigma_max")):
-        raise unknown(name, "it samples by EDM's noise schedule, as Playground 2.5 and CosXL do")
+        raise unknown(name, "it uses EDM's noise schedule, as Playground 2.5 and CosXL do")
     if embeds:
         return "sdxl_refiner" if "input_blocks.9.0.op.weight" in inner else "sdxl"
     # Stable Diffusion 2 projects by linear layers what 1.5 does by convolutions of one pixel.
@@ -205,7 +207,7 @@ def _other(name: str, shapes: Shapes) -> Refusal:
 
 
 def _no_checkpoint(name: str, what: str, shapes: Shapes, fix: str) -> Refusal:
-    why = f"its tensors are called such as {next(iter(shapes))}"
+    why = f"it has tensors such as {next(iter(shapes))}"
     return Refusal("checkpoint-unknown", f"{name} is {what}, no checkpoint", why, fix)
 
 

@@ -53,7 +53,7 @@ def read_header(path: Path) -> Tensors:
         Refusal: the file is cut off or is no safetensors file.
     """
     try:
-        with reading(path, "is no whole safetensors file", _AGAIN):
+        with reading(path, "is not a complete safetensors file", _AGAIN):
             return read_tensors(path)
     except Refusal as refusal:
         refusal.message = refusal.message.removeprefix(f"{path.parent.name}/")

@@ -193,7 +193,7 @@ def _words(folder: Path, whole: Json | None, read_json: ReadJson) -> tuple[Mappi
     """Vocabulary and merges."""
     if whole is not None:
         model = _of_kind(whole["model"], Mapping, "its model is no map")
-        pairs = _of_kind(model["merges"], list, "its merges are no pairs of tokens")
+        pairs = _of_kind(model["merges"], list, "its merges are not pairs of tokens")
         return model["vocab"], [one.split(" ") if isinstance(one, str) else one for one in pairs]
     lines = read_regular(folder / "merges.txt").decode("utf-8").splitlines()
     merges: list[Sequence[str]] = [line.split() for line in lines if line and not line.startswith("#version")]
@@ -267,15 +267,15 @@ def _check(vocabulary: Any, merges: list[Any], config: Json) -> None:
     ):
         raise ValueError("its vocabulary is no map from tokens to numbers")
     if not all(isinstance(pair, list) and list(map(type, pair)) == [str, str] for pair in merges):
-        raise ValueError("its merges are no pairs of tokens")
+        raise ValueError("its merges are not pairs of tokens")
     for left, right in merges:
         if missing := next((one for one in (left, right, left + right) if one not in vocabulary), None):
-            raise ValueError(f"its merges give {missing}, which its vocabulary has not")
+            raise ValueError(f"its merges give {missing}, which is not in its vocabulary")
     if "pad_token" in config and config["pad_token"] is None:
-        raise ValueError("it has no pad_token, and texts are filled up with it")
+        raise ValueError("it has no pad_token, which pads texts to one length")
     for key in ("padding_side", "truncation_side"):
         if config.get(key) not in (None, "left", "right"):
             raise ValueError(f"its {key} is {config[key]}, neither left nor right")
     longest = config.get("model_max_length", config.get("max_len"))
     if type(longest) is not int or not 0 < longest < _LONGEST:
-        raise ValueError(f"its model_max_length is {longest}, and texts are filled up to it")
+        raise ValueError(f"its model_max_length is {longest}, and texts are padded to it")

@@ -67,8 +67,8 @@ def faults(label: str, folder: Path, library: str, variant: str | None, paths: I
     end = f".{variant}" if variant else ""
     if not names[0].startswith((f"{stem}.", f"{stem}-")):
         why = f"{library} looks for {stem}{end}.safetensors, and {folder.name} holds {names[0]}"
-        fix = f"call the file {stem}{end}.safetensors"
-        yield Refusal("checkpoint-broken", f"the weights of the {label} have another name", why, fix)
+        fix = f"rename it to {stem}{end}.safetensors"
+        yield Refusal("checkpoint-broken", f"the weight file of the {label} has the wrong name", why, fix)
         return
     index = _index(folder, library, variant or "")
     sharded = re.search(r"-\d+-of-\d+", names[0]) is not None

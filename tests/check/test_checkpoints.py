@@ -210,3 +210,10 @@ def test_folder_without_any_json_is_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as caught:
         read_checkpoint("x", tmp_path)
     assert caught.value.code == "checkpoint-broken"
+
+
+@pytest.mark.parametrize("named", [1, "CLIPTextModel", {}, []])
+def test_architectures_that_are_no_list_of_names_name_no_class(named, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": named}))
+    (tmp_path / "model.safetensors").write_bytes(safetensors(a=(4,)))
+    assert read_checkpoint("text", tmp_path).class_name == ""

@@ -102,7 +102,7 @@ def test_checkpoint_that_holds_a_pipe_or_a_device_is_refused_and_not_waited_for(
         read_checkpoint("./sd", folder)
     what = kind.split()[-1]
     assert (caught.value.code, caught.value.message) == ("checkpoint-broken", f"./sd holds a {what}")
-    assert caught.value.why == f"{Path(place).name} is a {what}, and whoever reads it can wait for ever"
+    assert caught.value.why == f"{Path(place).name} is a {what}, and reading it could block forever"
 
 
 @pytest.mark.usefixtures("in_time")

@@ -216,3 +216,10 @@ def test_counters_of_batch_normalisation_are_no_quantized_weights() -> None:
     counter = "neck.fusion_stage.layers.0.residual_layer1.batch_norm1.num_batches_tracked"
     assert list(integer_weights("depth", {counter: "I64", "head.head.0.weight": "F32"})) == []
     assert len(list(integer_weights("depth", {counter: "I64", "head.head.0.weight": "I8"}))) == 1
+
+
+def test_classes_with_one_number_for_all_blocks_take_no_list() -> None:
+    for class_name, name in (("AutoencoderKL", "layers_per_block"), ("CLIPTextModel", "num_attention_heads")):
+        defaults = class_defaults()[class_name]
+        (told,) = wrong_settings({**defaults, name: [1]}, defaults)
+        assert told == f"{name} is [1], and must be a whole number from 1 to 1,000"

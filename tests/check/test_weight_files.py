@@ -100,8 +100,8 @@ def test_broken_index_is_told(content: str, tmp_path: Path) -> None:
 def test_weights_under_another_name_are_told_with_the_right_one(tmp_path: Path) -> None:
     (text_encoder(tmp_path) / "weights.safetensors").write_bytes(safetensors(**SHAPES))
     (fault,) = read_checkpoint("text", tmp_path).components[""].faults
-    assert fault.message == "the weights of the text have another name"
-    assert fault.fix == "call the file model.safetensors"
+    assert fault.message == "the weight file of the text has the wrong name"
+    assert fault.fix == "rename it to model.safetensors"
 
 
 def test_files_that_no_library_looks_for_do_not_count(tmp_path: Path) -> None:
@@ -134,15 +134,15 @@ def test_quantized_weights_are_told(told: object, why: str, tmp_path: Path) -> N
     [
         (
             {"num_hidden_layers": 10**9},
-            "num_hidden_layers is 1000000000, and it has to be a whole number from 1 to 1,000",
+            "num_hidden_layers is 1000000000, and must be a whole number from 1 to 1,000",
         ),
         ({"num_hidden_layers": -1}, "num_hidden_layers is -1"),
-        ({"num_hidden_layers": True}, "num_hidden_layers is True"),
+        ({"num_hidden_layers": True}, "num_hidden_layers is true"),
         ({"hidden_size": "768"}, 'hidden_size is "768"'),
-        ({"hidden_size": None}, "hidden_size is None"),
+        ({"hidden_size": None}, "hidden_size is null"),
         ({"vocab_size": 10**12}, "vocab_size is 1000000000000"),
         ({"num_attention_heads": 3}, "hidden_size is 4, and num_attention_heads 3 does not divide it"),
-        ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps is NaN"),
         ({"hidden_act": "x"}, 'hidden_act is "x"'),
         ({"dtype": [1, 2]}, "dtype is [1, 2]"),
     ],
@@ -150,7 +150,7 @@ def test_quantized_weights_are_told(told: object, why: str, tmp_path: Path) -> N
 def test_config_that_no_model_can_have_is_told(config: Mapping[str, Any], told: str, tmp_path: Path) -> None:
     (text_encoder(tmp_path, **config) / "model.safetensors").write_bytes(safetensors(**SHAPES))
     ((message, why),) = faults(tmp_path)
-    assert message == "the config of the text is none of a CLIPTextModel"
+    assert message == "the config of the text does not describe a CLIPTextModel"
     assert why.startswith(told)
 
 

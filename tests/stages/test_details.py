@@ -197,7 +197,7 @@ def test_what_lycoris_makes_beside_loras_is_told(tiny, tmp_path, ending, kind):
     tensors = {f"{layer}.{ending}": torch.ones(2, 2), f"{layer}.alpha": torch.tensor(1.0)}
     save_file(tensors, tmp_path / "styled.safetensors")
     problem = refused_lora(tiny, tmp_path / "styled.safetensors")
-    assert f"is a {kind}" in problem.message
+    assert f"is a LyCORIS file of the kind {kind}" in problem.message
     assert "merge it" in problem.fix
 
 

@@ -122,7 +122,7 @@ def test_tensor_that_stands_there_under_two_names_is_told(changed):
         return tensors | {f"text_model.{FIRST['text_encoder']}": tensors[FIRST["text_encoder"]] * 2}
 
     (problem,) = problems(changed("sd", "text_encoder", again))
-    assert "stands there twice" in problem.message
+    assert "is stored twice" in problem.message
 
 
 def prefixed(tensors: Tensors) -> Tensors:
