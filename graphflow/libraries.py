@@ -95,11 +95,15 @@ class Turns:
         with self._changed:
             self._changed.wait_for(lambda: self._loading is None and self._waiting == 0)
             self._computing += 1
+            self._own.counted = True
 
     def _give_back(self) -> None:
+        """Give up this thread's share; it has none where Ctrl-C ended the wait for it."""
         with self._changed:
-            self._computing -= 1
-            self._changed.notify_all()
+            if getattr(self._own, "counted", False):
+                self._computing -= 1
+                self._own.counted = False
+                self._changed.notify_all()
 
 
 TURNS = Turns()

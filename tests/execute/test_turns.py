@@ -1,6 +1,7 @@
 """Threads that load and compute take turns; what belongs to the process is as before when all are done."""
 
 import gc
+import signal
 import threading
 import time
 import warnings
@@ -105,6 +106,41 @@ def test_a_failed_load_lets_the_next_one_in():
 
     beside(fail)
     beside(fail)
+
+
+@pytest.mark.parametrize("wait", ["pause", "loading"])
+def test_a_wait_that_ctrl_c_ends_leaves_the_turns_as_they_were(wait):
+    turns, loads = Turns(), threading.Event()
+
+    def load():
+        with turns.loading():
+            loads.set()
+            # While the main thread waits.
+            time.sleep(0.05)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.2)
+
+    loader = threading.Thread(target=load, daemon=True)
+    with pytest.raises(KeyboardInterrupt), turns.computing():
+        loader.start()
+        if wait == "pause":
+            while not loads.is_set():
+                turns.pause()
+                time.sleep(0.001)
+        else:
+            with turns.loading():
+                pass
+            loads.wait()
+            with turns.loading():
+                pass
+    loader.join()
+
+    def again():
+        with turns.computing(), turns.loading():
+            pass
+
+    beside(again)
+    beside(again)
 
 
 # Thread counts, with a stand-in for torch's: a number in each thread, and one that new threads begin with
