@@ -8,7 +8,7 @@ the limit, so a check ends soon and says which limit it was. Each limit is far a
 DOCUMENT_BYTES = 4_000_000
 """Bytes of one document, a template's included."""
 
-VALUES = 100_000
+VALUES = 200_000
 """Texts, dollars in them, lists and maps in one document; an alias counts as all that it stands for."""
 
 DEPTH = 32
