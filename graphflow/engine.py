@@ -117,9 +117,10 @@ class Engine:
 
         Raises:
             InvalidGraph: the graph has problems; nothing was run.
-            RunFailed: a step failed; `.result` holds all that did not depend on it.
-            Cancelled: `cancel` was called meanwhile.
-            FileProblem: the graph or the folder cannot be read or written.
+            RunFailed: a step failed; `.result` holds all that did not depend on it. Files that could not be written
+                are named in its notes.
+            Cancelled: `cancel` was called meanwhile; `.result` holds what was finished.
+            FileProblem: the graph cannot be read, or the folder or a file in it cannot be written.
             GraphflowError: this engine runs already, or a run in another thread computes with another number of
                 threads.
         """
@@ -129,12 +130,16 @@ class Engine:
             require_means(plan, self.pool.budget)
             with _computing(plan):
                 if record is not None:
+                    from graphflow.record.claim import folder_of
                     from graphflow.record.folder import Recorder
 
-                    recorder = Recorder(Path(record), plan, overwrite=overwrite)
+                    recorder = Recorder(folder_of(record), plan, overwrite=overwrite)
                 result = self._execute(plan, both(on_event, recorder), recorder, cancellation)
         if result.failed:
-            raise RunFailed(result)
+            error = RunFailed(result)
+            for problem in recorder.problems if recorder is not None else ():
+                error.add_note(str(problem))
+            raise error
         if recorder is not None:
             recorder.require()
         return result

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_value_arguments(parser)
     add_compute_arguments(parser)
     parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="make only this output")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write into this folder instead of runs/TIME-NAME")
+    parser.add_argument("--out", metavar="DIR", help="write into this folder instead of runs/TIME-NAME")
     parser.add_argument(
         "--overwrite", action="store_true", help="let the run replace files in DIR that no run of graphflow wrote"
     )
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the graph; the exit code says how it ended."""
-    from graphflow.record.claim import new_folder
+    from graphflow.record.claim import folder_of, new_folder
     from graphflow.record.folder import Recorder
 
     budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
@@ -62,7 +62,7 @@ def execute(arguments: argparse.Namespace) -> int:
     made = plan(loaded.checked, only=arguments.only)
     require_means(made, budget)
     name = made.checked.document.name or loaded.path.stem
-    folder = arguments.out if arguments.out is not None else new_folder(name)
+    folder = folder_of(arguments.out) if arguments.out is not None else new_folder(name)
     if arguments.seed == "random":
         _tell_seed(arguments, made.checked.seed)
     command = ["graphflow", *sys.argv[1:]]
@@ -79,7 +79,8 @@ def execute(arguments: argparse.Namespace) -> int:
             result = engine.execute(made, both(display.tell, recorder), recorder)
         except Cancelled as error:
             result = error.result or Result(state="cancelled")
-        except Exception:
+        except BaseException:
+            # A node may end with what is no Exception, such as the SystemExit of a program that it calls.
             if recorder.result is None or recorder.result.state != "error":
                 raise
             result = recorder.result

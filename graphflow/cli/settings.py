@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import secrets
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,8 +118,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
         compute=compute_of(arguments),
     )
     if seed is not None and checked.ok and not sets_input(document, inputs) and not _derives_seeds(checked):
-        why = "no input is named seed" if SEED not in document.inputs else "the input seed is given, or no whole number"
-        why += ", and no node derives its seed from it"
+        why = f"{_why_no_input(document, inputs)}, and no node derives its seed from it"
         warning = Problem("no-effect", "--seed changes nothing", why, "leave it out", _SEED_PLACE)
         checked = dataclasses.replace(checked, problems=(*checked.problems, warning))
     return Loaded(checked, checked.problems, path, checked.seed)
@@ -133,6 +133,13 @@ def _seed(text: str | None) -> int | None:
         return int(text)
     fix = "write a whole number from 0 to 18446744073709551615, or random"
     raise InvalidGraph([Problem("bad-value", f"{text!r} is no seed", "", fix, _SEED_PLACE)])
+
+
+def _why_no_input(document: Document, given: Container[str]) -> str:
+    """Why `--seed` is not the value of an input."""
+    if SEED not in document.inputs:
+        return "no input is named seed"
+    return "the input seed has a value of its own from --set" if SEED in given else "the input seed is not an int"
 
 
 def _derives_seeds(checked: Checked) -> bool:

@@ -61,6 +61,20 @@ def new_folder(name: str, *, within: Path = Path("runs"), clock: Callable[[], da
             return folder
 
 
+def folder_of(name: str | Path) -> Path:
+    """The folder that a caller names for a run; `~` is the home folder.
+
+    Raises:
+        FileProblem: the name is empty (such as a shell variable that is not set), or there is no such home folder.
+    """
+    if not str(name):
+        raise FileProblem("the folder for the run has an empty name", fix="name one; `.` is the current folder")
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise _cannot_be_made(Path(name), str(error)) from error
+
+
 @dataclass(frozen=True)
 class Earlier:
     """What earlier runs left in a folder.
@@ -209,8 +223,8 @@ def _refuse_others(folder: Path, plan: Plan, earlier: Earlier) -> None:
     others = [name for name in names if (name in RECORD or possible(name)) and name not in earlier.files]
     if others:
         raise FileProblem(
-            f"the run would replace files in {folder} that are not as a run of graphflow left them: {listed(others)}",
-            fix="name another folder, or let them be replaced: --overwrite, in Python overwrite=True",
+            f"the run would replace files in {folder} that no run wrote, or that were changed since: {listed(others)}",
+            fix="name another folder, or allow it with --overwrite (in Python: overwrite=True)",
         )
 
 
@@ -219,7 +233,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         nowhere = folder.is_symlink() and not folder.exists()
-        why = "it is a link that leads nowhere" if nowhere else "it is no folder, or one above it is none"
+        why = "it is a link that leads nowhere" if nowhere else "it, or a part of its path, is not a folder"
         raise _cannot_be_made(folder, why) from error
     except (OSError, ValueError) as error:
         raise _cannot_be_made(folder, getattr(error, "strerror", None) or str(error)) from error
@@ -237,9 +251,11 @@ def _locked(folder: Path) -> BaseFileLock:
             raise FileProblem(f"another run is writing into {folder}", fix=fix) from error
         raise FileProblem(f"{folder} cannot be written to", fix="name another folder") from error
     except OSError as error:
-        raise FileProblem(f"{folder} cannot be written to", why=str(error.strerror), fix="name another one") from error
+        raise FileProblem(
+            f"{folder} cannot be written to", why=str(error.strerror), fix="name another folder"
+        ) from error
     return lock
 
 
 def _cannot_be_made(folder: Path, why: str) -> FileProblem:
-    return FileProblem(f"the folder {folder} cannot be made", why=why, fix="name another one")
+    return FileProblem(f"the folder {folder} cannot be made", why=why, fix="name another folder")

@@ -84,6 +84,28 @@ def test_a_run_that_an_error_ends_is_told_and_leaves_its_record(monkeypatch, cap
     assert json.loads((folder / "here" / "run.json").read_text())["error"] == "ZeroDivisionError: no screen"
 
 
+def test_a_node_that_ends_its_process_is_told(graphflow, write, folder):
+    (folder / "ends.py").write_text(
+        "import sys\nfrom graphflow import Image, node\n\n@node()\ndef ends(image: Image) -> Image:\n    sys.exit(3)\n"
+    )
+    write("g.yaml", "small: {type: resize, image: $photo, width: 30}\ne: {type: ends, image: $small}")
+    done = graphflow("run", "g.yaml", "--nodes", "ends.py", "--out", "here")
+    assert done.returncode == 1
+    assert "the run was ended by an error: SystemExit: 3" in done.stderr
+    assert done.stdout.startswith("wrote here: ")
+
+
+def test_out_takes_a_home_folder_and_no_empty_name(graphflow, write, folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    (folder / "home").mkdir()
+    write("g.yaml", "small: {type: resize, image: $photo, width: 30}")
+    assert graphflow("run", "g.yaml", "--out=~/run").returncode == 0
+    assert (folder / "home" / "run" / "small.png").is_file()
+    refused = graphflow("run", "g.yaml", "--out", "")
+    assert refused.returncode == 2
+    assert "the folder for the run has an empty name" in refused.stderr
+
+
 def test_an_absent_output_is_named_and_is_no_failure(graphflow, write):
     write("g.yaml", "a: {type: resize, image: $photo, width: 9, when: false}", outputs="{a: $a}")
     done = graphflow("run", "g.yaml", "--out", "here")
@@ -187,6 +209,16 @@ def test_seed_that_changes_nothing_is_warned_of(graphflow, write):
     assert "--seed changes nothing" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("type_", "words", "why"),
+    [("int", ("--set", "seed=4"), "has a value of its own from --set"), ("string", (), "is not an int")],
+)
+def test_why_a_seed_is_not_the_value_of_its_input_is_told(graphflow, write, type_, words, why):
+    write("g.yaml", "small: {type: resize, image: $photo, width: 9}", inputs=f"seed: {{type: {type_}, default: 1}}")
+    done = graphflow("run", "g.yaml", "--out", "here", "--seed", "3", *words)
+    assert f"why: the input seed {why}, and no node derives its seed from it" in done.stderr
+
+
 def test_random_seed_is_recorded(graphflow, write, folder):
     write("g.yaml", "n: {type: count, image: $photo, seed: $seed}", inputs="seed: {type: int, default: 1}")
     graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here", "--seed", "random")
@@ -251,7 +283,7 @@ def test_a_file_that_no_run_wrote_is_replaced_only_where_the_call_says_so(graphf
     refused = graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here")
     assert refused.returncode == 2
     assert "m.png" in refused.stderr
-    assert "fix: name another folder, or let them be replaced: --overwrite" in refused.stderr
+    assert "fix: name another folder, or allow it with --overwrite" in refused.stderr
     assert (folder / "here" / "m.png").read_bytes() == b"mine"
     done = graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here", "--overwrite")
     assert done.returncode == 0

@@ -120,19 +120,18 @@ def test_a_wait_that_ctrl_c_ends_leaves_the_turns_as_they_were(wait):
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             time.sleep(0.2)
 
-    loader = threading.Thread(target=load, daemon=True)
-    with pytest.raises(KeyboardInterrupt), turns.computing():
-        loader.start()
-        if wait == "pause":
-            while not loads.is_set():
+    def step():
+        with turns.computing():
+            loader.start()
+            while wait == "pause" and not loads.is_set():
                 turns.pause()
                 time.sleep(0.001)
-        else:
             with turns.loading():
-                pass
-            loads.wait()
-            with turns.loading():
-                pass
+                time.sleep(0.01)
+
+    loader = threading.Thread(target=load, daemon=True)
+    with pytest.raises(KeyboardInterrupt):
+        step()
     loader.join()
 
     def again():

@@ -37,7 +37,7 @@ def test_a_file_that_no_run_wrote_is_not_replaced(made: Callable[..., Any], tmp_
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / name).write_bytes(b"mine")
-    with pytest.raises(FileProblem, match=rf"left them: {name}\n  fix: name another folder, .*--overwrite") as told:
+    with pytest.raises(FileProblem, match=rf"changed since: {name}\n  fix: name another folder, .*--overwrite") as told:
         Recorder(folder, made(PICTURES))
     assert told.value.fix
     assert _contents(folder) == {name: b"mine"}
@@ -74,7 +74,7 @@ def test_a_file_of_a_run_that_was_changed_since_is_somebodys_own(
     recorded(PICTURES)
     with (tmp_path / "run" / name).open("ab") as file:
         file.write(b"mine")
-    with pytest.raises(FileProblem, match=rf"left them: {name}\n"):
+    with pytest.raises(FileProblem, match=rf"changed since: {name}\n"):
         recorded(PICTURES)
 
 
@@ -137,7 +137,7 @@ def test_a_refused_run_lets_the_folder_go(made: Callable[..., Any], tmp_path: Pa
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "m.png").write_bytes(b"mine")
     for _ in range(2):
-        with pytest.raises(FileProblem, match="left them"):
+        with pytest.raises(FileProblem, match="changed since"):
             Recorder(tmp_path / "run", made(PICTURES))
 
 
@@ -169,8 +169,8 @@ def _file(path: Path) -> None:
 FOLDERS = {
     "loop": (_loop, "", "a link that leads nowhere"),
     "below a loop": (_loop, "below", ""),
-    "file": (_file, "", "no folder"),
-    "below a file": (_file, "below", "no folder"),
+    "file": (_file, "", "not a folder"),
+    "below a file": (_file, "below", "not a folder"),
     "zero": (lambda _: None, "a\0b", "null"),
     "too long": (lambda _: None, "n" * 300, "too long"),
 }
@@ -180,7 +180,7 @@ FOLDERS = {
 def test_a_folder_that_cannot_be_one_is_told(made: Callable[..., Any], tmp_path: Path, name: str) -> None:
     make, below, why = FOLDERS[name]
     make(tmp_path / "out")
-    with pytest.raises(FileProblem, match=f"cannot be made\n  why: .*{why}.*\n  fix: name another one"):
+    with pytest.raises(FileProblem, match=f"cannot be made\n  why: .*{why}.*\n  fix: name another folder"):
         Recorder(tmp_path / "out" / below if below else tmp_path / "out", made(PICTURES))
 
 
@@ -205,7 +205,7 @@ def test_a_folder_that_vanishes_during_a_run_is_told(
 def test_a_pipe_called_run_json_is_told_and_waited_for_by_nobody(made: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     os.mkfifo(tmp_path / "run" / "run.json")
-    with pytest.raises(FileProblem, match=r"left them: run\.json"):
+    with pytest.raises(FileProblem, match=r"changed since: run\.json"):
         Recorder(tmp_path / "run", made(PICTURES))
 
 

@@ -245,6 +245,15 @@ def test_what_ended_a_run_other_than_a_step_is_recorded(made: Callable[..., Any]
     assert "OSError: the screen is gone" in page
 
 
+def test_a_failed_run_names_files_that_could_not_be_written_in_its_notes(
+    made: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "run" / "report.html").mkdir(parents=True)
+    with pytest.raises(gf.RunFailed) as told:
+        gf.run(made(TWO_BRANCHES), record=tmp_path / "run", overwrite=True)
+    assert any("report.html cannot be written" in note for note in told.value.__notes__)
+
+
 def _pixels_of(path: Path) -> bytes:
     with PIL.Image.open(path) as picture:
         return picture.convert("RGB").tobytes()
