@@ -60,6 +60,11 @@ _FORMATS = (
 )
 
 
+def format_of(start: bytes) -> str:
+    """The format of a picture file that starts with these 16 bytes, such as PNG; empty for any other file."""
+    return next((one.name for one in _FORMATS if one.magic.match(start)), "")
+
+
 class _Unreadable(Exception):
     """Why a file is no picture that can be read."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import secrets
 from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,6 +127,8 @@ def _seed(text: str | None) -> int | None:
     if text is None:
         return None
     if text == "random":
+        import secrets
+
         return secrets.randbits(32)
     if text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 2**64:
         return int(text)

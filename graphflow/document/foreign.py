@@ -1,6 +1,6 @@
 """Files that are given for a document and are something else: pictures, workflows of ComfyUI, records of runs.
 
-Told from what is in them, so that the one problem says what the file is instead of what it lacks as a document.
+They are recognised by their content, so that the problem says what the file is instead of what a document needs.
 """
 
 from __future__ import annotations
@@ -8,21 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from graphflow.pictures import format_of
 from graphflow.problems import Place, Problem
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_PICTURES = {
-    _PNG: "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-}
-"""How files of each kind begin."""
-
 _MOST_JSON = 16 * 2**20
-"""Bytes of JSON that are read to see what it is."""
+"""JSON files of more bytes are not looked into."""
 
 _FIX = (
     "write it as a YAML document with node types that `graphflow nodes` lists; `graphflow new` starts from another one"
@@ -46,12 +36,9 @@ def foreign_file(content: bytes, file: str) -> Problem | None:
 
 
 def _picture(content: bytes) -> tuple[str, str] | None:
-    kind = next((name for start, name in _PICTURES.items() if content.startswith(start)), "")
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        kind = "WebP"
-    if content[:2] == b"BM" and content[6:10] == bytes(4):
-        kind = "BMP"
-    if not kind:
+    kind = format_of(content[:16])
+    # Text may begin with BM, too; in a picture four zero bytes follow the size.
+    if not kind or (kind == "BMP" and content[6:10] != bytes(4)):
         return None
     if kind == "PNG" and b"iTXtgraphflow\0" in content:
         return "a PNG picture that graphflow wrote", _ORIGINAL

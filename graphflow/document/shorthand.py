@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 import re
 
 from graphflow.document.scalars import read_scalar
 from graphflow.document.tree import Scalar, Sequence, Tree, word_of
 from graphflow.errors import InvalidValue
+from graphflow.pictures import ENDINGS
 from graphflow.types import parse_type
 
 LONGEST = 60
@@ -51,7 +51,7 @@ def _type(scalar: Scalar) -> str:
         except InvalidValue:
             continue
         return word
-    return "image" if (mimetypes.guess_type(scalar.text)[0] or "").startswith("image/") else "string"
+    return "image" if scalar.text.lower().endswith(ENDINGS) else "string"
 
 
 def flow_text(text: str) -> str:
