@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -42,27 +41,33 @@ _DEEP = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 class _Format(NamedTuple):
-    """How files of a format begin, and Pillow's reader of it."""
+    """How files of a format start, Pillow's reader of it, and what such files hold at byte 8 where that matters."""
 
     name: str
-    magic: re.Pattern[bytes]
+    starts: tuple[bytes, ...]
     module: str
     reader: str
+    at_8: bytes = b""
 
 
 _FORMATS = (
-    _Format("PNG", re.compile(rb"\x89PNG\r\n\x1a\n"), "PngImagePlugin", "PngImageFile"),
-    _Format("JPEG", re.compile(rb"\xff\xd8\xff"), "JpegImagePlugin", "JpegImageFile"),
-    _Format("WebP", re.compile(rb"RIFF....WEBP", re.DOTALL), "WebPImagePlugin", "WebPImageFile"),
-    _Format("BMP", re.compile(rb"BM"), "BmpImagePlugin", "BmpImageFile"),
-    _Format("GIF", re.compile(rb"GIF8[79]a"), "GifImagePlugin", "GifImageFile"),
-    _Format("TIFF", re.compile(rb"II[*+]\0|MM\0[*+]"), "TiffImagePlugin", "TiffImageFile"),
+    _Format("PNG", (b"\x89PNG\r\n\x1a\n",), "PngImagePlugin", "PngImageFile"),
+    _Format("JPEG", (b"\xff\xd8\xff",), "JpegImagePlugin", "JpegImageFile"),
+    _Format("WebP", (b"RIFF",), "WebPImagePlugin", "WebPImageFile", at_8=b"WEBP"),
+    _Format("BMP", (b"BM",), "BmpImagePlugin", "BmpImageFile"),
+    _Format("GIF", (b"GIF87a", b"GIF89a"), "GifImagePlugin", "GifImageFile"),
+    _Format("TIFF", (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+"), "TiffImagePlugin", "TiffImageFile"),
 )
 
 
 def format_of(start: bytes) -> str:
     """The format of a picture file that starts with these 16 bytes, such as PNG; empty for any other file."""
-    return next((one.name for one in _FORMATS if one.magic.match(start)), "")
+    found = _format(start)
+    return "" if found is None else found.name
+
+
+def _format(start: bytes) -> _Format | None:
+    return next((one for one in _FORMATS if start.startswith(one.starts) and start[8:].startswith(one.at_8)), None)
 
 
 class _Unreadable(Exception):
@@ -123,7 +128,7 @@ def _opened(path: Path) -> Iterator[tuple[PIL.Image.Image, int]]:
 
 def _header(handle: BinaryIO) -> PIL.Image.Image:
     start = handle.read(16)
-    format_ = next((one for one in _FORMATS if one.magic.match(start)), None)
+    format_ = _format(start)
     if format_ is None:
         known = ", ".join(one.name for one in _FORMATS)
         raise _Unreadable(f"it does not start like a file of any of these formats: {known}" if start else "it is empty")

@@ -144,7 +144,7 @@ class CheckpointReader:
             components = _of_variant(decl, components, details.variant)
         for role, source in details.components:
             components[role] = self._part(decl, role, source, (*components, *found.missing), document)
-        # A single model, such as a ControlNet, takes none at all, which its node says.
+        # A single model, such as a ControlNet, takes no LoRA; its node reports that.
         for lora in details.loras if found.kind != "component" else ():
             _check_lora(decl, lora, components)
         whole = replace(found, name=decl.name, components=components, details=details)
@@ -221,10 +221,10 @@ class CheckpointReader:
 
 
 def _whole(checkpoint: Checkpoint, place: Place | None = None) -> Checkpoint:
-    """The checkpoint, where nothing speaks against its components.
+    """The checkpoint, if its components have no faults.
 
     Raises:
-        Refusal: files of components do not hold what their configs say, or cannot be read; it tells of all.
+        Refusal: files of components do not hold what their configs say, or cannot be read; holds one for each fault.
     """
     faults = [fault for files in checkpoint.components.values() for fault in files.faults]
     if faults:
@@ -272,7 +272,7 @@ def _embedded(text: str) -> Checkpoint:
 
 
 def _part(role: str, folder: Path, checkpoint: str) -> ComponentFiles:
-    """A component whose class only its own config names; what it is decides, not its role.
+    """A component whose class only its own config names; the class decides what it is, not the role.
 
     Raises:
         Refusal: no config names a class.
@@ -311,10 +311,10 @@ Stamp = tuple[tuple[str, int, int, int, int], ...]
 
 
 def _stamp(name: str, path: Path) -> Stamp:
-    """What changes where a file of a checkpoint does: name, size, times and inode of each.
+    """Name, size, times and inode of each file of a checkpoint: if a file changes, so does this.
 
     Raises:
-        Refusal: among them is a pipe or a device, which whoever reads it could wait for without end.
+        Refusal: one of them is a pipe or a device; reading it could block forever.
     """
     found = [(str(path), path.stat())]
     folders = [str(path)] if stat.S_ISDIR(found[0][1].st_mode) else []
@@ -324,7 +324,7 @@ def _stamp(name: str, path: Path) -> Stamp:
                 try:
                     told = entry.stat()
                 except OSError:
-                    # A link that leads nowhere matters to whoever reads it, if anybody does.
+                    # A broken link matters only if somebody reads it, who then reports it.
                     told = entry.stat(follow_symlinks=False)
                 found.append((entry.path, told))
                 if stat.S_ISDIR(told.st_mode) and folder == str(path):
@@ -339,7 +339,7 @@ def _stamp(name: str, path: Path) -> Stamp:
 
 @functools.lru_cache(maxsize=64)
 def _unchanged(name: str, path: Path, _: Stamp) -> Checkpoint:
-    """The facts of a checkpoint, once for the same files, so that what is found out of its components stays known."""
+    """The facts of a checkpoint, read once for the same files, so that what its components cache is kept."""
     if path.is_file():
         if path.suffix == ".gguf":
             raise Refusal("checkpoint-broken", f"{name} is quantized", "graphflow reads plain weights only", _PLAIN)

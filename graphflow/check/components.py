@@ -142,7 +142,7 @@ class ComponentFiles:
 
     def _faults(self) -> Iterator[Refusal]:
         if self.class_name in _TOKENIZERS:
-            _ = self.identity  # it is made of all that is read of a tokenizer
+            _ = self.identity  # computing it reads all files of the tokenizer
             return
         defaults = class_defaults().get(self.class_name)
         if not self.config and defaults is not None:

@@ -36,11 +36,11 @@ _OTHER_KINDS = {
     "IA3": re.compile(r"\.on_input$"),
     "LoCon with a third matrix": re.compile(r"\.lora_mid\.weight$"),
 }
-"""Kind of LyCORIS file → a tensor that tells it; diffusers lays none of these over a model."""
+"""Kind of LyCORIS file → the pattern of a tensor that identifies it; diffusers applies none of these."""
 
 
 def other_kind(names: Iterable[str]) -> str:
-    """What a file with tensors of these names is, of the kinds that resemble a LoRA; empty where it is none of them."""
+    """Which of the kinds of adapter that are no LoRA has tensors of these names; empty if none."""
     known = list(names)
     return next((kind for kind, told in _OTHER_KINDS.items() if any(map(told.search, known))), "")
 
@@ -72,7 +72,7 @@ class Lora:
         return read_tensors(self.path)
 
     def misfit(self, role: str, config: Mapping[str, Any]) -> str:
-        """Why it is not for a component with this config; empty where nothing speaks against it."""
+        """Why it does not fit a component with this config; empty if it does, as far as its shapes show."""
         setting, reading = _READING[role]
         for name, tensor in self._header.tensors.items():
             if _ROLES[role].match(name) and reading.search(name) and len(tensor.shape) >= 2:

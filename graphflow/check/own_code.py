@@ -32,7 +32,7 @@ def refuse_own_code(name: str, folders: Iterable[Path]) -> None:
             try:
                 config = read_json(path)
             except Refusal:
-                # Whoever needs the file says what is wrong with it; nobody can read a key of it.
+                # A file that cannot be read names no code; whoever needs it reports it.
                 continue
             if code := _named_code(config):
                 why = f"{_KEY} in {folder.name}/{path.name} names {code}, and loading can run it"

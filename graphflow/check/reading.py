@@ -1,4 +1,4 @@
-"""Reading a checkpoint's files: whatever goes wrong becomes a refusal that names the file, here and nowhere else."""
+"""Reading a checkpoint's files: the one place where errors become refusals that name the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AGAIN = "get the file again; it may have been cut off on its way"
 
 @contextlib.contextmanager
 def reading(path: Path, told: str = "cannot be read", fix: str = "get the file again") -> Iterator[None]:
-    """Make of every error that reading a file ends in a refusal that names the file and the reason.
+    """Turn any error while reading a file into a refusal that names the file and the reason.
 
     Args:
         path: of the file; messages show it with its folder.

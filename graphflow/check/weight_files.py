@@ -22,7 +22,7 @@ _FIX = "get the whole checkpoint"
 def files_by_variant(folder: Path, library: str) -> dict[str, tuple[Path, ...]]:
     """Variant, such as fp16 (empty for the usual files) → the safetensors files that are read for it, all shards.
 
-    Where none has the name that the library looks for, all are listed; `faults` tells that.
+    Where none has the name that the library looks for, all are listed; `faults` reports that.
     """
     found: dict[str, list[tuple[Path, bool]]] = {}
     parts = [(path, match) for path in sorted(folder.glob("*.safetensors")) if (match := _NAME.fullmatch(path.name))]
