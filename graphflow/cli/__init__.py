@@ -1,7 +1,6 @@
 """The command line: `graphflow COMMAND …`, one file a command.
 
-Exit codes: 0 done, 1 a step failed or a product could not be printed or written, 2 the graph or the call is wrong,
-130 interrupted.
+Exit codes are in `codes`.
 """
 
 from __future__ import annotations

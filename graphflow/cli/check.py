@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.screens import show, summary, tell, tell_json
 from graphflow.cli.settings import add_nodes_argument, add_value_arguments, catalog_of, load_checked
 from graphflow.errors import FileProblem
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """0 where every graph is right, else 2."""
+    """Check every graph; the call is wrong where one of them is."""
     catalog = catalog_of(arguments)
     least = Level.WARNING if arguments.strict else Level.PROBLEM
     wrong, listed = False, []
@@ -36,4 +37,4 @@ def execute(arguments: argparse.Namespace) -> int:
             tell(f"{graph}: {summary(problems)}")
     if arguments.json:
         tell_json(listed, indent=2)
-    return 2 if wrong else 0
+    return WRONG if wrong else DONE

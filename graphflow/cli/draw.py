@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.screens import show, tell
 from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
 from graphflow.errors import FileProblem
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Draw; 2 where the graph is wrong."""
+    """Draw the graph, unless it is wrong."""
     from graphflow.draw.drawing import of_checked, of_document
     from graphflow.draw.mermaid import mermaid
     from graphflow.draw.svg import svg
@@ -36,12 +37,12 @@ def execute(arguments: argparse.Namespace) -> int:
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments), complete=False)
     if loaded.checked is None or not loaded.checked.ok:
         show(loaded.problems, least=Level.PROBLEM)
-        return 2
+        return WRONG
     drawing = of_checked(loaded.checked) if arguments.expand else of_document(loaded.checked.resolved)
     if target is None:
         tell(mermaid(drawing))
-        return 0
+        return DONE
     text = svg(drawing) if target.suffix == ".svg" else mermaid(drawing)
     write_atomically(target, text.encode())
     tell(f"wrote {target}")
-    return 0
+    return DONE

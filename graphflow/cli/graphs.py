@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from graphflow import library
+from graphflow.cli.codes import DONE
 from graphflow.cli.screens import tell
 from graphflow.document.parse import read_file
 
@@ -23,7 +24,7 @@ def execute(_: argparse.Namespace) -> int:
         width = max(map(len, found))
         for name, path in found.items():
             tell(f"  {name:<{width}}  {_description(path)}".rstrip())
-    return 0
+    return DONE
 
 
 def _description(path: Path) -> str:

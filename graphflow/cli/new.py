@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from graphflow import library
+from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.screens import show, tell
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.document.parse import read_file
@@ -39,7 +40,7 @@ def execute(arguments: argparse.Namespace) -> int:
     document, problems = read_file(source)
     if document is None or any(problem.level is Level.PROBLEM for problem in problems):
         show(problems, least=Level.PROBLEM)
-        return 2
+        return WRONG
     text = source.read_text(encoding="utf-8-sig")
     copies = _Copies(target.absolute().parent)
     made = rebased_text(text, document, target.absolute().parent, catalog_of(arguments), library.templates, copies.name)
@@ -48,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if copies.contents:
         tell(f"copied {', '.join(copies.contents)}")
     tell(f"wrote {target}; run it with: graphflow run {target}")
-    return 0
+    return DONE
 
 
 class _Copies:

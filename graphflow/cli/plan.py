@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
+from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.screens import show, tell, tell_json
 from graphflow.cli.settings import (
     add_compute_arguments,
@@ -33,18 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print the plan; 2 where the graph is wrong."""
+    """Print the plan, unless the graph is wrong."""
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
     if loaded.checked is None or not loaded.checked.ok:
         show(loaded.problems, least=Level.PROBLEM)
-        return 2
+        return WRONG
     show(loaded.problems)
     made = plan(loaded.checked, only=arguments.only)
     if arguments.json:
         tell_json(as_json(made), indent=2)
     else:
         tell("\n".join(lines(made, arguments.graph)))
-    return 0
+    return DONE
 
 
 def lines(made: Plan, name: str) -> list[str]:

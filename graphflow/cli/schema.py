@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from graphflow.cli.codes import DONE
 from graphflow.cli.screens import tell_json
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.schema import schema
@@ -17,4 +18,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print the schema."""
     tell_json(schema(catalog_of(arguments)), indent=2)
-    return 0
+    return DONE

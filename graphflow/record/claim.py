@@ -165,14 +165,14 @@ class Claim:
         return {name: digest for name, digest in known.items() if name != RUN_JSON}
 
     def told(self) -> str:
-        """What became of files that were there before, in a line; empty where none was."""
-        parts = {"replaced": self.replaced, "removed": self.removed, "kept": self.left()}
-        foreign = [name for name in self.replaced if name not in self.earlier.files]
-        parts["replaced"] = [name for name in self.replaced if name in self.earlier.files]
-        told = [f"{verb} {listed(names)}" for verb, names in parts.items() if names]
-        of = f" of {self.earlier.run}" if told else ""
-        others = [f"replaced {listed(foreign)}, which no run wrote"] if foreign else []
-        return "; ".join(["; ".join(told) + of] * bool(told) + others)
+        """What became of files that were there before, in a line; empty where there were none."""
+        ours = [name for name in self.replaced if name in self.earlier.files]
+        others = [name for name in self.replaced if name not in self.earlier.files]
+        parts = {"replaced": ours, "removed": self.removed, "kept": self.left()}
+        told = "; ".join(f"{verb} {listed(names)}" for verb, names in parts.items() if names)
+        sentences = [f"from {self.earlier.run}: {told}"] if told else []
+        sentences += [f"replaced {listed(others)}, which no run wrote"] if others else []
+        return "; ".join(sentences)
 
     def release(self) -> None:
         """Let the next run in."""

@@ -13,8 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from graphflow.check.checked import Gather, OutputOf
-from graphflow.check.literals import Picture
+from graphflow.check.checked import Gather
 from graphflow.errors import FileProblem, GraphflowError
 from graphflow.execute.events import (
     ComponentLoaded,
@@ -29,23 +28,15 @@ from graphflow.execute.events import (
     to_json,
 )
 from graphflow.execute.result import Result
-from graphflow.pictures import read_picture
 from graphflow.plan.plan import Plan
 from graphflow.record.claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
-from graphflow.values import Image, digest_of
+from graphflow.record.page import Page
+from graphflow.values import digest_of
 
 if TYPE_CHECKING:
     from graphflow.record.model import RunRecord
-    from graphflow.record.report import Shown
-    from graphflow.record.thumbnails import Thumbnail
-
-STEP_EDGE = 240
-"""Pixels of a small picture of an input or a step."""
-
-MOST_STEPS = 100
-"""Steps that the report has pictures of, so that it stays a page that a phone can load."""
 
 
 class Recorder:
@@ -68,6 +59,7 @@ class Recorder:
     Attributes:
         problems: what could not be written.
         result: what the run ended with, as `close` was told it.
+        page: what the report will show.
 
     Raises:
         FileProblem: the folder cannot be made or written to, another run is writing there, or an output could replace
@@ -93,8 +85,7 @@ class Recorder:
         self._start = clock()
         self._moment = 0.0
         self._written: dict[str, Path] = {}
-        self._outputs: dict[str, list[Shown]] = {}
-        self._pictures: dict[str, Thumbnail] = {}
+        self.page = Page(plan)
         self._closed = False
         self.result: Result | None = None
         self._claim = Claim(folder, plan, overwrite=overwrite)
@@ -132,15 +123,6 @@ class Recorder:
             self._note(event)
         self._attempt(self._journal.write, {**to_json(event), **more})
 
-    def picture(self, step: str, values: Mapping[str, Any]) -> None:
-        """Keep a small picture of a step's first value that has a look, for the report."""
-        from graphflow.record.thumbnails import thumbnail
-
-        if step not in self._pictures and len(self._pictures) < MOST_STEPS:
-            found = next((small for value in values.values() if (small := thumbnail(value, STEP_EDGE))), None)
-            if found is not None:
-                self._pictures[step] = found
-
     def close(self, result: Result) -> list[Path]:
         """Write run.json and report.html after the run, whatever its state; returns the files that were written.
 
@@ -155,7 +137,7 @@ class Recorder:
             # A run that is killed while its report is made is over all the same.
             if self._attempt(self._write_record):
                 self._written[RUN_JSON] = self.folder / RUN_JSON
-            report = self._encoded(REPORT, lambda: self._report().encode("utf-8", "backslashreplace"))
+            report = self._encoded(REPORT, lambda: self.page.render(self.record).encode("utf-8", "backslashreplace"))
             if report is not None:
                 self._attempt(self._write_record, {REPORT: hashlib.sha256(report).hexdigest()})
                 self._attempt(self._write, REPORT, report)
@@ -200,7 +182,7 @@ class Recorder:
                 step.state = "cached" if event.cached else "done"
                 step.seconds += event.seconds
                 if event.values:
-                    self.picture(event.step, event.values)
+                    self.page.add_step(event.step, event.values)
             case StepWarned():
                 self._steps[event.step].warnings.append(event.problem.to_json())
             case StepFailed():
@@ -236,22 +218,8 @@ class Recorder:
         except (FileProblem, ValueError, RuntimeError, MemoryError) as error:
             self.problems.append(FileProblem(f"the output {name} cannot be written: {error}"))
         entry.why = "; ".join(map(str, self.problems[before:]))
-        self._show(event, entry.files)
+        self.page.add_output(event, entry.files)
         return entry.files
-
-    def _show(self, event: OutputReady, files: Sequence[str]) -> None:
-        """Keep what the report shows of an output, and small pictures of the steps that made it."""
-        from graphflow.record.report import shown
-
-        self._outputs[event.name] = shown(event.value, files)
-        source = self._plan.outputs[event.name]
-        items = [(source, event.value)]
-        if isinstance(source, Gather):
-            numbers = range(len(source.items)) if event.items is None else event.items
-            items = list(zip([source.items[number] for number in numbers], event.value, strict=False))
-        for part, item in items:
-            if isinstance(part, OutputOf):
-                self.picture(self._plan.steps[part.node].path, {event.name: item})
 
     def _encoded(self, name: str, encode: Callable[[], bytes]) -> bytes | None:
         """The bytes of a file; None where they cannot be made, which is kept as a problem."""
@@ -286,7 +254,9 @@ class Recorder:
         try:
             write(*arguments)
         except FileProblem as error:
-            self.problems.append(error)
+            # run.json is written several times.
+            if str(error) not in map(str, self.problems):
+                self.problems.append(error)
             return False
         return True
 
@@ -320,31 +290,6 @@ class Recorder:
             self._claim.remove_others([name for name in self._plan.checked.outputs if name not in record.outputs])
         record.earlier = self._claim.left()
         record.replaced, record.removed = self._claim.replaced, self._claim.removed
-
-    def _report(self) -> str:
-        from graphflow.draw.drawing import of_checked
-        from graphflow.draw.svg import svg
-        from graphflow.record.report import MOST_DRAWN, report, statuses
-
-        drawing = ""
-        if len(self.record.nodes) <= MOST_DRAWN:
-            drawing = svg(of_checked(self._plan.checked), status=statuses(self.record, self._pictures))
-        return report(self.record, drawing, self._inputs(), self._outputs, self._pictures)
-
-    def _inputs(self) -> dict[str, Thumbnail]:
-        """Small pictures of the inputs that have a look."""
-        from graphflow.record.thumbnails import thumbnail
-
-        shown: dict[str, Thumbnail] = {}
-        for name, value in self._plan.checked.inputs.items():
-            first = value[0] if isinstance(value, tuple) and value else value
-            # The file may have gone, or become another one, since the run read it.
-            with suppress(FileProblem):
-                read = Image.of(read_picture(first.file.path)) if isinstance(first, Picture) else first
-                small = thumbnail(read, STEP_EDGE)
-                if small is not None and len(shown) < MOST_STEPS:
-                    shown[name] = small
-        return shown
 
 
 def peak_memory() -> int | None:

@@ -270,7 +270,9 @@ def test_what_became_of_an_earlier_run_is_told(graphflow, write, folder):
     assert "run of" not in graphflow("run", "g.yaml", "--out", "here").stderr
     write("g.yaml", "a: {type: resize, image: $photo, width: 7}")
     done = graphflow("run", "g.yaml", "--out", "here")
-    assert re.search(r"^replaced a.png; removed b.png of the run of \d{4}-\d\d-\d\d ", done.stderr, re.M), done.stderr
+    assert re.search(r"^from the run of \d{4}-\d\d-\d\d \S+: replaced a.png; removed b.png$", done.stderr, re.M), (
+        done.stderr
+    )
     assert not (folder / "here" / "b.png").exists()
     ended = json.loads(graphflow("run", "g.yaml", "--out", "here", "--json").stdout.splitlines()[-1])
     assert (ended["replaced"], ended["removed"], ended["kept"]) == ([], [], [])

@@ -83,10 +83,8 @@ def test_what_an_earlier_run_wrote_is_replaced_and_told(recorded: Callable[..., 
     again = recorded(PICTURES).recorder
     assert again.told == ""
     other = recorded(PICTURES.replace("width: 30", "width: 31")).recorder
-    assert (
-        other.told
-        == f"replaced m.png, s-000.png, s-001.png of the run of {again.record.started.astimezone():%Y-%m-%d %H:%M:%S}"
-    )
+    started = f"{again.record.started.astimezone():%Y-%m-%d %H:%M:%S}"
+    assert other.told == f"from the run of {started}: replaced m.png, s-000.png, s-001.png"
     assert before.files.keys() == other.record.files.keys()
 
 

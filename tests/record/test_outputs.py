@@ -116,8 +116,7 @@ def test_outputs_of_another_graph_are_removed_and_told_when_the_run_is_done(reco
     )
     assert {"film.gif", "soft-002.png"} <= set(run.recorder.record.removed)
     started = f"{before.recorder.record.started.astimezone():%Y-%m-%d %H:%M:%S}"
-    assert run.recorder.told.startswith("removed ")
-    assert run.recorder.told.endswith(f" of the run of {started}")
+    assert run.recorder.told.startswith(f"from the run of {started}: removed ")
 
 
 def test_an_output_that_was_changed_since_stays(recorded: Callable[..., Any]) -> None:
@@ -139,7 +138,7 @@ def test_outputs_that_were_not_asked_for_stay_and_are_told(
     assert {"film.gif", "soft-002.png"} <= _names(folder)
     assert "film.gif" in recorder.record.earlier
     assert "film.gif" in (folder / "report.html").read_text("utf-8")
-    assert re.match(r"replaced picture\.png; kept .*film\.gif.* of the run of ", recorder.told)
+    assert re.match(r"from the run of .*: replaced picture\.png; kept .*film\.gif", recorder.told)
     # They are still known as a run's own when another graph comes.
     assert "film.gif" not in _names(recorded(OTHER).folder)
 
