@@ -12,16 +12,14 @@ if TYPE_CHECKING:
     from graphflow.catalog import Catalog, default_catalog
     from graphflow.engine import Engine, run
     from graphflow.errors import (
-        Cancelled,
         DefinitionError,
         FileProblem,
         GraphflowError,
         InvalidGraph,
         InvalidValue,
-        RunFailed,
         StepError,
     )
-    from graphflow.execute.result import Result
+    from graphflow.execute.result import Cancelled, Result, RunFailed
     from graphflow.facts import Facts
     from graphflow.graph import Graph, load, text
     from graphflow.marker import (
@@ -51,8 +49,8 @@ if TYPE_CHECKING:
 _MEMBERS = {
     "catalog": "Catalog default_catalog",
     "engine": "Engine run",
-    "errors": "Cancelled DefinitionError FileProblem GraphflowError InvalidGraph InvalidValue RunFailed StepError",
-    "execute.result": "Result",
+    "errors": "DefinitionError FileProblem GraphflowError InvalidGraph InvalidValue StepError",
+    "execute.result": "Cancelled Result RunFailed",
     "facts": "Facts",
     "graph": "Graph load text",
     "marker": (

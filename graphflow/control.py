@@ -5,13 +5,34 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
-    from graphflow.check.components import ComponentFiles
     from graphflow.values import Image, Mask
+
+
+class ModelFiles(Protocol):
+    """A model on disk as values know it; `graphflow.check.components` reads it."""
+
+    @property
+    def label(self) -> str:
+        """How it is named to a person."""
+
+    @property
+    def class_name(self) -> str:
+        """Of diffusers or transformers."""
+
+    @property
+    def full_config(self) -> Mapping[str, Any]:
+        """Its config with the class's defaults filled in."""
+
+    @property
+    def identity(self) -> str:
+        """What it is, wherever it lies and however it is stored."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +48,7 @@ class Control:
     """
 
     picture: Image
-    net: ComponentFiles
+    net: ModelFiles
     mask: Mask | None = None
     scale: float | None = None
     start: float = 0.0

@@ -13,13 +13,13 @@ from typing import Any, Protocol, Self
 from graphflow.catalog import Catalog
 from graphflow.compute import Compute, count_gpus
 from graphflow.document.model import Document
-from graphflow.errors import Cancelled, GraphflowError, RunFailed
+from graphflow.errors import GraphflowError
 from graphflow.execute.context import Cancellation
 from graphflow.execute.events import Event, Listener
 from graphflow.execute.loader import import_libraries
 from graphflow.execute.loader import load as load_component
 from graphflow.execute.pool import Loader, Pool
-from graphflow.execute.result import Result
+from graphflow.execute.result import Cancelled, Result, RunFailed
 from graphflow.execute.scheduler import Run
 from graphflow.execute.store import MemoryStore, Store
 from graphflow.graph import Graph, load

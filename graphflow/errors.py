@@ -6,9 +6,11 @@ GraphflowError
 ├── UnknownOutput     a handle is asked for an output that its node does not have
 ├── DefinitionError   a node type, a step or a catalog is written wrongly
 ├── FileProblem       a file the user named cannot be read or written
-├── RunFailed         a run finished what it could, and some step failed; `.result` holds the rest
 ├── StepError         one step failed; kept in `Result.failed`, and the cause of `RunFailed`
+├── RunFailed         a run finished what it could, and some step failed; `.result` holds the rest
 └── Cancelled         a run was stopped by its caller
+
+The last two hold a result and stand beside it, in graphflow/execute/result.py.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from graphflow.words import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphflow.execute.result import Result
     from graphflow.problems import Problem
 
 
@@ -68,16 +69,6 @@ class FileProblem(GraphflowError):
         super().__init__(message + (f"\n  why: {why}" if why else "") + (f"\n  fix: {fix}" if fix else ""))
 
 
-class Cancelled(GraphflowError):
-    """The run was cancelled by its caller; the engine stays usable.
-
-    Attributes:
-        result: what was done until then; None where the run had not begun.
-    """
-
-    result: Result | None = None
-
-
 class StepError(GraphflowError):
     """A step failed; the exception behind it, if there is one, is the `__cause__`.
 
@@ -89,12 +80,3 @@ class StepError(GraphflowError):
     def __init__(self, step: str, problem: Problem) -> None:
         self.step, self.problem = step, problem
         super().__init__(str(problem))
-
-
-class RunFailed(GraphflowError):
-    """A step of the run failed; what did not depend on it is finished and in `.result`."""
-
-    def __init__(self, result: Result) -> None:
-        self.result = result
-        failures = [str(error) for error in result.failed.values()]
-        super().__init__("\n".join(failures))

@@ -11,7 +11,7 @@ from graphflow.values import Image, Mask, value_word
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from graphflow.check.components import ComponentFiles
+    from graphflow.control import ModelFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Facts:
     word: str | None = None
     noise: Noise | None = None
     soft: bool = False
-    net: ComponentFiles | None = None
+    net: ModelFiles | None = None
     masked: bool = False
     content: Callable[[], Image | Mask] | None = field(default=None, compare=False, repr=False)
 

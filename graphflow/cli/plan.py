@@ -16,7 +16,8 @@ from graphflow.cli.settings import (
     catalog_of,
     load_checked,
 )
-from graphflow.plan.plan import Plan, PlannedStep, plan
+from graphflow.plan.plan import Plan, plan
+from graphflow.plan.step import PlannedStep
 from graphflow.problems import Level
 from graphflow.words import counted
 

@@ -22,9 +22,8 @@ from graphflow.cli.settings import (
     load_checked,
 )
 from graphflow.engine import Engine, both, parse_bytes, require_means
-from graphflow.errors import Cancelled
 from graphflow.execute.events import to_json
-from graphflow.execute.result import Result
+from graphflow.execute.result import Cancelled, Result
 from graphflow.plan.plan import plan
 from graphflow.problems import Level, Problem
 

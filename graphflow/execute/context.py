@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphflow.errors import Cancelled, DefinitionError
+from graphflow.errors import DefinitionError
+from graphflow.execute.result import Cancelled
 from graphflow.libraries import TURNS
 
 

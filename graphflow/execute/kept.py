@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from graphflow.execute.keys import recipe_key
 from graphflow.execute.store import GONE, Store
-from graphflow.plan.plan import PlannedStep
+from graphflow.plan.step import PlannedStep
 from graphflow.values import digest_of
 
 T = TypeVar("T")

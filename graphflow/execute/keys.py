@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 
 from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
-from graphflow.plan.plan import PlannedStep
+from graphflow.plan.step import PlannedStep
 from graphflow.values import digest_of
 
 Digests = Sequence[Mapping[str, str] | None]

@@ -80,3 +80,22 @@ def items_missing(missing: Mapping[int, str], count: int) -> str:
     more = f" and {len(missing) - len(named)} more" if len(missing) > len(named) else ""
     verb = "is" if len(missing) == 1 else "are"
     return f"{len(missing)} of {counted(count, 'item')} {verb} missing: {', '.join(named)}{more}"
+
+
+class Cancelled(GraphflowError):
+    """The run was cancelled by its caller; the engine stays usable.
+
+    Attributes:
+        result: what was done until then; None where the run had not begun.
+    """
+
+    result: Result | None = None
+
+
+class RunFailed(GraphflowError):
+    """A step of the run failed; what did not depend on it is finished and in `.result`."""
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        failures = [str(error) for error in result.failed.values()]
+        super().__init__("\n".join(failures))

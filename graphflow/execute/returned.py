@@ -6,7 +6,7 @@ from typing import Any
 
 from graphflow.errors import InvalidValue
 from graphflow.execute.step_problems import wrong_output
-from graphflow.plan.plan import PlannedStep
+from graphflow.plan.step import PlannedStep
 from graphflow.values import coerce, describe
 
 

@@ -21,7 +21,7 @@ from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Va
 from graphflow.check.propagate import faults, planned, problem_of
 from graphflow.check.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
-from graphflow.errors import Cancelled, InvalidValue, StepError
+from graphflow.errors import InvalidValue, StepError
 from graphflow.execute.context import Cancellation, StepContext
 from graphflow.execute.events import (
     Event,
@@ -38,7 +38,7 @@ from graphflow.execute.events import (
 )
 from graphflow.execute.kept import Kept
 from graphflow.execute.pool import Pool
-from graphflow.execute.result import Result, items_missing
+from graphflow.execute.result import Cancelled, Result, items_missing
 from graphflow.execute.returned import outputs_of
 from graphflow.execute.step_problems import (
     changed,
@@ -53,7 +53,8 @@ from graphflow.execute.store import GONE, Store
 from graphflow.facts import UNKNOWN, facts_of
 from graphflow.libraries import TURNS
 from graphflow.plan.lifetimes import producers_of
-from graphflow.plan.plan import Plan, PlannedStep
+from graphflow.plan.plan import Plan
+from graphflow.plan.step import PlannedStep
 from graphflow.problems import Level, Place, Problem
 from graphflow.values import coerce
 

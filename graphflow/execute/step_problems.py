@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graphflow.errors import FileProblem, GraphflowError, StepError
 from graphflow.execute.out_of_memory import is_out_of_memory
-from graphflow.plan.plan import PlannedStep
+from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place, Problem, shown_path
 
 _IN_PLACE = (ValueError, TypeError, AttributeError)

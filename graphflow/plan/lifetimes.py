@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from graphflow.check.checked import Source, outputs_in
 from graphflow.marker import Component
-
-if TYPE_CHECKING:
-    from graphflow.plan.plan import PlannedStep
+from graphflow.plan.step import PlannedStep
 
 
 @dataclass(frozen=True)

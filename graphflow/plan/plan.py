@@ -6,46 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphflow.check.checked import Absent, Checked, ExpandedNode, Gather, Source, Unknown
+from graphflow.check.checked import Absent, Checked, Gather, Source, Unknown
 from graphflow.collector import paused
 from graphflow.errors import InvalidGraph
-from graphflow.marker import Component
-from graphflow.node_type import StepFunction
 from graphflow.plan.lifetimes import Lifetimes, lifetimes
 from graphflow.plan.lower import Lowered, lower
 from graphflow.plan.order import in_order
+from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place, Problem, did_you_mean
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
-    """One step of a run.
-
-    Attributes:
-        path: `fill/decode`, or the node's path where the node is one step.
-        function: what is called.
-        params: argument → plain value.
-        inputs: argument → source; an `OutputOf` in it names a step by its place in the plan.
-        wanted: outputs of the function that somebody reads.
-        uses: role → component.
-        key: digest of function, params and components: all of the recipe that is known before the run.
-        cache: whether its result may be stored or taken from a store.
-        also: paths of the equal steps that it stands for, too.
-        node: the node that it belongs to, for messages and for checks that have to wait for values.
-    """
-
-    path: str
-    function: StepFunction
-    params: dict[str, Any]
-    inputs: dict[str, Source]
-    wanted: frozenset[str]
-    uses: dict[str, Component]
-    key: str
-    cache: bool
-    also: tuple[str, ...]
-    node: ExpandedNode
-    ports: dict[str, Source]
-    """The node's ports as sources of this plan, where the node has to be checked again with real values."""
 
 
 @dataclass(frozen=True, eq=False)

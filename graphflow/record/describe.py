@@ -23,7 +23,8 @@ from graphflow.check.checked import (
 )
 from graphflow.check.checkpoints import Checkpoint
 from graphflow.check.literals import Picture
-from graphflow.plan.plan import Plan, PlannedStep
+from graphflow.plan.plan import Plan
+from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place
 from graphflow.record.environment import environment
 from graphflow.record.model import (

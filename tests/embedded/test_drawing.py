@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from graphflow_embedded.make import masks, render, scene, shapes, styles, words
+from graphflow_embedded.make.captions import caption
 from graphflow_embedded.make.noise import grid
 
 
@@ -54,7 +55,7 @@ def test_full_caption_names_shape_colour_and_position() -> None:
     for seed in range(40):
         content = single(seed)
         item = content.items[0]
-        text = words.caption(content, np.random.default_rng(seed), full=True)
+        text = caption(content, np.random.default_rng(seed), full=True)
         assert item.shape in text
         assert item.colour in text
         assert any(phrase in text for phrase in words.POSITION_PHRASES[item.position])

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from graphflow_embedded.make import denoise, labelled, latents, models, pipes, scene, speech, vae, words
+from graphflow_embedded.make.captions import with_strays
 from graphflow_embedded.make.denoise import narrowed
 
 
@@ -24,7 +25,7 @@ def test_answers_about_shapes_that_are_not_there_are_left_out() -> None:
 
 def test_strays_are_words_that_no_caption_uses() -> None:
     rng = np.random.default_rng(1)
-    texts = {words.with_strays("a red heart", rng) for _ in range(50)}
+    texts = {with_strays("a red heart", rng) for _ in range(50)}
     assert "a red heart" in texts
     assert all({"a", "red", "heart"} <= set(text.split()) for text in texts)
     assert len(texts) > 3

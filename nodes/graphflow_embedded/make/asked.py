@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphflow_embedded.make import words
+from graphflow_embedded.make.captions import caption
 from graphflow_embedded.make.data import SIZE
 from graphflow_embedded.make.heldout import FIRST_JUDGING_SEED
 from graphflow_embedded.make.render import Picture, render
@@ -52,7 +53,7 @@ def _question(combinations: list[tuple[str, str, str]], seed: int, style: str) -
     short = f"a {colour} {shape}" + words.BACKGROUND_PHRASES[background][0]
     if style != "plain":
         short = words.STYLE_PREFIXES[style][0] + short
-    return Asked(scene, render(scene, seed, SIZE), words.caption(scene, rng, full=True), short, seed)
+    return Asked(scene, render(scene, seed, SIZE), caption(scene, rng, full=True), short, seed)
 
 
 def right(read: dict[str, np.ndarray], asked_for: list[Asked], label: str) -> np.ndarray:

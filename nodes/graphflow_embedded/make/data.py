@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from graphflow_embedded.make import styles, words
+from graphflow_embedded.make.captions import caption
 from graphflow_embedded.make.render import render
 from graphflow_embedded.make.scene import Scene, draw_scene
 
@@ -50,7 +51,7 @@ def picture(seed: int, style: str) -> tuple[np.ndarray, ...]:
     scene = draw_scene(rng, style=style)
     drawn = render(scene, seed, SIZE)
     pixels = styles.apply(drawn, style, seed)
-    texts = [words.caption(scene, rng) for _ in range(WORDINGS)]
+    texts = [caption(scene, rng) for _ in range(WORDINGS)]
     return pixels, drawn.depth, drawn.shapes, labels(scene), np.array(texts, dtype="U128")
 
 

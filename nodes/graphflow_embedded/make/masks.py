@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphflow_embedded.make import words
+from graphflow_embedded.make.captions import caption
 from graphflow_embedded.make.noise import grid, smooth
 from graphflow_embedded.make.scene import Item, Scene
 
@@ -28,7 +28,7 @@ def hole(scene: Scene, seed: int, size: int, wordings: int) -> tuple[np.ndarray,
         mask = anywhere(rng, size)
     hidden = tuple(item for item in scene.items if _holds(mask, item, size))
     told = replace(scene, items=hidden)
-    return mask.astype(np.uint8) * 255, [words.caption(told, rng) for _ in range(wordings)]
+    return mask.astype(np.uint8) * 255, [caption(told, rng) for _ in range(wordings)]
 
 
 def around(item: Item, rng: np.random.Generator, size: int) -> np.ndarray:

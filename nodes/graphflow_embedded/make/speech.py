@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from graphflow_embedded.make import models, words
+from graphflow_embedded.make.captions import caption, with_strays
 from graphflow_embedded.make.latents import tokenise
 from graphflow_embedded.make.loop import Plan, precision, train
 from graphflow_embedded.make.scene import Item, Scene, draw_scene
@@ -62,7 +63,7 @@ def draw(count: int, tokenizer: CLIPTokenizer, *, first: int = 0) -> Captions:
     for seed in range(first, first + count):
         rng = np.random.default_rng([seed, 5])
         scene = draw_scene(rng, style=str(rng.choice(words.STYLES, p=(0.7, 0.15, 0.15))))
-        texts += [words.with_strays(words.caption(scene, rng), rng) for _ in range(4)]
+        texts += [with_strays(caption(scene, rng), rng) for _ in range(4)]
         known += [answers(scene)] * 4
     return Captions(tokenise(tokenizer, texts), torch.tensor(known))
 

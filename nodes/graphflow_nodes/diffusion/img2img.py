@@ -9,7 +9,8 @@ from graphflow.marker import Doc, Planned, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image
 from graphflow_nodes.families import usual
-from graphflow_nodes.ops.control import check_control, check_score, named
+from graphflow_nodes.ops.control import named
+from graphflow_nodes.ops.control_rules import check_control, check_score
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
     ClipSkip,

@@ -9,7 +9,8 @@ from graphflow.marker import Doc, Fault, Ge, Planned, SameSize, Step, node
 from graphflow.tensor_values import Latents
 from graphflow.values import Image, Mask
 from graphflow_nodes.families import usual
-from graphflow_nodes.ops.control import check_control, check_scaling, named, nets
+from graphflow_nodes.ops.control import named, nets
+from graphflow_nodes.ops.control_rules import check_control, check_scaling
 from graphflow_nodes.ops.sample import paint_crop
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
@@ -104,7 +105,14 @@ def _cropped(stage: Stage, wanted: frozenset[str]) -> Planned:
     settings = stage.common(width=width, height=height, padding_mask_crop=stage.params["padding_mask_crop"])
     if stage.entry.control:
         inputs["control"] = "control"
-    paint = Step("paint", paint_crop, inputs, settings, ("image",), stage.use("unet", "vae") | nets(stage))
+    paint = Step(
+        "paint",
+        paint_crop,
+        inputs,
+        settings,
+        ("image",),
+        stage.use("unet", "vae") | nets(stage.checkpoint, stage.facts),
+    )
     image = stage.facts["image"]
     outputs = {"image": Facts(image.width, image.height)}
     return Planned(outputs, problems=tuple(stage.faults), steps=(*steps, paint), verify=mask is None)

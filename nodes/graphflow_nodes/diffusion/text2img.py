@@ -7,7 +7,8 @@ from graphflow.check.checkpoints import Checkpoint
 from graphflow.facts import Facts
 from graphflow.marker import Doc, Ge, Planned, node
 from graphflow_nodes.families import usual
-from graphflow_nodes.ops.control import check_control, named
+from graphflow_nodes.ops.control import named
+from graphflow_nodes.ops.control_rules import check_control
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.stage_params import (
     ClipSkip,

@@ -419,7 +419,8 @@ class Stage:
             params["noise"] = self.noise(end).to_json()
         if self.entry.control:
             inputs = {**inputs, "control": "control"}
-        return Step("sample", sample, {**inputs, **ports}, params, ("latents",), self.use("unet", *roles) | nets(self))
+        uses = self.use("unet", *roles) | nets(self.checkpoint, self.facts)
+        return Step("sample", sample, {**inputs, **ports}, params, ("latents",), uses)
 
     def common(self, **more: Any) -> dict[str, Any]:
         """The params of a sampling step that every stage has; `more` are further settings of the call."""
