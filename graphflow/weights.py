@@ -96,14 +96,17 @@ class Tensors:
         try:
             with open_regular(path) as handle:
                 return cls._read(handle)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(getattr(error, "strerror", None) or str(error)) from error
 
     @classmethod
     def _read(cls, handle: BinaryIO) -> Tensors:
-        (length,) = struct.unpack("<Q", handle.read(8))
+        start = handle.read(8)
+        if len(start) < 8:
+            raise ValueError(f"{len(start)} bytes, and its header alone starts with 8")
+        (length,) = struct.unpack("<Q", start)
         if length > _MAX_HEADER:
-            raise ValueError(f"a header of {length} bytes")
+            raise ValueError(f"its header would have {length:,} bytes, more than {_MAX_HEADER:,}")
         header = json.loads(handle.read(length), parse_constant=_refuse_constant)
         metadata = header.pop("__metadata__", None) or {}
         if not all(isinstance(text, str) for text in metadata.values()):

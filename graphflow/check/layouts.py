@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphflow.check.refusal import Refusal
+from graphflow.check.tensor_layouts.layers import Shape
 
-Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 
 _UNET, _VAE = "model.diffusion_model.", "first_stage_model."

@@ -16,13 +16,16 @@ _AGAIN = "get the file again; it may have been cut off on its way"
 
 
 @contextlib.contextmanager
-def reading(path: Path, told: str = "cannot be read", fix: str = "get the file again") -> Iterator[None]:
+def reading(
+    path: Path, told: str = "cannot be read", fix: str = "get the file again", *, shown: str = ""
+) -> Iterator[None]:
     """Turn any error while reading a file into a refusal that names the file and the reason.
 
     Args:
-        path: of the file; messages show it with its folder.
-        told: what is wrong, behind the file's name.
+        path: of the file.
+        told: what is wrong, to follow the file's name.
         fix: what to do.
+        shown: how messages name the file; if empty, by its folder and name.
 
     Raises:
         Refusal: what is done here failed.
@@ -30,8 +33,8 @@ def reading(path: Path, told: str = "cannot be read", fix: str = "get the file a
     try:
         yield
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        shown = f"{path.parent.name}/{path.name}"
-        raise Refusal("checkpoint-broken", f"{shown} {told}", _why(error), fix) from error
+        named = shown or f"{path.parent.name}/{path.name}"
+        raise Refusal("checkpoint-broken", f"{named} {told}", _why(error), fix) from error
 
 
 def _why(error: Exception) -> str:
@@ -52,12 +55,8 @@ def read_header(path: Path) -> Tensors:
     Raises:
         Refusal: the file is cut off or is no safetensors file.
     """
-    try:
-        with reading(path, "is not a complete safetensors file", _AGAIN):
-            return read_tensors(path)
-    except Refusal as refusal:
-        refusal.message = refusal.message.removeprefix(f"{path.parent.name}/")
-        raise
+    with reading(path, "is not a complete safetensors file", _AGAIN, shown=path.name):
+        return read_tensors(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -169,20 +169,20 @@ def test_model_of_other_sizes_is_refused_with_the_tensor_that_differs(name, valu
 
 
 OTHERS = [
-    ({"lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": (4, 8)}, "a LoRA"),
-    ({"unet.up_blocks.0.attentions.0.proj_in.lora_A.weight": (4, 8)}, "a LoRA"),
-    ({"unet.down_blocks.0.attentions.0.processor.to_q_lora.down.weight": (4, 8)}, "a LoRA"),
-    ({"encoder.conv_in.weight": (128, 3, 3, 3), "decoder.conv_in.weight": (512, 4, 3, 3)}, "a VAE"),
-    ({"first_stage_model.encoder.conv_in.weight": (1, 3, 3, 3)}, "a VAE"),
-    ({"conv_in.weight": (320, 4, 3, 3), "down_blocks.0.resnets.0.conv1.weight": (320, 320, 3, 3)}, "a UNet"),
-    ({"input_blocks.0.0.weight": (320, 4, 3, 3)}, "a UNet"),
-    ({"text_model.embeddings.token_embedding.weight": (49408, 768)}, "a text encoder"),
-    ({"control_model.input_blocks.0.0.weight": (320, 4, 3, 3)}, "a ControlNet"),
-    ({"controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3)}, "a ControlNet"),
-    ({"emb_params": (2, 768)}, "an embedding"),
-    ({"model.diffusion_model.double_blocks.0.img_attn.qkv.weight": (9216, 3072)}, "of no family"),
-    ({"a": (1,)}, "of no family"),
-    ({}, "of no family"),
+    ({"lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": (4, 8)}, "is a LoRA"),
+    ({"unet.up_blocks.0.attentions.0.proj_in.lora_A.weight": (4, 8)}, "is a LoRA"),
+    ({"unet.down_blocks.0.attentions.0.processor.to_q_lora.down.weight": (4, 8)}, "is a LoRA"),
+    ({"encoder.conv_in.weight": (128, 3, 3, 3), "decoder.conv_in.weight": (512, 4, 3, 3)}, "is a VAE"),
+    ({"first_stage_model.encoder.conv_in.weight": (1, 3, 3, 3)}, "is a VAE"),
+    ({"conv_in.weight": (320, 4, 3, 3), "down_blocks.0.resnets.0.conv1.weight": (320, 320, 3, 3)}, "is a UNet"),
+    ({"input_blocks.0.0.weight": (320, 4, 3, 3)}, "is a UNet"),
+    ({"text_model.embeddings.token_embedding.weight": (49408, 768)}, "is a text encoder"),
+    ({"control_model.input_blocks.0.0.weight": (320, 4, 3, 3)}, "is a ControlNet"),
+    ({"controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3)}, "is a ControlNet"),
+    ({"emb_params": (2, 768)}, "is an embedding"),
+    ({"model.diffusion_model.double_blocks.0.img_attn.qkv.weight": (9216, 3072)}, "belongs to no model family"),
+    ({"a": (1,)}, "belongs to no model family"),
+    ({}, "belongs to no model family"),
 ]
 
 
@@ -191,7 +191,7 @@ def test_what_is_no_checkpoint_is_told_by_its_kind(found, what):
     with pytest.raises(Refusal) as caught:
         layout_of("x.safetensors", found)
     assert caught.value.code == "checkpoint-unknown"
-    assert f"x.safetensors is {what}" in caught.value.message
+    assert f"x.safetensors {what}" in caught.value.message
     assert caught.value.fix
 
 

@@ -32,7 +32,7 @@ def test_verify_tells_a_damaged_checkpoint(graphflow, folder):
     weights.write_bytes(weights.read_bytes()[:-9])
     told = graphflow("checkpoints", "verify", str(damaged), "owner/name")
     assert told.returncode == 1
-    assert "no whole safetensors file" in told.stdout
+    assert "not a complete safetensors file" in told.stdout
     assert "hf download owner/name" in told.stdout
 
 
