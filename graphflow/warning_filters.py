@@ -51,7 +51,7 @@ def filtered(
 
 @contextlib.contextmanager
 def no_errors() -> Iterator[None]:
-    """Show libraries' warnings where the caller's filters would make errors of them: nobody here can mend them.
+    """Show libraries' warnings where the caller's filters would make them errors: the caller cannot mend a library.
 
     What the caller's filters ignore stays ignored, and what a user's own nodes warn of goes by the caller's filters.
     """

@@ -46,7 +46,7 @@ def _why(error: Exception) -> str:
         return f"it is no JSON: {error}"
     if isinstance(error, RecursionError):
         return "it is nested too deep"
-    return f"{error}" if isinstance(error, ValueError) else f"it holds something else than it should ({error})"
+    return f"{error}" if isinstance(error, ValueError) else f"it holds something other than what it should ({error})"
 
 
 def read_header(path: Path) -> Tensors:

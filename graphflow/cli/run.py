@@ -40,10 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="make only this output")
     parser.add_argument("--out", metavar="DIR", help="write into this folder instead of runs/TIME-NAME")
     parser.add_argument(
-        "--overwrite", action="store_true", help="let the run replace files in DIR that no run of graphflow wrote"
+        "--overwrite",
+        action="store_true",
+        help="let the run replace files in DIR that no run wrote, or that were changed since",
     )
     parser.add_argument("--memory-budget", metavar="8GiB", help="most bytes of components at a time")
-    parser.add_argument("--no-metadata", action="store_true", help="write PNG files without what made them")
+    parser.add_argument(
+        "--no-metadata", action="store_true", help="write PNG files without the record of what made them"
+    )
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
 
 
@@ -74,12 +78,12 @@ def execute(arguments: argparse.Namespace) -> int:
         _interrupts(engine, display),
     ):
         try:
-            # The second one is told first: a screen that fails must not keep an output from being written.
+            # The second listener is told first: a failing screen must not keep an output from being written.
             result = engine.execute(made, both(display.tell, recorder), recorder)
         except Cancelled as error:
             result = error.result or Result(state="cancelled")
         except BaseException:
-            # A node may end with what is no Exception, such as the SystemExit of a program that it calls.
+            # Not only Exception: a node may call a program that raises SystemExit.
             if recorder.result is None or recorder.result.state != "error":
                 raise
             result = recorder.result

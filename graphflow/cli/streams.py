@@ -1,4 +1,4 @@
-"""Standard output and error as streams that never raise: what a command does is not touched by who can read of it.
+"""Standard output and error as streams that never raise, so that a command does not depend on who reads its output.
 
 A stream that is closed or full, or whose reader has gone, takes everything and shows nothing from then on.
 """
@@ -48,7 +48,7 @@ class Stream(io.TextIOBase):
 
     @property
     def lost(self) -> str:
-        """Why what was written is lost though somebody wants it; empty where all is there or the reader has gone."""
+        """Why output was lost; empty where none was, or where its reader has gone."""
         if self.failure is None or isinstance(self.failure, BrokenPipeError):
             return ""
         return getattr(self.failure, "strerror", None) or str(self.failure)

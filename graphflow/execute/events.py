@@ -103,7 +103,7 @@ class OutputReady:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The last event; `error` is the state of a run that something else than a step ended, such as a listener."""
+    """The last event; `error` is the state of a run that something other than a step ended, such as a listener."""
 
     state: Literal["done", "failed", "cancelled", "error"]
     seconds: float

@@ -16,7 +16,7 @@ T = TypeVar("T")
 class Kept:
     """What a store has of a plan's results.
 
-    A store is a help and no condition: what fails in it, or while keys and digests are computed for it, is told
+    A run does not depend on its store: the first failure in it, or in computing keys and digests for it, is told
     once, and the run goes on without a store.
 
     Args:
@@ -53,7 +53,7 @@ class Kept:
             self._attempt(step, None, self._put, number, step, outputs)
 
     def end(self) -> None:
-        """Let store and listener go, so that nothing keeps a run and its result but who asked for it."""
+        """Let store and listener go, so that only the caller keeps a run and its result alive."""
         self._store = None
         self._failed = lambda *_: None
 
@@ -70,7 +70,7 @@ class Kept:
         self._digests[number] = digests
 
     def _attempt(self, step: PlannedStep, otherwise: T, act: Callable[..., T], *arguments: Any) -> T:
-        """What `act` gives; `otherwise` where it fails."""
+        """What `act` returns; `otherwise` where it fails."""
         try:
             return act(*arguments)
         except Exception as error:  # noqa: BLE001

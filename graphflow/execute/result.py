@@ -28,7 +28,7 @@ class Result:
         missing: name of such an output → number of each item that is not there → why.
         seed: the run's seed.
         seconds: from the first step to the last.
-        state: `done`; `failed` where a step failed; `cancelled`; `error` where something else than a step ended
+        state: `done`; `failed` where a step failed; `cancelled`; `error` where something other than a step ended
             the run, such as its listener.
         error: what that was, in a line; empty in every other state.
     """

@@ -11,7 +11,7 @@ from graphflow.values import coerce, describe
 
 
 def outputs_of(step: PlannedStep, returned: Any) -> dict[str, Any]:
-    """Output name → value of what a step's function returned; one that nobody wants may be None and is left out.
+    """Output name → value of what a step's function returned; an output that nobody reads may be None, and is left out.
 
     Raises:
         StepError: it is not what the step declares.
@@ -28,5 +28,5 @@ def outputs_of(step: PlannedStep, returned: Any) -> dict[str, Any]:
         try:
             outputs[name] = coerce(value, type_)
         except InvalidValue as error:
-            raise wrong_output(step, f"its output {name} is {type_}, and {error}") from error
+            raise wrong_output(step, f"its output {name} is declared as {type_}: {error}") from error
     return outputs

@@ -63,7 +63,7 @@ CANCELLED = "the run was cancelled"
 
 
 class _Outside(InvalidValue):
-    """An item was asked for that a list has not."""
+    """A source reads an item beyond the end of a list."""
 
     def __init__(self, source: ItemOf, count: int) -> None:
         self.source, self.count = source, count
@@ -241,7 +241,7 @@ class Run:
     def _lost(self, number: int) -> dict[int, dict[int, set[str]]]:
         """The step and all below it that has to be made again for it, each with what it reads.
 
-        What is below one that failed is not looked at: nothing is made of it.
+        The inputs of a failed step are not looked at, since it is not made again.
         """
         found = {number: self._reads(number)}
         pending = [number]
@@ -293,7 +293,7 @@ class Run:
         raise TypeError(f"{source} has no value")
 
     def _show(self, name: str, *, cancelled: bool = False) -> None:
-        """Collect a graph output whose producers are done, of a cancelled run what there is of it."""
+        """Collect a graph output whose producers are done; after a cancellation, as much of it as there is."""
         source = self.plan.outputs[name]
         items = source.items if isinstance(source, Gather) else (source,)
         found: dict[int, Any] = {}
@@ -320,7 +320,7 @@ class Run:
             self._release(producer)
 
     def _unready(self, name: str, source: Source, *, cancelled: bool) -> str:
-        """Why what a graph output reads is not there, after all was done to get it; empty where it is."""
+        """Why a graph output has no value, after trying to fetch or make what it reads; empty where it has one."""
         for one in outputs_in(source):
             if one.node in self._bad:
                 return self._bad[one.node]
@@ -333,7 +333,7 @@ class Run:
         return ""
 
     def _failed_outside(self, name: str, error: _Outside) -> str:
-        """A graph output names an item that a list has not; the step that made the list is told."""
+        """A graph output reads an item beyond the end of a list: a failure of the step that made the list."""
         decl = (self.plan.checked.document.outputs or {}).get(name)
         path = self.plan.steps[error.source.source.node].path
         problem = self._outside(error).at(decl.value.place if decl is not None else Place())

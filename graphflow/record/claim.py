@@ -104,7 +104,8 @@ class Claim:
     Attributes:
         earlier: what earlier runs left there.
         written: name → sha256 of each file that was written since.
-        replaced: names of files that were there before and had other bytes; a record that no run wrote is about to be.
+        replaced: names of files that were there before and had other bytes; among them from the start are the record's
+            own files, where no run wrote them.
         removed: names of earlier runs' outputs that were removed since.
 
     Raises:
@@ -138,7 +139,7 @@ class Claim:
             FileProblem: it cannot be written.
         """
         path, digest = self._folder / name, hashlib.sha256(content).hexdigest()
-        # One record's place is taken by the next one's, which is not worth a word.
+        # Every run replaces the record of the one before, so that is not told.
         other = name not in self.written and name not in RECORD and os.path.lexists(path)
         write_atomically(path, content)
         if other and self.earlier.files.get(name) != digest:
@@ -146,9 +147,9 @@ class Claim:
         self.written[name] = digest
 
     def remove_others(self, keep: Collection[str]) -> None:
-        """Remove what earlier runs wrote and this one did not, but the files of the outputs in `keep`."""
+        """Remove what earlier runs wrote and this one did not, except the files of the outputs in `keep`."""
         for name in self.left():
-            # It may have been changed since the run began, and is somebody's own then.
+            # If it was changed since the run began, it is somebody's own.
             if output_of(name) not in keep and digest_of_file(self._folder / name) == self.earlier.files[name]:
                 with suppress(OSError):
                     (self._folder / name).unlink()
@@ -160,7 +161,7 @@ class Claim:
         return [name for name in names if (self._folder / name).is_file()]
 
     def digests(self) -> dict[str, str]:
-        """Name → sha256 of every file in the folder that some run wrote, but run.json itself."""
+        """Name → sha256 of every file in the folder that some run wrote, except run.json itself."""
         known = {name: self.earlier.files[name] for name in self.left()} | self.written
         return {name: digest for name, digest in known.items() if name != RUN_JSON}
 

@@ -1,4 +1,4 @@
-"""What beside the graph decides the bytes of a run: versions, device, precision, threads, settings of libraries."""
+"""What decides the bytes of a run beside the graph: versions, device, precision, threads, settings of libraries."""
 
 from __future__ import annotations
 

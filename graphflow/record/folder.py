@@ -43,8 +43,8 @@ class Recorder:
     """Writes a run's outputs, run.json, events.jsonl and report.html; call it with every event, then `close` it.
 
     The folder is this run's alone until `close`. Files of an earlier run with the same names are replaced. Outputs of
-    earlier runs that this one does not make (`image-007.png` of a longer list) are removed when it is done, but for
-    outputs that it was not asked for; `told` says all of that. Whatever else is in the folder stays.
+    earlier runs that this one does not make (`image-007.png` of a longer list) are removed when it is done, except for
+    outputs that it was not asked for; `told` says what was done. Everything else in the folder stays.
 
     A file that cannot be written is told in `problems`, and the others are written nevertheless.
 

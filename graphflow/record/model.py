@@ -53,7 +53,7 @@ class ComputeRecord(_Part):
 
 
 class EnvironmentRecord(_Part):
-    """What beside the graph decides the bytes of a run; all but the first two is told where it computes with torch.
+    """What decides the bytes of a run beside the graph; a run without torch has only `versions` and `platform`.
 
     Attributes:
         versions: of graphflow, Python and the libraries that it may have used.
@@ -184,14 +184,14 @@ class RunRecord(_Part):
     Attributes:
         format: of this file.
         graphflow: version that ran it.
-        state: `running` in a picture's record, and where the run was killed; `error` where something else than a
+        state: `running` in a picture's record, and where the run was killed; `error` where something other than a
             step ended the run.
         error: what that was; empty in every other state.
         started: None in a picture's record, so that equal runs write equal files.
         command: the command line, where there was one.
         only: the outputs that were asked for; empty for all.
         skipped: path of a node that is not in the plan → why.
-        files: name → sha256 of every file in the folder that this run or an earlier one wrote, but run.json itself.
+        files: name → sha256 of every file in the folder that this run or an earlier one wrote, except run.json.
         earlier: files of earlier runs that are still in the folder.
         replaced: files that were there before and that the run wrote anew, with other bytes.
         removed: outputs of earlier runs that the run does not make.

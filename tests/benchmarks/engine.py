@@ -89,7 +89,7 @@ def _round(document: Document, timed: Callable[[str, Callable[[], Any]], Any]) -
         engine.run(graph)
         timed("again whole", lambda: engine.run(graph))
     if first.outputs != again.outputs or again.executed or len(again.cached) != len(planned.steps):
-        raise SystemExit("the second run did something else than the first")
+        raise SystemExit("the second run did something other than the first")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""How a run ends where something else than a step fails: the listener, the store, a value's digest."""
+"""How a run ends where something other than a step fails: the listener, the store, a value's digest."""
 
 import contextlib
 

@@ -337,18 +337,18 @@ class Pair(NamedTuple):
 @pytest.mark.parametrize(
     ("value", "declared", "why"),
     [
-        ("text", int, "its output int is int, and 'text' is no int"),
-        (1.5, int, "its output int is int, and 1.5 is no int"),
-        (True, int, "its output int is int, and true is no int"),
-        (float("nan"), float, "its output float is float, and NaN and infinity are no numbers here"),
-        (None, int, "its output int is int, and None is no int"),
-        (3, gf.Image, "its output image is image, and 3 is no image"),
-        (np.zeros((2, 2)), gf.Image, "its output image is image, and a ndarray is no image"),
-        ([1, "two"], list[int], "its output ints is list of int, and 'two' is no int"),
+        ("text", int, "its output int is declared as int: 'text' is no int"),
+        (1.5, int, "its output int is declared as int: 1.5 is no int"),
+        (True, int, "its output int is declared as int: true is no int"),
+        (float("nan"), float, "its output float is declared as float: NaN and infinity are no numbers here"),
+        (None, int, "its output int is declared as int: None is no int"),
+        (3, gf.Image, "its output image is declared as image: 3 is no image"),
+        (np.zeros((2, 2)), gf.Image, "its output image is declared as image: a ndarray is no image"),
+        ([1, "two"], list[int], "its output ints is declared as list of int: 'two' is no int"),
         ((1,), Pair, "it returned a list of 1, and declares left, right"),
         ((1, "a", 2), Pair, "it returned a list of 3, and declares left, right"),
         (1, Pair, "it returned 1, and declares left, right"),
-        (Pair("a", "b"), Pair, "its output left is int, and 'a' is no int"),
+        (Pair("a", "b"), Pair, "its output left is declared as int: 'a' is no int"),
     ],
 )
 def test_a_node_that_returns_something_else_than_it_declares_is_told(value, declared, why):
@@ -356,7 +356,7 @@ def test_a_node_that_returns_something_else_than_it_declares_is_told(value, decl
     text = "nodes: {n: {type: wrong}, m: {type: wrong}}" + (f"\noutputs: {{o: $n.{output}}}" if output else "")
     found = next(iter(failed(text, gives(value, declared)).failed.values())).problem
     assert (found.code, found.why) == ("wrong-output", why)
-    assert found.message == "n returned something else than it declares"
+    assert found.message == "n returned something other than what it declares"
 
 
 def test_an_output_that_nobody_reads_may_be_none():

@@ -320,11 +320,11 @@ class Stage:
                 )
 
     def check_channels(self, *, mask: bool = False) -> None:
-        """Refuse a UNet that reads something else than latents, and with a `mask` the mask and the masked picture."""
+        """Refuse a UNet that reads something other than latents, and with a `mask` the mask and the masked picture."""
         latents = self.space.channels
         if self.channels == latents or (mask and self.channels == 2 * latents + 1):
             return
-        what = _KINDS.get(self.channels, f"made for something else than the {latents} channels of latents")
+        what = _KINDS.get(self.channels, f"made for something other than the {latents} channels of latents")
         fix = (
             "use inpaint, or name another checkpoint" if self.channels == 9 and not mask else "name another checkpoint"
         )
