@@ -137,11 +137,18 @@ class Counts:
         """
         with self._turns.loading():
             self._begin(count, get, set_)
+        ended = False
         try:
             yield
         finally:
-            with self._turns.loading():
-                self._end(set_)
+            try:
+                with self._turns.loading():
+                    ended = True
+                    self._end(set_)
+            finally:
+                if not ended:
+                    # Ctrl-C ended the wait. A run that never ends would refuse all others their number of threads.
+                    self._end(set_)
 
     def _begin(self, count: int | None, get: Callable[[], int], set_: Callable[[int], None]) -> None:
         if self._runs == 0:

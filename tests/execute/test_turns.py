@@ -227,6 +227,31 @@ def test_another_number_at_the_same_time_is_refused(second, told):
     assert library.get() == 4
 
 
+def test_a_wait_at_the_end_that_ctrl_c_ends_lets_the_next_run_choose_its_number():
+    library, turns = Library(), Turns()
+    counts, loads = Counts(turns), threading.Event()
+
+    def load():
+        with turns.loading():
+            loads.set()
+            time.sleep(0.05)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.2)
+
+    def run():
+        with counts.computing_with(2, library.get, library.set):
+            loader.start()
+            loads.wait()
+
+    loader = threading.Thread(target=load, daemon=True)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    loader.join()
+    assert library.get() == 4
+    with counts.computing_with(3, library.get, library.set):
+        assert library.get() == 3
+
+
 # Filters of warnings
 
 

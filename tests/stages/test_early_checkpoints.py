@@ -154,7 +154,9 @@ def test_what_is_left_out_counts_every_vector_of_a_word(tiny, tmp_path):
 # Models for other tasks
 
 
-@pytest.mark.parametrize(("channels", "what"), [(5, "depth map"), (7, "upscaler"), (8, "InstructPix2Pix"), (6, "else")])
+@pytest.mark.parametrize(
+    ("channels", "what"), [(5, "depth map"), (7, "upscaler"), (8, "InstructPix2Pix"), (6, "other")]
+)
 @pytest.mark.parametrize("node", ["text2img", "img2img", "inpaint"])
 def test_a_unet_for_another_task_is_told_as_what_it_is(configured, picture, mask, node, channels, what):
     folder = configured(in_channels=channels)
