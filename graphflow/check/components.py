@@ -18,7 +18,7 @@ from graphflow.check.reading import read_header, read_json
 from graphflow.check.refusal import Refusal
 from graphflow.check.tensor_layouts.layers import Shape
 from graphflow.check.tensor_names import in_folder
-from graphflow.check.tokenizers import identity_of_folder
+from graphflow.check.tokenizers import Tokenizer, tokenizer_of_folder
 from graphflow.compute import DTYPES
 from graphflow.files import read_only
 from graphflow.latent_space import LatentSpace
@@ -142,7 +142,7 @@ class ComponentFiles:
 
     def _faults(self) -> Iterator[Refusal]:
         if self.class_name in _TOKENIZERS:
-            _ = self.identity  # computing it reads all files of the tokenizer
+            _ = self.tokenizer  # all its files are read
             return
         defaults = class_defaults().get(self.class_name)
         if not self.config and defaults is not None:
@@ -173,14 +173,19 @@ class ComponentFiles:
     def identity(self) -> str:
         """What the component is: weights, config and class, wherever it lies and however it is stored."""
         if self.class_name in _TOKENIZERS:
-            return self._tokenizer_identity
+            return self.tokenizer.identity
         config = {key: value for key, value in self.full_config.items() if key not in _LEFT_OUT}
         text = json.dumps([self.class_name, config, self._further, self.weights_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
-    def _tokenizer_identity(self) -> str:
-        return identity_of_folder(self.folder, read_json)
+    def tokenizer(self) -> Tokenizer:
+        """What the files of a tokenizer say.
+
+        Raises:
+            Refusal: a file is missing or broken.
+        """
+        return tokenizer_of_folder(self.folder, read_json)
 
     @property
     def label(self) -> str:

@@ -108,8 +108,8 @@ class FilePart(ComponentFiles):
         return weights_digest(chain.from_iterable(pairs))
 
     @cached_property
-    def _tokenizer_identity(self) -> str:
-        return Tokenizer(*self.vocabulary(), self.settings).identity
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(*self.vocabulary(), self.settings)
 
 
 @dataclass(frozen=True)

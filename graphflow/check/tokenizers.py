@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,17 @@ class Tokenizer:
         return [one for one in ordered if one is not None]
 
     @property
+    def size(self) -> int:
+        """How many numbers there are: all that a text can get are below it."""
+        new = sum(text not in self.vocabulary for text in self.tokens)
+        return max(max(self.vocabulary.values()) + 1, len(self.vocabulary) + new)
+
+    @property
+    def length(self) -> int:
+        """Tokens that a text is cut or filled up to."""
+        return int(self.config.get("model_max_length", self.config.get("max_len", 0)))
+
+    @cached_property
     def identity(self) -> str:
         """A digest of all that changes the numbers of a text.
 
@@ -144,8 +156,8 @@ class Tokenizer:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def identity_of_folder(folder: Path, read_json: ReadJson) -> str:
-    """What the tokenizer of a folder is, read as transformers reads it: tokenizer.json counts before other files.
+def tokenizer_of_folder(folder: Path, read_json: ReadJson) -> Tokenizer:
+    """The tokenizer of a folder, read as transformers reads it: tokenizer.json counts before other files.
 
     Args:
         folder: where its files are.
@@ -155,10 +167,12 @@ def identity_of_folder(folder: Path, read_json: ReadJson) -> str:
         Refusal: a file is missing or broken.
     """
     try:
-        return _read(folder, read_json).identity
+        found = _read(folder, read_json)
+        _ = found.identity  # computing it looks at all that the files say
     except (OSError, ValueError, KeyError) as error:
         message, fix = f"the tokenizer in {folder.name} cannot be read", "get its files again"
         raise Refusal("checkpoint-broken", message, _why(error), fix) from error
+    return found
 
 
 def _why(error: Exception) -> str:

@@ -214,3 +214,35 @@ def test_tokenizer_with_a_part_of_another_type_is_told_by_check(change, why, tin
     with pytest.raises(gf.InvalidGraph) as caught:
         gf.Graph().add("text2img", checkpoint=str(folder), prompt="x")
     assert [problem.why for problem in caught.value.problems] == [why]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "why"),
+    [
+        ("added_tokens.json", {"<cat>": 548}, "the tokenizer has 549 tokens, and the text_encoder knows 548"),
+        ("tokenizer_config.json", {"model_max_length": 78}, "has 78 places of a text, and the text_encoder knows 77"),
+    ],
+)
+def test_a_tokenizer_of_more_than_its_text_encoder_knows_is_refused(name, change, why, tiny, tmp_path):
+    """Such a text ends in an IndexError of torch, or in numbers of other words."""
+    folder = shutil.copytree(tiny("sd"), tmp_path / "sd")
+    config = folder / "tokenizer" / "tokenizer_config.json"
+    told = {key: value for key, value in json.loads(config.read_text()).items() if key != "added_tokens_decoder"}
+    config.write_text(json.dumps(told))
+    file = folder / "tokenizer" / name
+    file.write_text(json.dumps((json.loads(file.read_text()) if file.is_file() else {}) | change))
+    ((code, text),) = problems(lambda graph: graph.add("text2img", checkpoint=str(folder), prompt="x"))
+    assert code == "wrong-part"
+    assert why in text
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_fewer_steps_than_a_sampler_starts_with_are_refused(tiny, tmp_path, steps):
+    folder = shutil.copytree(tiny("sd"), tmp_path / "sd")
+    config = folder / "scheduler" / "scheduler_config.json"
+    told = {"_class_name": "PNDMScheduler", "skip_prk_steps": False}
+    config.write_text(json.dumps(json.loads(config.read_text()) | told))
+    stage = {"checkpoint": str(folder), "prompt": "x"}
+    assert problems(lambda graph: graph.add("text2img", **stage, num_inference_steps=4)) == []
+    ((_, text),) = problems(lambda graph: graph.add("text2img", **stage, num_inference_steps=steps))
+    assert "write num_inference_steps: 4, or more" in text

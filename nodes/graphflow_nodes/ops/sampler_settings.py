@@ -177,6 +177,14 @@ def _at_zero(class_name: str, config: Mapping[str, Any]) -> Iterator[tuple[str, 
                 yield key, "it gives no numbers where final_sigmas_type is zero", f"write {key}: {right}"
 
 
+def least_steps(class_name: str, config: Mapping[str, Any]) -> int:
+    """The fewest denoising steps that a sampler with these settings can run.
+
+    PNDM starts with Runge-Kutta steps over its first four timesteps, unless they are skipped.
+    """
+    return 4 if class_name == "PNDMScheduler" and not config.get("skip_prk_steps") else 1
+
+
 def most_steps(class_name: str, config: Mapping[str, Any], wanted: int, *, whole: bool = True) -> int:
     """The most denoising steps, not above those that are wanted, that a sampler with these settings can run.
 

@@ -19,6 +19,7 @@ from graphflow_nodes.ops.control import nets
 from graphflow_nodes.ops.encode_text import encode_text
 from graphflow_nodes.ops.sample import missing, sample
 from graphflow_nodes.ops.sampler import Sampler
+from graphflow_nodes.ops.sampler_settings import least_steps
 from graphflow_nodes.ops.vae import decode, decode_around
 from graphflow_nodes.samplers import TAKING_ETA
 
@@ -101,6 +102,12 @@ class Stage:
         if "image" in self.facts and self.params.get("denoising_start") is None and self.sampler.from_noise_only:
             why = f"{name} cannot add noise to a picture, so it only starts from noise"
             self.refuse(f"{name} cannot run {self.name}", why, "use scheduler: euler, or another", about)
+        if steps < (least := least_steps(name, self.sampler.config)):
+            why, fix = (
+                f"{name} with these settings has {least} at least",
+                f"write num_inference_steps: {least}, or more",
+            )
+            self.refuse(f"{steps} steps are fewer than its sampler can run", why, fix, "num_inference_steps")
         # The classes of Stable Diffusion without ControlNets rewrite the scheduler that they get.
         moved = self.family is SD and not self.entry.control
         strength = self.value("strength") if "strength" in self.entry.defaults else 1.0
@@ -161,7 +168,22 @@ class Stage:
             if one != other:
                 message = f"the parts of {self.checkpoint.name} do not fit"
                 self.refuse(message, why.format(one, other), _OTHER, "checkpoint", "wrong-part")
+        for reading in family.readings:
+            self._check_reading(reading)
         return not self.faults
+
+    def _check_reading(self, reading: Reading) -> None:
+        """Refuse a tokenizer that gives a text encoder numbers, or more of them, than it has embeddings for."""
+        parts = self.checkpoint.components
+        encoder, tokenizer = parts[reading.text_encoder].full_config, parts[reading.tokenizer].tokenizer
+        for most, given, what in (
+            (encoder["vocab_size"], tokenizer.size, "tokens"),
+            (encoder["max_position_embeddings"], tokenizer.length, "places of a text"),
+        ):
+            if given > most:
+                why = f"the {reading.tokenizer} has {given:,} {what}, and the {reading.text_encoder} knows {most:,}"
+                message = f"the parts of {self.checkpoint.name} do not fit"
+                self.refuse(message, why, _OTHER, "checkpoint", "wrong-part")
 
     def refuse(self, message: str, why: str, fix: str, about: str, code: str = "node") -> None:
         """Add a fault."""
