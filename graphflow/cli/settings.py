@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from graphflow import library
@@ -88,8 +88,6 @@ class Loaded:
     checked: Checked | None
     problems: tuple[Problem, ...]
     path: Path
-    seed: int = 0
-    extra: list[Problem] = field(default_factory=list)
 
 
 def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *, complete: bool = True) -> Loaded:
@@ -120,7 +118,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
         why = f"{_why_no_input(document, inputs)}, and no node derives its seed from it"
         warning = Problem("no-effect", "--seed changes nothing", why, "leave it out", _SEED_PLACE)
         checked = dataclasses.replace(checked, problems=(*checked.problems, warning))
-    return Loaded(checked, checked.problems, path, checked.seed)
+    return Loaded(checked, checked.problems, path)
 
 
 def _seed(text: str | None) -> int | None:

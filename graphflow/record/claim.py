@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LOCK = ".graphflow.lock"
 """The file that a run holds while it writes; the system lets it go with the process, however that ends."""
 
-MOST_NAMED = 8
+_MOST_NAMED = 8
 """Files that one sentence names."""
 
 
@@ -214,8 +214,8 @@ def digest_of_file(path: Path) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """`a.png, b.png`, and how many more where they are too many for a sentence."""
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _refuse_others(folder: Path, plan: Plan, earlier: Earlier) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,9 @@ class Journal:
         self._size += len(line)
 
     def _cut(self) -> None:
-        try:
+        # Where that fails, too, readers of the file skip a last line that is not JSON.
+        with suppress(OSError):
             self._file.truncate(self._size)
-        except OSError:
-            # Readers of the file skip a last line that is no JSON.
-            self._failed = True
 
     def close(self) -> None:
         """End the file."""
