@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Literal, NoReturn
 
 from graphflow.digest_cache import Digests, remember, remembered
 from graphflow.files import once_a_file, open_regular
+from graphflow.words import counted
 
 _MAX_HEADER = 100_000_000
 _BITS = {
@@ -103,7 +104,7 @@ class Tensors:
     def _read(cls, handle: BinaryIO) -> Tensors:
         start = handle.read(8)
         if len(start) < 8:
-            raise ValueError(f"{len(start)} bytes, and its header alone starts with 8")
+            raise ValueError(f"it ends after {counted(len(start), 'byte')}, and its header alone starts with 8")
         (length,) = struct.unpack("<Q", start)
         if length > _MAX_HEADER:
             raise ValueError(f"its header would have {length:,} bytes, more than {_MAX_HEADER:,}")
