@@ -9,20 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from graphflow.catalog import Catalog, default_catalog
-    from graphflow.engine import Engine, run
-    from graphflow.errors import (
-        DefinitionError,
-        FileProblem,
-        GraphflowError,
-        InvalidGraph,
-        InvalidValue,
-        StepError,
-    )
-    from graphflow.execute.result import Cancelled, Result, RunFailed
-    from graphflow.facts import Facts
-    from graphflow.graph import Graph, load, text
-    from graphflow.marker import (
+    from graphflow.catalog.authoring import (
         Component,
         Context,
         Doc,
@@ -42,23 +29,36 @@ if TYPE_CHECKING:
         node,
         step,
     )
+    from graphflow.catalog.catalog import Catalog, default_catalog
+    from graphflow.engine import Engine, run
+    from graphflow.errors import (
+        DefinitionError,
+        FileProblem,
+        GraphflowError,
+        InvalidGraph,
+        InvalidValue,
+        StepError,
+    )
+    from graphflow.execute.result import Cancelled, Result, RunFailed
+    from graphflow.graph import Graph, load, text
     from graphflow.plan.plan import Plan
     from graphflow.problems import Level, Place, Problem
-    from graphflow.values import Animation, File, Image, Mask
+    from graphflow.values.facts import Facts
+    from graphflow.values.value import Animation, File, Image, Mask
 
 _MEMBERS = {
-    "catalog": "Catalog default_catalog",
+    "catalog.catalog": "Catalog default_catalog",
     "engine": "Engine run",
     "errors": "DefinitionError FileProblem GraphflowError InvalidGraph InvalidValue StepError",
     "execute.result": "Cancelled Result RunFailed",
-    "facts": "Facts",
+    "values.facts": "Facts",
     "graph": "Graph load text",
-    "marker": (
+    "catalog.authoring": (
         "Component Context Doc Fault Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"
     ),
     "plan.plan": "Plan",
     "problems": "Level Place Problem",
-    "values": "Animation File Image Mask",
+    "values.value": "Animation File Image Mask",
 }
 """Module of graphflow → what is offered of it."""
 

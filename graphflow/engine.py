@@ -10,8 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from graphflow.catalog import Catalog
-from graphflow.compute import Compute, count_gpus
+from graphflow.catalog.catalog import Catalog
 from graphflow.document.model import Document
 from graphflow.errors import GraphflowError
 from graphflow.execute.context import Cancellation
@@ -24,9 +23,10 @@ from graphflow.execute.scheduler import Run
 from graphflow.execute.store import MemoryStore, Store
 from graphflow.graph import Graph, load
 from graphflow.plan.plan import Plan
-from graphflow.tensors import computing_threads
-from graphflow.values import describe
-from graphflow.warning_filters import no_errors
+from graphflow.system.compute import Compute, count_gpus
+from graphflow.system.warning_filters import no_errors
+from graphflow.values.tensors import computing_threads
+from graphflow.values.value import describe
 
 _UNITS = {
     "": 1,

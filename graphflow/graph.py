@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from graphflow import library
-from graphflow.catalog import Catalog, default_catalog
+from graphflow.catalog.catalog import Catalog, default_catalog
+from graphflow.catalog.node_type import RESERVED
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
-from graphflow.check.checkpoints import CheckpointReader
 from graphflow.check.literals import Literals
 from graphflow.check.nodes import NodeReader
 from graphflow.check.producers import producers_first
-from graphflow.check.refusal import Refusal
+from graphflow.check.rebase import absolute, rebase
 from graphflow.check.templates import Templates
-from graphflow.compute import CPU, Compute
+from graphflow.checkpoints.checkpoint import CheckpointReader
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import CHECKPOINT_KEYS, read_file
+from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import write_scalar
 from graphflow.document.text import NAME, Reference, escape, write_text, written
 from graphflow.document.tree import Entry, Scalar, Tree
@@ -29,14 +30,13 @@ from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.tree import Sequence as ListTree
 from graphflow.document.write import write
 from graphflow.errors import FileProblem, GraphflowError, InvalidGraph, UnknownOutput
-from graphflow.files import write_atomically
-from graphflow.node_type import RESERVED
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level, Place, Problem, did_you_mean
-from graphflow.rebase import absolute, rebase
-from graphflow.types import ATOMS, parse_type
-from graphflow.values import describe
-from graphflow.words import counted, one_line
+from graphflow.system.compute import CPU, Compute
+from graphflow.system.files import write_atomically
+from graphflow.values.types import ATOMS, parse_type
+from graphflow.values.value import describe
+from graphflow.wording.words import counted, one_line
 
 _SHOWN = re.compile(r"<(?:Node)?Handle \$")
 """A handle in text that `str()` made of it."""

@@ -6,8 +6,8 @@ from importlib import resources
 from pathlib import Path
 
 from graphflow.errors import FileProblem
-from graphflow.paths import path_of
 from graphflow.problems import did_you_mean
+from graphflow.system.paths import path_of
 
 PACKAGE = "graphflow_graphs"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphflow.types import ListOf, Type, Variable, fits, item_of, list_of
+from graphflow.values.types import ListOf, Type, Variable, fits, item_of, list_of
 
 
 class Bindings:

@@ -6,28 +6,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphflow.catalog import Catalog
+from graphflow.catalog.catalog import Catalog
 from graphflow.check.checked import UNKNOWN_SOURCE, Checked, Source, Value
 from graphflow.check.expand import Expander
 from graphflow.check.inputs import coerced, default_value, input_value, outside_limits
 from graphflow.check.literals import Literals
 from graphflow.check.propagate import propagate
-from graphflow.check.refusal import Refusal
 from graphflow.check.resolve import resolve
 from graphflow.check.resolved import Resolved
 from graphflow.check.seeds import SEED, run_seed, sets_input
 from graphflow.check.templates import Library, Templates
-from graphflow.collector import paused
-from graphflow.compute import CPU, Compute
 from graphflow.document.model import Document, InputDecl
 from graphflow.document.references import node_references
+from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.tree import Scalar, Sequence
 from graphflow.errors import InvalidValue
 from graphflow.problems import NOWHERE, Place, Problem, did_you_mean, first_of
-from graphflow.spelling import few_suggestions
-from graphflow.types import PICTURES, ListOf, Type, member_for
-from graphflow.values import coerce, describe
+from graphflow.system.collector import paused
+from graphflow.system.compute import CPU, Compute
+from graphflow.values.types import PICTURES, ListOf, Type, member_for
+from graphflow.values.value import coerce, describe
+from graphflow.wording.spelling import few_suggestions
 
 
 def no_library() -> dict[str, Path]:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+from graphflow.catalog.authoring import Planned
+from graphflow.catalog.node_type import NodeType
 from graphflow.check.resolved import Resolved, ResolvedNode
-from graphflow.compute import CPU, Compute
 from graphflow.document.model import Document
 from graphflow.errors import InvalidGraph
-from graphflow.facts import Facts
-from graphflow.marker import Planned
-from graphflow.node_type import NodeType
 from graphflow.problems import Level, Place, Problem
+from graphflow.system.compute import CPU, Compute
+from graphflow.values.facts import Facts
 
 
 class Value(NamedTuple):

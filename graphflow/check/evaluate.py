@@ -19,8 +19,8 @@ from graphflow.check.checked import (
 )
 from graphflow.check.expressions import Const, Expr, FromInput, FromNode, Items, Text
 from graphflow.check.literals import Literals
-from graphflow.check.refusal import Refusal, outside_list
 from graphflow.check.resolved import Resolved
+from graphflow.document.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
 from graphflow.document.tree import Scalar
 from graphflow.limits import ITEMS, ITEMS_READ, TEXT, TEXTS, VALUES_READ

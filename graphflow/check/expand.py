@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphflow.catalog.node_type import LABELS, NodeType, Param
 from graphflow.check.checked import (
     UNKNOWN_SOURCE,
     Absent,
@@ -28,15 +29,14 @@ from graphflow.check.inputs import default_value, outside_limits
 from graphflow.check.literals import Picture
 from graphflow.check.loops import Loops
 from graphflow.check.picture_nodes import picture_type
-from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import shown
 from graphflow.errors import InvalidValue
 from graphflow.limits import NODES
-from graphflow.node_type import LABELS, NodeType, Param
 from graphflow.problems import Place, Problem
-from graphflow.types import ListOf
-from graphflow.values import coerce
+from graphflow.values.types import ListOf
+from graphflow.values.value import coerce
 
 
 @dataclass

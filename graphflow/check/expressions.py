@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from graphflow.problems import NOWHERE, Place
-from graphflow.types import STRING, Type
+from graphflow.values.types import STRING, Type
 
 
 class Const(NamedTuple):

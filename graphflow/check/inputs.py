@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from graphflow.check.literals import Literals, Picture
-from graphflow.check.refusal import Refusal
 from graphflow.document.model import Document, InputDecl
+from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import read_scalar, write_scalar
 from graphflow.document.tree import Scalar, Sequence, Tree, word_of
 from graphflow.errors import InvalidValue
 from graphflow.problems import Problem
-from graphflow.types import SCALARS, ListOf, Type, item_of, member_for
-from graphflow.values import coerce
+from graphflow.values.types import SCALARS, ListOf, Type, item_of, member_for
+from graphflow.values.value import coerce
 
 
 def input_value(tree: Tree, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> object:

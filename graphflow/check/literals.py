@@ -9,22 +9,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.checkpoints import Checkpoint, CheckpointReader
 from graphflow.check.patterns import files_in, matching_files
-from graphflow.check.refusal import Refusal
-from graphflow.compute import CPU, Compute
+from graphflow.checkpoints.checkpoint import Checkpoint, CheckpointReader
 from graphflow.document.model import Document
+from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import hint, read_scalar
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem, InvalidValue
-from graphflow.files import irregular
 from graphflow.limits import ENTRIES
-from graphflow.paths import path_of
-from graphflow.pictures import ENDINGS
 from graphflow.problems import nearest, shown_path
-from graphflow.spelling import enough_suggested
-from graphflow.types import PICTURES, SCALARS, Atom, ListOf, Type, Union, Variable
-from graphflow.values import NO_TEXT, File, describe, is_text
+from graphflow.system.compute import CPU, Compute
+from graphflow.system.files import irregular
+from graphflow.system.paths import path_of
+from graphflow.values.picture_files import ENDINGS
+from graphflow.values.types import PICTURES, SCALARS, Atom, ListOf, Type, Union, Variable
+from graphflow.values.value import NO_TEXT, File, describe, is_text
+from graphflow.wording.spelling import enough_suggested
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from graphflow.check.checked import (
 from graphflow.check.evaluate import Evaluator, Frame
 from graphflow.check.expressions import Expr
 from graphflow.check.literals import Picture
-from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import ResolvedNode
+from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import write_scalar
 from graphflow.limits import ITEMS
 

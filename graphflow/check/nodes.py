@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from graphflow.aliases import choices_meant, did_you_mean_one_of, key_meant, types_meant
-from graphflow.catalog import Catalog
+from graphflow.catalog.catalog import Catalog
+from graphflow.catalog.node_type import LABELS, NodeType, Param, Port
 from graphflow.check.bindings import Bindings
 from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, Items
 from graphflow.check.literals import Literals
 from graphflow.check.read import PARAMS_ARE_KNOWN, ValueReader, reference_of
-from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.document.aliases import choices_meant, did_you_mean_one_of, key_meant, types_meant
 from graphflow.document.model import Document, InputDecl, NodeDecl
 from graphflow.document.references import is_reference
+from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import shown
 from graphflow.document.text import read_text, written
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree, word_of
 from graphflow.errors import DefinitionError, InvalidValue
-from graphflow.node_type import LABELS, NodeType, Param, Port
 from graphflow.problems import Place, did_you_mean
-from graphflow.types import BOOL, PICTURES, STRING, ListOf, Type, Variable, item_of, list_of, member_for
+from graphflow.values.types import BOOL, PICTURES, STRING, ListOf, Type, Variable, item_of, list_of, member_for
 
 TemplateFinder = Callable[[Scalar, Document], Resolved]
 """Gives the resolved template that a scalar names; raises `Refusal` where there is none."""

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graphflow.check.refusal import Refusal
+from graphflow.document.refusal import Refusal
 from graphflow.limits import ENTRIES, FILES
 
 

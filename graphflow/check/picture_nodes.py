@@ -6,12 +6,12 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from graphflow.facts import Facts
-from graphflow.marker import Planned, node
-from graphflow.node_type import NodeType
-from graphflow.pictures import read_picture
-from graphflow.signature import node_type
-from graphflow.values import File, Image, Mask
+from graphflow.catalog.authoring import Planned, node
+from graphflow.catalog.node_type import NodeType
+from graphflow.catalog.signature import node_type
+from graphflow.values.facts import Facts
+from graphflow.values.picture_files import read_picture
+from graphflow.values.value import File, Image, Mask
 
 
 def _plan(_facts: Mapping[str, Facts], params: Mapping[str, Any], *_: Any) -> Planned:
@@ -37,6 +37,6 @@ def read_mask(*, path: File) -> Mask:
 @functools.cache
 def picture_type(word: str) -> NodeType:
     """The node type that reads a file for the type `word`, image or mask."""
-    from graphflow.distribution import shipped_version
+    from graphflow.system.distribution import shipped_version
 
     return node_type({"image": read_image, "mask": read_mask}[word], shipped_version=shipped_version())

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphflow.catalog.authoring import Fault, Planned
+from graphflow.catalog.node_type import NodeType
 from graphflow.check.checked import (
     Absent,
     ExpandedNode,
@@ -22,15 +24,13 @@ from graphflow.check.checked import (
     Value,
     outputs_in,
 )
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.check.refusal import Refusal
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.document.refusal import Refusal
 from graphflow.errors import DefinitionError, FileProblem, GraphflowError
-from graphflow.facts import UNKNOWN, Facts, facts_of
-from graphflow.marker import Fault, Planned
-from graphflow.node_type import NodeType
 from graphflow.problems import CODES, Place, Problem
-from graphflow.types import ListOf
-from graphflow.values import describe
+from graphflow.values.facts import UNKNOWN, Facts, facts_of
+from graphflow.values.types import ListOf
+from graphflow.values.value import describe
 
 _NOTHING = Planned()
 _NO_FACTS: Mapping[str, Facts] = {}

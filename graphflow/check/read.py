@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
+from graphflow.catalog.node_type import LABELS
 from graphflow.check.bindings import Bindings
 from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, Items, Text, references
 from graphflow.check.literals import Literals
-from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved, ResolvedNode
 from graphflow.document.model import Document
 from graphflow.document.references import is_reference, tree_references
+from graphflow.document.refusal import Refusal
 from graphflow.document.text import Reference, read_text, written
 from graphflow.document.tree import Scalar, Sequence, Tree
-from graphflow.node_type import LABELS
 from graphflow.problems import Place, Problem, did_you_mean, nearest
-from graphflow.types import PICTURES, STRING, Atom, ListOf, Type, Union, Variable, fits, item_of, member_for
+from graphflow.values.types import PICTURES, STRING, Atom, ListOf, Type, Union, Variable, fits, item_of, member_for
 
 _TEXT_TARGETS = ("string", "file", "checkpoint", *PICTURES)
 _IN_TEXT = ("string", "int", "float")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from graphflow.catalog import Catalog
+from graphflow.catalog.catalog import Catalog
 from graphflow.check.expressions import Expr, FromInput, references
 from graphflow.check.inputs import input_value, outside_limits
 from graphflow.check.literals import Literals
 from graphflow.check.nodes import NodeReader, TemplateFinder
 from graphflow.check.producers import circle_problem, producers_first
-from graphflow.check.refusal import Refusal
 from graphflow.check.resolved import Resolved
 from graphflow.check.unused import unused
 from graphflow.document.model import Document, InputDecl
 from graphflow.document.references import tree_references
-from graphflow.types import SCALARS, item_of, member_for
+from graphflow.document.refusal import Refusal
+from graphflow.values.types import SCALARS, item_of, member_for
 
 
 def resolve(document: Document, catalog: Catalog, templates: TemplateFinder, literals: Literals) -> Resolved:

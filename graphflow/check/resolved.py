@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from graphflow.catalog.node_type import NodeType
 from graphflow.check.expressions import Expr
 from graphflow.document.model import Document, NodeDecl
-from graphflow.node_type import NodeType
 from graphflow.problems import Place, Problem
-from graphflow.types import Type
+from graphflow.values.types import Type
 
 
 @dataclass

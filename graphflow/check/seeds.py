@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping
 
 from graphflow.check.checked import Source, Value
 from graphflow.document.model import Document
-from graphflow.types import INT
+from graphflow.values.types import INT
 
 SEED = "seed"
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graphflow.catalog import Catalog
+from graphflow.catalog.catalog import Catalog
 from graphflow.check.literals import Literals, located, missing_file
-from graphflow.check.refusal import Refusal
 from graphflow.check.resolve import resolve
 from graphflow.check.resolved import Resolved
 from graphflow.document.model import Document
 from graphflow.document.parse import read_file
+from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem
 from graphflow.limits import TEMPLATES

@@ -105,7 +105,7 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from graphflow.distribution import shipped_version
+        from graphflow.system.distribution import shipped_version
 
         tell(f"graphflow {shipped_version()}")
         parser.exit()

@@ -7,15 +7,15 @@ import importlib
 import json
 from pathlib import Path
 
-from graphflow.check import embedded
-from graphflow.check.checkpoints import Checkpoint, CheckpointReader
-from graphflow.check.refusal import Refusal
+from graphflow.checkpoints import embedded
+from graphflow.checkpoints.checkpoint import Checkpoint, CheckpointReader
 from graphflow.cli.codes import DONE, FAILED
 from graphflow.cli.screens import tell
-from graphflow.distribution import DISTRIBUTION
 from graphflow.document.model import Document
+from graphflow.document.refusal import Refusal
 from graphflow.errors import GraphflowError
-from graphflow.paths import path_of
+from graphflow.system.distribution import DISTRIBUTION
+from graphflow.system.paths import path_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -29,7 +29,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from graphflow.draw.drawing import of_checked, of_document
     from graphflow.draw.mermaid import mermaid
     from graphflow.draw.svg import svg
-    from graphflow.files import write_atomically
+    from graphflow.system.files import write_atomically
 
     target: Path | None = arguments.output
     if target is not None and target.suffix not in (".svg", ".mmd"):

@@ -11,15 +11,15 @@ from itertools import count
 from pathlib import Path
 
 from graphflow import library
+from graphflow.check.rebase import rebased_text
 from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.screens import show, tell
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.document.parse import read_file
 from graphflow.errors import FileProblem
-from graphflow.files import write_atomically
-from graphflow.paths import path_of
 from graphflow.problems import Level
-from graphflow.rebase import rebased_text
+from graphflow.system.files import write_atomically
+from graphflow.system.paths import path_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

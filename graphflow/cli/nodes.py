@@ -6,11 +6,11 @@ import argparse
 import sys
 from itertools import groupby
 
-from graphflow.catalog import Catalog
+from graphflow.catalog.catalog import Catalog
+from graphflow.catalog.node_type import MISSING, NodeType, Param, Port
 from graphflow.cli.screens import tell
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.errors import DefinitionError
-from graphflow.node_type import MISSING, NodeType, Param, Port
 from graphflow.problems import did_you_mean
 
 

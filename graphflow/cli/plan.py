@@ -19,7 +19,7 @@ from graphflow.cli.settings import (
 from graphflow.plan.plan import Plan, plan
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Level
-from graphflow.words import counted
+from graphflow.wording.words import counted
 
 LONGEST = 60
 """Letters of a text that are shown; a sampler's whole config is among them, and `--json` has it all."""

@@ -19,7 +19,7 @@ from graphflow.execute.events import (
     StepProgress,
     StepStarted,
 )
-from graphflow.words import counted, printable
+from graphflow.wording.words import counted, printable
 
 LINES = 12
 """Steps that the live tree shows at most; older ones scroll away."""

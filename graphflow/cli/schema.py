@@ -7,7 +7,7 @@ import argparse
 from graphflow.cli.codes import DONE
 from graphflow.cli.screens import tell_json
 from graphflow.cli.settings import add_nodes_argument, catalog_of
-from graphflow.schema import schema
+from graphflow.document.schema import schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphflow import library
-from graphflow.catalog import Catalog, default_catalog, named_catalog
+from graphflow.catalog.catalog import Catalog, default_catalog, named_catalog
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
 from graphflow.check.seeds import SEED, sets_input
-from graphflow.compute import Compute
 from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.text import escape
 from graphflow.document.tree import Entry, Scalar, Sequence, Tree, read_tree
 from graphflow.errors import InvalidGraph
 from graphflow.problems import Place, Problem, did_you_mean, first_of
-from graphflow.types import ListOf, Type
+from graphflow.system.compute import Compute
+from graphflow.values.types import ListOf, Type
 
 _SEED_PLACE = Place("--seed")
 

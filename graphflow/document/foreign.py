@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from graphflow.pictures import format_of
 from graphflow.problems import Place, Problem
+from graphflow.values.picture_files import format_of
 
 _MOST_JSON = 16 * 2**20
 """JSON files of more bytes are not looked into."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree
 from graphflow.problems import NOWHERE, Place
-from graphflow.types import Type
+from graphflow.values.types import Type
 
 FORMAT_VERSION = 1
 

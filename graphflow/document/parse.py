@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from graphflow.collector import paused
-from graphflow.distribution import DISTRIBUTION
+from graphflow.catalog.node_type import RESERVED
 from graphflow.document.foreign import foreign_file
 from graphflow.document.model import (
     FORMAT_VERSION,
@@ -21,13 +20,14 @@ from graphflow.document.model import (
 from graphflow.document.shorthand import declaration, flow_text, looks_like
 from graphflow.document.text import NAME, read_text
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree, read_tree, word_of
-from graphflow.files import read_start
 from graphflow.limits import DOCUMENT_BYTES
 from graphflow.limits import NAME as LONGEST_NAME
-from graphflow.node_type import RESERVED
 from graphflow.problems import NOWHERE, Place, Problem, did_you_mean, nearest
-from graphflow.spelling import few_suggestions
-from graphflow.types import ATOMS, FLOAT, INT, Type, item_of, member_for, parse_type
+from graphflow.system.collector import paused
+from graphflow.system.distribution import DISTRIBUTION
+from graphflow.system.files import read_start
+from graphflow.values.types import ATOMS, FLOAT, INT, Type, item_of, member_for, parse_type
+from graphflow.wording.spelling import few_suggestions
 
 D = TypeVar("D", InputDecl, CheckpointDecl, NodeDecl, OutputDecl)
 

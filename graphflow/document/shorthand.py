@@ -8,8 +8,8 @@ import re
 from graphflow.document.scalars import read_scalar
 from graphflow.document.tree import Scalar, Sequence, Tree, word_of
 from graphflow.errors import InvalidValue
-from graphflow.pictures import ENDINGS
-from graphflow.types import parse_type
+from graphflow.values.picture_files import ENDINGS
+from graphflow.values.types import parse_type
 
 LONGEST = 60
 """Characters of a value that a fix repeats."""

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from graphflow.check.checked import Absent, Checked, ExpandedNode, Format, Gather, ItemOf, OutputOf, Source
 from graphflow.check.expressions import Expr, FromInput, FromNode, references
 from graphflow.check.resolved import Resolved, ResolvedNode
-from graphflow.types import STRING, ListOf, Type, Variable, item_of, list_of
+from graphflow.values.types import STRING, ListOf, Type, Variable, item_of, list_of
 
 BoxKind = Literal["input", "picture", "node", "template", "output"]
 State = Literal["waiting", "running", "done", "cached", "failed", "skipped"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from graphflow.types import ATOMS
+from graphflow.values.types import ATOMS
 
 LIST = "list of "
 SEVERAL = "several types"
@@ -54,7 +54,7 @@ def style_of(type_: str) -> Style:
 
 
 def in_legend_order(types: set[str]) -> list[Style]:
-    """The styles of these types, each once: as `graphflow.types` lists them, lists after single values."""
+    """The styles of these types, each once: as `graphflow.values.types` lists them, lists after single values."""
     rank = {word: number for number, word in enumerate(ATOMS)}
     known = sorted(types, key=lambda one: (one.startswith(LIST), rank.get(one.removeprefix(LIST), len(rank)), one))
     return list(dict.fromkeys(style_of(one) for one in known))

@@ -26,7 +26,7 @@ from graphflow.draw.faces import (
 )
 from graphflow.draw.layout import PADDING, Layout, Rect, Shape, lay_out
 from graphflow.draw.styles import SEVERAL, Style, in_legend_order, style_of
-from graphflow.words import counted
+from graphflow.wording.words import counted
 
 MARGIN = 24.0
 LEGEND_ROW = 24.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphflow.errors import DefinitionError
 from graphflow.execute.result import Cancelled
-from graphflow.libraries import TURNS
+from graphflow.system.libraries import TURNS
 
 
 class Cancellation:
@@ -74,6 +74,6 @@ class StepContext:
 
     def generator(self, seed: int) -> Any:
         """A new torch generator on the CPU with this seed (0 ≤ seed < 2**64)."""
-        from graphflow.tensors import generator
+        from graphflow.values.tensors import generator
 
         return generator(seed)

@@ -13,7 +13,7 @@ from importlib import metadata
 
 from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
 from graphflow.plan.step import PlannedStep
-from graphflow.values import digest_of
+from graphflow.values.value import digest_of
 
 Digests = Sequence[Mapping[str, str] | None]
 """Per step of the plan: output → digest."""
@@ -23,7 +23,7 @@ def environment(kind: str) -> str:
     """What else than the recipe decides the bytes of a result; `pure` = Pillow and numpy."""
     if kind == "pure":
         return _versions("Pillow", "numpy")
-    from graphflow.tensors import device_facts
+    from graphflow.values.tensors import device_facts
 
     return f"{_versions('Pillow', 'numpy', 'torch', 'diffusers', 'transformers')} {device_facts()}"
 

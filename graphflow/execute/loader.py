@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.components import ComponentFiles, Placed, ProcessorFiles
-from graphflow.check.fit import never_read, own_tensors
-from graphflow.check.layouts import without
-from graphflow.check.lora import Lora
-from graphflow.check.single_file import FilePart
-from graphflow.docstrings import keep_docstrings
+from graphflow.catalog.authoring import Component
+from graphflow.checkpoints.components import ComponentFiles, Placed, ProcessorFiles
+from graphflow.checkpoints.fit import never_read, own_tensors
+from graphflow.checkpoints.lora import Lora
+from graphflow.checkpoints.single_file import FilePart
+from graphflow.checkpoints.single_layouts import without
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.out_of_memory import is_out_of_memory
-from graphflow.libraries import TURNS
-from graphflow.marker import Component
-from graphflow.warning_filters import filtered
+from graphflow.system.docstrings import keep_docstrings
+from graphflow.system.libraries import TURNS
+from graphflow.system.warning_filters import filtered
 
 LIBRARIES = {
     "AsymmetricAutoencoderKL": "diffusers",

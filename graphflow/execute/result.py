@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from graphflow.errors import GraphflowError, StepError
 from graphflow.problems import Problem
-from graphflow.words import counted
+from graphflow.wording.words import counted
 
 
 @dataclass

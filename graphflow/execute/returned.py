@@ -7,7 +7,7 @@ from typing import Any
 from graphflow.errors import InvalidValue
 from graphflow.execute.step_problems import wrong_output
 from graphflow.plan.step import PlannedStep
-from graphflow.values import coerce, describe
+from graphflow.values.value import coerce, describe
 
 
 def outputs_of(step: PlannedStep, returned: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value, outputs_in
 from graphflow.check.propagate import faults, planned, problem_of
-from graphflow.check.refusal import Refusal, outside_list
+from graphflow.document.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
 from graphflow.errors import InvalidValue, StepError
 from graphflow.execute.context import Cancellation, StepContext
@@ -50,13 +50,13 @@ from graphflow.execute.step_problems import (
     warning,
 )
 from graphflow.execute.store import GONE, Store
-from graphflow.facts import UNKNOWN, facts_of
-from graphflow.libraries import TURNS
 from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Level, Place, Problem
-from graphflow.values import coerce
+from graphflow.system.libraries import TURNS
+from graphflow.values.facts import UNKNOWN, facts_of
+from graphflow.values.value import coerce
 
 CANCELLED = "the run was cancelled"
 """Why an item or an output of a cancelled run is missing."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graphflow.catalog.authoring import Component
 from graphflow.check.checked import Source, outputs_in
-from graphflow.marker import Component
 from graphflow.plan.step import PlannedStep
 
 

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphflow.catalog.authoring import Component, Planned, Step
+from graphflow.catalog.node_type import StepFunction
+from graphflow.catalog.signature import step_function
 from graphflow.check.checked import ExpandedNode, Format, Gather, ItemOf, OutputOf, Source, Value, outputs_in
 from graphflow.check.propagate import facts_of_ports, planned
 from graphflow.errors import DefinitionError
-from graphflow.marker import Component, Planned, Step
-from graphflow.node_type import StepFunction
-from graphflow.signature import step_function
-from graphflow.values import digest_of
+from graphflow.values.value import digest_of
 
 _NO_PLAN = Planned()
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphflow.check.checked import Absent, Checked, Gather, Source, Unknown
-from graphflow.collector import paused
 from graphflow.errors import InvalidGraph
 from graphflow.plan.lifetimes import Lifetimes, lifetimes
 from graphflow.plan.lower import Lowered, lower
 from graphflow.plan.order import in_order
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place, Problem, did_you_mean
+from graphflow.system.collector import paused
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphflow.errors import FileProblem
-from graphflow.files import open_regular, remove_temporary, write_atomically
 from graphflow.plan.plan import Plan
 from graphflow.record.journal import is_journal, journal_digests
 from graphflow.record.names import EVENTS, RECORD, REPORT, RUN_JSON, output_of, spare_inputs
 from graphflow.record.outputs import files_possible
+from graphflow.system.files import open_regular, remove_temporary, write_atomically
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -21,8 +21,8 @@ from graphflow.check.checked import (
     Unknown,
     Value,
 )
-from graphflow.check.checkpoints import Checkpoint
 from graphflow.check.literals import Picture
+from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place
@@ -36,13 +36,13 @@ from graphflow.record.model import (
     StepRecord,
     UseRecord,
 )
-from graphflow.values import File, digest_of, value_word
+from graphflow.values.value import File, digest_of, value_word
 
 
 def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
     """The record of a run that has not begun."""
-    from graphflow.distribution import shipped_version
     from graphflow.document.write import write
+    from graphflow.system.distribution import shipped_version
 
     checked, document = plan.checked, plan.checked.document
     chosen = [*plan.outputs, *plan.absent]

@@ -8,10 +8,10 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from graphflow.check.components import Placed
-from graphflow.distribution import shipped_version
+from graphflow.checkpoints.components import Placed
 from graphflow.plan.plan import Plan
 from graphflow.record.model import EnvironmentRecord
+from graphflow.system.distribution import shipped_version
 
 _ALWAYS = ("numpy", "Pillow", "opencv-python-headless", "opencv-python")
 _WITH_TORCH = (
@@ -46,7 +46,7 @@ def observed(known: EnvironmentRecord) -> EnvironmentRecord:
         ImportError: torch cannot be imported.
         RuntimeError: it cannot use the device.
     """
-    from graphflow.tensors import settings
+    from graphflow.values.tensors import settings
 
     told = settings(known.device)
     device_name = told.pop("device_name") or _processor()

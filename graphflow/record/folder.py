@@ -33,7 +33,7 @@ from graphflow.record.claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
 from graphflow.record.page import Page
-from graphflow.values import digest_of
+from graphflow.values.value import digest_of
 
 if TYPE_CHECKING:
     from graphflow.record.model import RunRecord

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.errors import FileProblem
-from graphflow.files import open_regular, read_regular
+from graphflow.system.files import open_regular, read_regular
 
 WRITING = "writing"
 """The event of the lines that tell of a file before it is written: a run that is killed has told of every file."""

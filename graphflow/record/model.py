@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from graphflow.errors import FileProblem
-from graphflow.files import open_regular
 from graphflow.record.names import RUN_JSON
+from graphflow.system.files import open_regular
 
 FORMAT = 1
 MAX_BYTES = 64 * 2**20

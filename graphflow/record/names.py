@@ -11,7 +11,7 @@ from graphflow.check.checked import Value
 from graphflow.check.literals import Picture
 from graphflow.errors import FileProblem
 from graphflow.plan.plan import Plan
-from graphflow.values import File
+from graphflow.values.value import File
 
 RUN_JSON, EVENTS, REPORT = "run.json", "events.jsonl", "report.html"
 RECORD = (RUN_JSON, EVENTS, REPORT)

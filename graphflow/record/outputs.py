@@ -12,8 +12,8 @@ from graphflow.check.checked import Gather, ItemOf, OutputOf, Source, Value
 from graphflow.plan.plan import Plan
 from graphflow.record.names import RESERVED, output_file
 from graphflow.record.png import encode_png
-from graphflow.types import Atom, ListOf, Type, Union
-from graphflow.values import describe, value_word
+from graphflow.values.types import Atom, ListOf, Type, Union
+from graphflow.values.value import describe, value_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,15 @@ def _file(value: Any, _: str | None) -> bytes:
 
 
 def _latents(value: Any, _: str | None) -> bytes:
-    from graphflow.tensors import to_safetensors
+    from graphflow.values.tensors import to_safetensors
 
     noise = {} if value.noise is None else {"noise": value.noise.to_json()}
     return to_safetensors({"latents": value.tensor}, {"space": value.space.to_json(), **noise})
 
 
 def _conditioning(value: Any, _: str | None) -> bytes:
-    from graphflow.tensor_values import TENSORS
-    from graphflow.tensors import to_safetensors
+    from graphflow.values.tensor_values import TENSORS
+    from graphflow.values.tensors import to_safetensors
 
     named = {name: getattr(value, name) for name in TENSORS}
     about = {"readout": value.readout, "encoder": value.encoder}

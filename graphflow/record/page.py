@@ -10,9 +10,9 @@ from graphflow.check.checked import Gather, OutputOf
 from graphflow.check.literals import Picture
 from graphflow.errors import FileProblem
 from graphflow.execute.events import OutputReady
-from graphflow.pictures import read_picture
 from graphflow.plan.plan import Plan
-from graphflow.values import Image
+from graphflow.values.picture_files import read_picture
+from graphflow.values.value import Image
 
 if TYPE_CHECKING:
     from graphflow.record.model import RunRecord

@@ -7,9 +7,9 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphflow.control import Control
-from graphflow.values import Animation, Image, Mask, Raster
-from graphflow.words import counted
+from graphflow.values.control import Control
+from graphflow.values.value import Animation, Image, Mask, Raster
+from graphflow.wording.words import counted
 
 if TYPE_CHECKING:
     import PIL.Image

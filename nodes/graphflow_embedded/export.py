@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.embedded import components, describe
+from graphflow.checkpoints.embedded import components, describe
 
 _DIFFUSERS_VERSION = "0.42.1"
 _ABSENT = ("safety_checker", "feature_extractor", "image_encoder")

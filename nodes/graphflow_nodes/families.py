@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphflow.check.checkpoints import Checkpoint
+from graphflow.checkpoints.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)

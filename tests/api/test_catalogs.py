@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 
 import graphflow as gf
-from graphflow.catalog import default_catalog, loose_catalog, named_catalog
+from graphflow.catalog.catalog import default_catalog, loose_catalog, named_catalog
 from tests.plan.toys import CATALOG, add, graph, number
 
 NODE = """

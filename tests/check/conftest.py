@@ -1,7 +1,6 @@
 """Check a document that is written in a folder of its own, with the toy node types."""
 
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
@@ -10,7 +9,7 @@ import pytest
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
 from graphflow.document.parse import read_file
-from graphflow.values import Image, Mask
+from graphflow.values.value import Image, Mask
 from tests.check.random_graphs import CATALOG
 
 
@@ -48,17 +47,3 @@ def told(checked: Callable[..., Checked]) -> Callable[..., list[str]]:
         return [f"{one.place.line}:{one.place.column} {one.code}" for one in found]
 
     return run
-
-
-@pytest.fixture
-def in_time() -> Iterator[None]:
-    """A test that waits for ever fails after ten seconds."""
-
-    def stop(*_: object) -> None:
-        pytest.fail("this waits for ever")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(10)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)

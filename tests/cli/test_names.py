@@ -11,9 +11,9 @@ import pytest
 
 from graphflow.cli import main
 from graphflow.errors import FileProblem
-from graphflow.paths import path_of
 from graphflow.record.model import RunRecord
-from graphflow.values import File, Image, Mask
+from graphflow.system.paths import path_of
+from graphflow.values.value import File, Image, Mask
 
 GRAPH = """\
 graphflow: 1

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphflow as gf
+from graphflow.catalog.node_type import RESERVED
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import parse
 from graphflow.document.scalars import read_scalar, write_scalar
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence
 from graphflow.document.write import write
-from graphflow.node_type import RESERVED
-from graphflow.types import ATOMS, Atom, ListOf, Union
+from graphflow.values.types import ATOMS, Atom, ListOf, Union
 
 NASTY = [
     *(

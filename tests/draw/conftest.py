@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from graphflow.catalog import default_catalog
+from graphflow.catalog.catalog import default_catalog
 from graphflow.check.check import check, no_library
 from graphflow.check.checked import Checked
 from graphflow.check.literals import Literals

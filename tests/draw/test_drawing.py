@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from graphflow.catalog import default_catalog
+from graphflow.catalog.catalog import default_catalog
 from graphflow.check.check import check, no_library
 from graphflow.check.checked import Checked, outputs_in
 from graphflow.check.literals import Literals

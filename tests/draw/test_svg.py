@@ -16,7 +16,7 @@ from graphflow.draw.drawing import Box, Drawing, Line, Pin, Status, of_checked, 
 from graphflow.draw.faces import SIDE, TEXT_SIZE, face_of, status_words, text_width
 from graphflow.draw.styles import in_legend_order, style_of
 from graphflow.draw.svg import svg
-from graphflow.types import ATOMS
+from graphflow.values.types import ATOMS
 from tests.draw.conftest import TWELVE, drawings, random_drawing
 
 NS = "{http://www.w3.org/2000/svg}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from graphflow import Context, Fault, Ge, Image, Len, Mask, Planned, Seed, node
-from graphflow.facts import Facts
+from graphflow.values.facts import Facts
 
 
 class Latents:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphflow as gf
-from graphflow.check.components import Placed
+from graphflow.checkpoints.components import Placed
 from tests.plan.toys import CATALOG, graph, run
 
 

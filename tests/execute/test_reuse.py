@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import graphflow as gf
-from graphflow.catalog import loose_catalog
+from graphflow.catalog.catalog import loose_catalog
 from graphflow.execute.store import GONE, MemoryStore
 from tests.plan.toys import CATALOG, graph
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 
 import graphflow as gf
-from graphflow.collector import paused
-from graphflow.libraries import Counts, Turns
-from graphflow.warning_filters import filtered, no_errors
+from graphflow.system.collector import paused
+from graphflow.system.libraries import Counts, Turns
+from graphflow.system.warning_filters import filtered, no_errors
 
 
 def beside(*acts: Callable[[], object]) -> None:

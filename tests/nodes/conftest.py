@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphflow.facts import Facts, facts_of
-from graphflow.marker import Planned
-from graphflow.node_type import MISSING
-from graphflow.signature import node_type
-from graphflow.values import Image, Mask, coerce
+from graphflow.catalog.authoring import Planned
+from graphflow.catalog.node_type import MISSING
+from graphflow.catalog.signature import node_type
+from graphflow.values.facts import Facts, facts_of
+from graphflow.values.value import Image, Mask, coerce
 
 
 def _picture(width: int, height: int, seed: int = 0) -> Image:

@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import graphflow_nodes
-from graphflow.catalog import Catalog
-from graphflow.facts import facts_of
-from graphflow.values import Raster
+from graphflow.catalog.catalog import Catalog
+from graphflow.values.facts import facts_of
+from graphflow.values.value import Raster
 from graphflow_nodes import NODES
 
 PACKAGE = Path(graphflow_nodes.__file__).parent
@@ -111,7 +111,7 @@ def test_reading_every_node_type_leaves_heavy_libraries_unloaded():
     program = (
         "import sys, graphflow_nodes\n"
         "assert not [m for m in sys.modules if m.startswith('graphflow.') or m.startswith('graphflow_nodes.')]\n"
-        "from graphflow.catalog import Catalog\n"
+        "from graphflow.catalog.catalog import Catalog\n"
         "catalog = Catalog({e.rpartition(':')[2]: e for e in graphflow_nodes.NODES}, shipped_version='1')\n"
         "names = [catalog[name].name for name in catalog]\n"
         "print(len(names), *[m for m in ('torch', 'diffusers', 'transformers', 'numpy', 'PIL') if m in sys.modules])"

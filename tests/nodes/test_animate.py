@@ -3,7 +3,7 @@ import io
 import PIL.Image
 import pytest
 
-from graphflow.facts import Facts
+from graphflow.values.facts import Facts
 from graphflow_nodes.image.animate import animate
 
 

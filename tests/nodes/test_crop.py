@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from graphflow.facts import Facts
-from graphflow.values import Mask
+from graphflow.values.facts import Facts
+from graphflow.values.value import Mask
 from graphflow_nodes.image.crop import crop
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from graphflow.errors import InvalidValue
-from graphflow.facts import Facts
-from graphflow.values import Image
+from graphflow.values.facts import Facts
+from graphflow.values.value import Image
 from graphflow_nodes.image.image_grid import image_grid
 from graphflow_nodes.ops.captions import drawable, wrapped
 

@@ -2,8 +2,8 @@ import PIL.Image
 import pytest
 
 from graphflow.errors import FileProblem
-from graphflow.facts import Facts
-from graphflow.values import File, Image, Mask
+from graphflow.values.facts import Facts
+from graphflow.values.value import File, Image, Mask
 from graphflow_nodes.image.load_image import load_image
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from graphflow.signature import node_type
-from graphflow.values import Mask
+from graphflow.catalog.signature import node_type
+from graphflow.values.value import Mask
 from graphflow_nodes.mask.mask_combine import mask_combine
 
 FIRST = Mask(b"\0\0\xff\xff", 4, 1)

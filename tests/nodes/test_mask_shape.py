@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from graphflow.catalog.signature import node_type
 from graphflow.errors import InvalidValue
-from graphflow.facts import Facts
-from graphflow.signature import node_type
+from graphflow.values.facts import Facts
 from graphflow_nodes.mask.mask_shape import mask_shape
 
 BOX = (0.25, 0.5, 0.75, 1.0)

@@ -1,8 +1,8 @@
 import PIL.Image
 import pytest
 
-from graphflow.facts import Facts
-from graphflow.values import Image, Mask
+from graphflow.values.facts import Facts
+from graphflow.values.value import Image, Mask
 from graphflow_nodes.image.resize import resize
 
 

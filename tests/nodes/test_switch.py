@@ -1,6 +1,6 @@
 import pytest
 
-from graphflow.catalog import default_catalog
+from graphflow.catalog.catalog import default_catalog
 from graphflow.check.check import check
 from graphflow.document.parse import parse
 from graphflow.plan.plan import plan

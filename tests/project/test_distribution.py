@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graphflow.distribution import DISTRIBUTION, install_command, shipped_version
+from graphflow.system.distribution import DISTRIBUTION, install_command, shipped_version
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = re.compile(r"\bgraphflow\[|install\b[^\n`]*?[\s'\"]graphflow(?![\w.-])", re.IGNORECASE)

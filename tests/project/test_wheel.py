@@ -64,8 +64,8 @@ def test_wheel_holds_every_module(files, package):
     ("package", "pattern"),
     [
         ("graphflow", "py.typed"),
-        ("graphflow", "check/**/*.json"),
-        ("graphflow", "check/published/*"),
+        ("graphflow", "checkpoints/**/*.json"),
+        ("graphflow", "checkpoints/published/*"),
         ("graphflow", "record/*.jinja"),
         ("graphflow_embedded", "components/**/*"),
         ("graphflow_embedded", "checkpoints/*.json"),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import graphflow as gf
-from graphflow.catalog import default_catalog
+from graphflow.catalog.catalog import default_catalog
 from graphflow.check.check import check
 from graphflow.document.parse import parse
 from graphflow.execute.context import Cancellation

@@ -12,10 +12,10 @@ import pytest
 import graphflow as gf
 from graphflow.errors import FileProblem
 from graphflow.execute.result import Result
-from graphflow.files import write_atomically
 from graphflow.record.claim import LOCK
 from graphflow.record.folder import Recorder
 from graphflow.record.model import RunRecord
+from graphflow.system.files import write_atomically
 
 PICTURES = """
 graphflow: 1
@@ -145,7 +145,7 @@ def test_what_a_killed_process_left_half_written_is_removed_by_the_next_run(
     folder = tmp_path / "run"
     folder.mkdir()
     code = (
-        "import os, sys; from pathlib import Path; from graphflow.files import write_atomically;"
+        "import os, sys; from pathlib import Path; from graphflow.system.files import write_atomically;"
         "Path.chmod = lambda *_: os._exit(9); write_atomically(Path(sys.argv[1]) / 'm.png', b'half')"
     )
     subprocess.run([sys.executable, "-c", code, str(folder)], check=False)

@@ -13,8 +13,8 @@ from PIL import Image
 from transformers import pipeline
 
 import graphflow as gf
-from graphflow.control import Control
 from graphflow.execute.loader import load
+from graphflow.values.control import Control
 from tests import plain
 from tests.tiny.loras import make_lora
 

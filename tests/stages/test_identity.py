@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 import graphflow as gf
-from graphflow.check import single_file
-from graphflow.check.checkpoints import read_checkpoint
-from graphflow.check.components import ComponentFiles
-from graphflow.check.single_file import Published
+from graphflow.checkpoints import single_file
+from graphflow.checkpoints.checkpoint import read_checkpoint
+from graphflow.checkpoints.components import ComponentFiles
+from graphflow.checkpoints.single_file import Published
 from tests.tiny import parts
 
 _UNET, _TEXT = "down_blocks.0.attentions.0.transformer_blocks.0.attn1", "encoder.layers.0.self_attn"

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import graphflow as gf
-from graphflow.check.checkpoints import read_checkpoint
-from graphflow.check.components import Placed
-from graphflow.check.fit import canonical, never_read
+from graphflow.checkpoints.checkpoint import read_checkpoint
+from graphflow.checkpoints.components import Placed
+from graphflow.checkpoints.fit import canonical, never_read
 from graphflow.errors import FileProblem
 from graphflow.execute.loader import load
 from tests.tiny import layouts

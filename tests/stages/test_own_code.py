@@ -10,7 +10,7 @@ from PIL import Image
 from transformers.dynamic_module_utils import resolve_trust_remote_code
 
 import graphflow as gf
-from graphflow.check.components import ComponentFiles, Placed, ProcessorFiles
+from graphflow.checkpoints.components import ComponentFiles, Placed, ProcessorFiles
 from graphflow.execute.loader import load
 
 PICTURE = Image.new("RGB", (64, 64))

@@ -14,7 +14,7 @@ import torch
 from diffusers.utils import logging
 
 import graphflow as gf
-from graphflow.check.components import class_defaults
+from graphflow.checkpoints.components import class_defaults
 from graphflow_nodes.ops.pipeline import _scheduler
 from graphflow_nodes.ops.sampler_settings import conflicts, misfit, most_steps
 from graphflow_nodes.samplers import OWN, PACKAGES, REPLACED

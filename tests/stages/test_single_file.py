@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 import graphflow as gf
-from graphflow.check import single_file
-from graphflow.check.checkpoints import MODELS_VARIABLE, read_checkpoint
-from graphflow.check.components import ComponentFiles, Placed
-from graphflow.check.single_file import FilePart, Published
+from graphflow.checkpoints import single_file
+from graphflow.checkpoints.checkpoint import MODELS_VARIABLE, read_checkpoint
+from graphflow.checkpoints.components import ComponentFiles, Placed
+from graphflow.checkpoints.single_file import FilePart, Published
 from graphflow.execute.loader import load
 from tests.tiny import layouts, parts
 

@@ -9,12 +9,12 @@ from importlib.util import find_spec
 import diffusers
 import pytest
 
-from graphflow.catalog import default_catalog
-from graphflow.check.components import class_defaults
+from graphflow.catalog.catalog import default_catalog
+from graphflow.checkpoints.components import class_defaults
 from graphflow_nodes.families import FAMILIES
 from graphflow_nodes.ops.stage_params import Sampler
 from graphflow_nodes.samplers import PACKAGES, SAMPLERS
-from tests.check.make_class_defaults import defaults
+from tests.checkpoints.make_class_defaults import defaults
 
 
 def test_class_defaults_are_those_of_the_installed_classes():

@@ -86,8 +86,8 @@ class Checkpoints:
 
 def _publish(folder: Path) -> None:
     """Here the published Stable Diffusion has the sizes of the tiny one, which its single file leaves out."""
-    from graphflow.check import single_file
-    from graphflow.check.checkpoints import read_checkpoint
+    from graphflow.checkpoints import single_file
+    from graphflow.checkpoints.checkpoint import read_checkpoint
     from tests.tiny import parts
 
     found = read_checkpoint("tiny", folder)

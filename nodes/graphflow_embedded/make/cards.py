@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphflow.check import embedded
+from graphflow.checkpoints import embedded
 from graphflow_embedded.make import figures, store
 
 HEAD = """# embedded/{name}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from graphflow.check import embedded
+from graphflow.checkpoints import embedded
 from graphflow_embedded.make import store
 from graphflow_embedded.make.stats import Share
 

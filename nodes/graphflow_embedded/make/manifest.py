@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphflow.check import embedded
+from graphflow.checkpoints import embedded
 from graphflow_embedded.make import models, store
 
 _SHARED = {"vae": "vae", "text_encoder": "text-encoder", "tokenizer": "tokenizer", "scheduler": "scheduler"}

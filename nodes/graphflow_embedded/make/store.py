@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from graphflow.check import embedded
+from graphflow.checkpoints import embedded
 
 
 def components() -> Path:
@@ -32,8 +32,8 @@ def save(model: nn.Module, name: str) -> int:
 
 def write_digests() -> None:
     """Write the digest of every component's weights, with which `graphflow checkpoints verify` compares."""
-    from graphflow.check.tensor_names import in_folder
-    from graphflow.weights import digest_of_files
+    from graphflow.checkpoints.tensor_names import in_folder
+    from graphflow.checkpoints.weights import digest_of_files
 
     files = {folder.name: sorted(folder.glob("*.safetensors")) for folder in sorted(components().iterdir())}
     found = {name: digest_of_files(paths, in_folder) for name, paths in files.items() if paths}

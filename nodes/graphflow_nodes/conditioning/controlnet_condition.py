@@ -5,13 +5,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.check.components import ComponentFiles
-from graphflow.control import Control
-from graphflow.distribution import install_command
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Fault, Ge, Gt, Le, Lt, Planned, SameSize, node
-from graphflow.values import Image, Mask
+from graphflow.catalog.authoring import Doc, Fault, Ge, Gt, Le, Lt, Planned, SameSize, node
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.components import ComponentFiles
+from graphflow.system.distribution import install_command
+from graphflow.values.control import Control
+from graphflow.values.facts import Facts
+from graphflow.values.value import Image, Mask
 from graphflow_nodes.ops.stage import not_here
 
 _LOW, _HIGH = 100.0, 200.0

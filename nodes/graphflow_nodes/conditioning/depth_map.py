@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.check.components import ProcessorFiles
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Fault, Planned, SizeOf, Step, node
-from graphflow.values import Image
+from graphflow.catalog.authoring import Doc, Fault, Planned, SizeOf, Step, node
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.components import ProcessorFiles
+from graphflow.values.facts import Facts
+from graphflow.values.value import Image
 from graphflow_nodes.ops.depth import estimate
 from graphflow_nodes.ops.stage import not_here
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Planned, node
-from graphflow.tensor_values import Latents
-from graphflow.values import Image
+from graphflow.catalog.authoring import Doc, Planned, node
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.values.facts import Facts
+from graphflow.values.tensor_values import Latents
+from graphflow.values.value import Image
 from graphflow_nodes.families import usual
 from graphflow_nodes.ops.control import named
 from graphflow_nodes.ops.control_rules import check_control, check_score

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Ge, Planned, node
+from graphflow.catalog.authoring import Doc, Ge, Planned, node
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.values.facts import Facts
 from graphflow_nodes.families import usual
 from graphflow_nodes.ops.control import named
 from graphflow_nodes.ops.control_rules import check_control

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from graphflow.marker import Doc, node
+from graphflow.catalog.authoring import Doc, node
 
 T = TypeVar("T")
 

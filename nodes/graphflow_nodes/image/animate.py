@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Fault, Ge, Le, Planned, node
-from graphflow.values import Animation, Image
+from graphflow.catalog.authoring import Doc, Fault, Ge, Le, Planned, node
+from graphflow.values.facts import Facts
+from graphflow.values.value import Animation, Image
 
 
 def _plan(

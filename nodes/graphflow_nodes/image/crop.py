@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Fault, Ge, Planned, node
-from graphflow.values import Image, Mask
+from graphflow.catalog.authoring import Doc, Fault, Ge, Planned, node
+from graphflow.values.facts import Facts
+from graphflow.values.value import Image, Mask
 
 T = TypeVar("T", Image, Mask)
 

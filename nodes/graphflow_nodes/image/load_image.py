@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
+from graphflow.catalog.authoring import Doc, Fault, Planned, node
 from graphflow.errors import FileProblem
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Fault, Planned, node
-from graphflow.pictures import read_picture
-from graphflow.values import File, Image, Mask
+from graphflow.values.facts import Facts
+from graphflow.values.picture_files import read_picture
+from graphflow.values.value import File, Image, Mask
 
 
 class LoadedImage(NamedTuple):

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Literal
 
-from graphflow.marker import Doc, SameSize, SizeOf, node
-from graphflow.values import Image, Mask
+from graphflow.catalog.authoring import Doc, SameSize, SizeOf, node
+from graphflow.values.value import Image, Mask
 
 
 @node()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Ge, Planned, node
-from graphflow.values import Image, Mask
+from graphflow.catalog.authoring import Doc, Ge, Planned, node
+from graphflow.values.facts import Facts
+from graphflow.values.value import Image, Mask
 from graphflow_nodes.ops.colors import color_faults
 from graphflow_nodes.ops.sizes import too_large
 

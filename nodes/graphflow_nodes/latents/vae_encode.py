@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Planned, Seed, Step, node
-from graphflow.tensor_values import Latents
-from graphflow.values import Image
+from graphflow.catalog.authoring import Doc, Planned, Seed, Step, node
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.values.facts import Facts
+from graphflow.values.tensor_values import Latents
+from graphflow.values.value import Image
 from graphflow_nodes.ops.stage import Stage
 from graphflow_nodes.ops.vae import encode
 

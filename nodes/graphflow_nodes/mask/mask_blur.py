@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Ge, Le, Planned, SizeOf, node
-from graphflow.values import Mask
+from graphflow.catalog.authoring import Doc, Ge, Le, Planned, SizeOf, node
+from graphflow.values.facts import Facts
+from graphflow.values.value import Mask
 
 
 def _plan(facts: Mapping[str, Facts], params: Mapping[str, Any], *_: Any) -> Planned:

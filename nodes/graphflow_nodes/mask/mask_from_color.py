@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import Annotated, Any
 
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Ge, Le, Planned, SizeOf, node
-from graphflow.values import Image, Mask
+from graphflow.catalog.authoring import Doc, Ge, Le, Planned, SizeOf, node
+from graphflow.values.facts import Facts
+from graphflow.values.value import Image, Mask
 from graphflow_nodes.ops.colors import color_faults
 
 

@@ -3,8 +3,8 @@
 from math import isqrt
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from graphflow.marker import Doc, SizeOf, node
-from graphflow.values import Mask
+from graphflow.catalog.authoring import Doc, SizeOf, node
+from graphflow.values.value import Mask
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from graphflow.facts import Facts
-from graphflow.marker import Doc, Fault, Ge, Le, Len, Planned, node
-from graphflow.values import Image, Mask
-from graphflow.words import counted
+from graphflow.catalog.authoring import Doc, Fault, Ge, Le, Len, Planned, node
+from graphflow.values.facts import Facts
+from graphflow.values.value import Image, Mask
+from graphflow.wording.words import counted
 from graphflow_nodes.ops.sizes import too_large
 
 if TYPE_CHECKING:

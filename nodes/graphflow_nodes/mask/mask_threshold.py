@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from graphflow.marker import Doc, Ge, Le, SizeOf, node
-from graphflow.values import Mask
+from graphflow.catalog.authoring import Doc, Ge, Le, SizeOf, node
+from graphflow.values.value import Mask
 
 
 @node()

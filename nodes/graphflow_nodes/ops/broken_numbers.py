@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from graphflow.marker import Context
+from graphflow.catalog.authoring import Context
 
 
 @contextlib.contextmanager

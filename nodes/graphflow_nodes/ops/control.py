@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.check.components import ComponentFiles
-from graphflow.control import Control
-from graphflow.facts import UNKNOWN, Facts
-from graphflow.marker import Component
+from graphflow.catalog.authoring import Component
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.components import ComponentFiles
+from graphflow.values.control import Control
+from graphflow.values.facts import UNKNOWN, Facts
 
 
 def named(stage: str, facts: Mapping[str, Facts]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphflow.facts import Facts
+from graphflow.values.facts import Facts
 from graphflow_nodes.ops.control import signals
 from graphflow_nodes.ops.stage import Stage
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graphflow.marker import Context, step
-from graphflow.values import Image
+from graphflow.catalog.authoring import Context, step
+from graphflow.values.value import Image
 
 
 @step(version=1)

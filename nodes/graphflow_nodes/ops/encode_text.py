@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphflow.marker import Context, step
-from graphflow.tensor_values import Conditioning
+from graphflow.catalog.authoring import Context, step
+from graphflow.values.tensor_values import Conditioning
 
 
 @step(version=1)

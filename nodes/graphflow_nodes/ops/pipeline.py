@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphflow.catalog.authoring import Context
 from graphflow.errors import FileProblem
 from graphflow.execute.loader import quiet
-from graphflow.latent_space import LatentSpace
-from graphflow.marker import Context
-from graphflow.tensor_values import Conditioning
-from graphflow.warning_filters import filtered
+from graphflow.system.warning_filters import filtered
+from graphflow.values.latent_space import LatentSpace
+from graphflow.values.tensor_values import Conditioning
 from graphflow_nodes.ops.broken_numbers import watched
 from graphflow_nodes.samplers import OWN, REPLACED
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from graphflow.control import Control
+from graphflow.catalog.authoring import Context, step
 from graphflow.errors import FileProblem, InvalidValue
-from graphflow.latent_space import LatentSpace, Noise
-from graphflow.marker import Context, step
-from graphflow.tensor_values import Conditioning, Latents
-from graphflow.values import Image, Mask
+from graphflow.values.control import Control
+from graphflow.values.latent_space import LatentSpace, Noise
+from graphflow.values.tensor_values import Conditioning, Latents
+from graphflow.values.value import Image, Mask
 from graphflow_nodes.ops.control import roles, steering
 from graphflow_nodes.ops.pipeline import Call
 

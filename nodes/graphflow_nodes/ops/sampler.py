@@ -9,12 +9,12 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
-from graphflow.aliases import choices_meant, did_you_mean_one_of
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.check.components import class_defaults
-from graphflow.latent_space import Noise
-from graphflow.marker import Fault
+from graphflow.catalog.authoring import Fault
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.components import class_defaults
+from graphflow.document.aliases import choices_meant, did_you_mean_one_of
 from graphflow.problems import did_you_mean
+from graphflow.values.latent_space import Noise
 from graphflow_nodes.ops.sampler_settings import conflicts, misfit, most_steps
 from graphflow_nodes.samplers import FROM_NOISE_ONLY, OWN, PACKAGES, REPLACED, RESUMING, SAMPLERS
 

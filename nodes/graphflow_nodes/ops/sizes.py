@@ -1,7 +1,7 @@
 """Rules on picture sizes that several node types share."""
 
-from graphflow.marker import Fault
-from graphflow.pictures import MAX_PIXELS
+from graphflow.catalog.authoring import Fault
+from graphflow.values.picture_files import MAX_PIXELS
 
 
 def too_large(width: int, height: int) -> tuple[Fault, ...]:

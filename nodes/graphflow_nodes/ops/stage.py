@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.facts import Facts
-from graphflow.latent_space import LatentSpace, Match, Noise
-from graphflow.marker import Component, Fault, Planned, Step
+from graphflow.catalog.authoring import Component, Fault, Planned, Step
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.values.facts import Facts
+from graphflow.values.latent_space import LatentSpace, Match, Noise
 from graphflow_nodes.families import FAMILIES, SD, Entry, Family, Reading, family_of, supported
 from graphflow_nodes.ops.control import nets
 from graphflow_nodes.ops.encode_text import encode_text

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal, NamedTuple
 
-from graphflow.check.checkpoints import Checkpoint
-from graphflow.control import Control as ControlSignal
-from graphflow.marker import Doc, Ge, Gt, Le, Len, Lt
-from graphflow.marker import Seed as AnySeed
-from graphflow.tensor_values import Conditioning, Latents
-from graphflow.values import Image
+from graphflow.catalog.authoring import Doc, Ge, Gt, Le, Len, Lt
+from graphflow.catalog.authoring import Seed as AnySeed
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.values.control import Control as ControlSignal
+from graphflow.values.tensor_values import Conditioning, Latents
+from graphflow.values.value import Image
 from graphflow_nodes.samplers import SAMPLERS
 
 Prompt = Annotated[str | Conditioning, Doc("What to paint.")]

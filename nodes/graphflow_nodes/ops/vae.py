@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from graphflow.latent_space import LatentSpace
-from graphflow.marker import Context, step
-from graphflow.tensor_values import Latents
-from graphflow.values import Image, Mask
+from graphflow.catalog.authoring import Context, step
+from graphflow.values.latent_space import LatentSpace
+from graphflow.values.tensor_values import Latents
+from graphflow.values.value import Image, Mask
 from graphflow_nodes.ops.broken_numbers import watched
 from graphflow_nodes.ops.pipeline import precision
 

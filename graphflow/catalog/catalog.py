@@ -1,0 +1,226 @@
+"""The catalog: which node types a graph may name, as a value that is handed around.
+
+A catalog lists `module:function` strings, and imports a module when one of its node types is first looked
+up, so checking a graph imports no more than the graph names.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from graphflow.catalog.authoring import NODE_MARK
+from graphflow.catalog.node_type import NodeType
+from graphflow.catalog.signature import LOOSE, node_type
+from graphflow.errors import DefinitionError, FileProblem, GraphflowError
+from graphflow.system.distribution import DISTRIBUTION, shipped_version
+from graphflow.system.files import read_regular
+
+ENTRY_POINTS = "graphflow.nodes"
+"""The entry-point group in which a package lists its nodes: an iterable of functions or `module:function`."""
+
+
+class Catalog:
+    """Node types by name; it never changes, `extended` gives a new one.
+
+    Args:
+        entries: name → a marked function, or `module:function` to be imported when it is first asked for.
+        shipped_version: vouches for the source of `entries`; None for third-party nodes.
+    """
+
+    def __init__(
+        self, entries: Mapping[str, str | Callable[..., Any]] | None = None, *, shipped_version: str | None = None
+    ) -> None:
+        self._entries: dict[str, tuple[str | Callable[..., Any], str | None]] = {
+            name: (entry, shipped_version) for name, entry in (entries or {}).items()
+        }
+        self._read: dict[str, NodeType] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, name: str) -> NodeType:
+        """The node type `name`.
+
+        Raises:
+            KeyError: there is none.
+            DefinitionError: its function cannot be imported or read.
+        """
+        found = self._read.get(name)
+        if found is None:
+            entry, version = self._entries[name]
+            function = _imported(entry) if isinstance(entry, str) else entry
+            found = self._read[name] = node_type(function, shipped_version=version)
+        return found
+
+    def extended(self, *functions: Callable[..., Any]) -> Catalog:
+        """A new catalog with these marked functions added.
+
+        Raises:
+            DefinitionError: a name is there already, or a function is no node.
+        """
+        added = Catalog({_node_name(function): function for function in functions})
+        if len(added) < len(functions):
+            raise DefinitionError("two of the functions have one name")
+        return self.joined(added)
+
+    def joined(self, *others: Catalog) -> Catalog:
+        """A new catalog with the node types of all.
+
+        Raises:
+            DefinitionError: two catalogs have node types of one name.
+        """
+        result = Catalog()
+        for catalog in (self, *others):
+            for name, entry in catalog._entries.items():
+                if name in result._entries:
+                    raise DefinitionError(
+                        f"two node types are named {name}: {_where(result, name)}, {_where(catalog, name)}"
+                    )
+                result._entries[name] = entry
+                if name in catalog._read:
+                    result._read[name] = catalog._read[name]
+        for name in result._entries:
+            if name not in result._read and callable(result._entries[name][0]):
+                result[name]
+        return result
+
+
+def _where(catalog: Catalog, name: str) -> str:
+    entry = catalog._entries[name][0]
+    return entry if isinstance(entry, str) else f"{entry.__module__}:{entry.__qualname__}"
+
+
+def _node_name(function: Callable[..., Any]) -> str:
+    if getattr(function, NODE_MARK, None) is None:
+        raise DefinitionError(f"{getattr(function, '__qualname__', function)!s} is not marked: write @node() above it")
+    return function.__name__
+
+
+def _imported(entry: str) -> Callable[..., Any]:
+    module, _, name = entry.partition(":")
+    try:
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise DefinitionError(f"the catalog lists {entry}, which cannot be imported: {error}") from error
+    return function
+
+
+@functools.cache
+def default_catalog() -> Catalog:
+    """The node types that graphflow ships."""
+    return _of_distribution(DISTRIBUTION, shipped_version=shipped_version())
+
+
+def named_catalog(names: Iterable[str]) -> Catalog:
+    """The default catalog and the node types of the packages and files that the user named.
+
+    Args:
+        names: each an installed distribution with entry points in `graphflow.nodes`, or a `.py` file.
+
+    Raises:
+        DefinitionError: a package lists no nodes, a file marks none, or a name is taken already.
+        FileProblem: a file does not exist or cannot be imported.
+    """
+    return default_catalog().joined(
+        *(loose_catalog(Path(name)) if name.endswith(".py") else _of_distribution(name) for name in names)
+    )
+
+
+def _of_distribution(name: str, *, shipped_version: str | None = None) -> Catalog:
+    try:
+        points = metadata.distribution(name).entry_points.select(group=ENTRY_POINTS)
+    except (metadata.PackageNotFoundError, ValueError) as error:
+        fix = "for a file of nodes write its path with .py"
+        raise DefinitionError(f"no package {name or '(nothing)'} is installed; {fix}") from error
+    entries: dict[str, str | Callable[..., Any]] = {}
+    for point in points:
+        for entry in _listed(name, point):
+            key = entry.rpartition(":")[2] if isinstance(entry, str) else _node_name(entry)
+            if key in entries:
+                raise DefinitionError(f"{name} lists two node types named {key}")
+            entries[key] = entry
+    if not entries:
+        raise DefinitionError(f"the package {name} lists no node types (entry point {ENTRY_POINTS})")
+    return Catalog(entries, shipped_version=shipped_version)
+
+
+def _listed(name: str, point: metadata.EntryPoint) -> list[str | Callable[..., Any]]:
+    """What an entry point of the package `name` lists."""
+    try:
+        return list(point.load())
+    except GraphflowError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DefinitionError(f"the nodes of the package {name} ({point.value}) cannot be read: {reason}") from error
+
+
+def loose_catalog(path: Path) -> Catalog:
+    """The node types that one Python file marks; importing it runs it, so the user has to name it.
+
+    Raises:
+        FileProblem: the file does not exist, or importing it fails.
+        DefinitionError: it marks no node.
+    """
+    module = _module_from(path)
+    functions = {
+        name: value
+        for name, value in vars(module).items()
+        if getattr(value, NODE_MARK, None) is not None and value.__module__ == module.__name__
+    }
+    if not functions:
+        raise DefinitionError(f"{path} marks no node: write @node() above a function")
+    catalog = Catalog({function.__name__: function for function in functions.values()})
+    for name in catalog:
+        catalog[name]
+    return catalog
+
+
+def _line(error: Exception, path: Path) -> str:
+    """The line of the file at `path` that an error came out of, in words."""
+    if isinstance(error, SyntaxError):
+        return ""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f" (line {lines[-1]})" if lines else ""
+
+
+def _module_from(path: Path) -> ModuleType:
+    # One name for one content: a changed file is a new module, an unchanged one keeps its step identities.
+    try:
+        content = read_regular(path)
+    except (OSError, ValueError) as error:
+        raise FileProblem(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    stem = "".join(letter if letter.isalnum() else "_" for letter in path.stem)
+    name = f"{LOOSE}{stem}_{hashlib.sha256(content).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise FileProblem(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except GraphflowError:
+        del sys.modules[name]
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise FileProblem(f"{path} cannot be imported: {type(error).__name__}: {error}{_line(error, path)}") from error
+    return module

@@ -1,0 +1,199 @@
+"""A node type as data: its ports, params and outputs, and the function behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from graphflow.catalog.authoring import (
+    PlanFunction,
+    SelectFunction,
+)
+from graphflow.errors import InvalidValue
+from graphflow.values import types as gt
+from graphflow.values.value import coerce
+from graphflow.wording.words import counted
+
+RESERVED = ("type", "template", "for_each", "when", "cache")
+"""Keys of a node in a document that are not its params and ports."""
+
+LABELS = "labels"
+"""The output that `for_each` adds."""
+
+
+class Missing:
+    """The default of a param that must be given."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+MISSING = Missing()
+
+
+@dataclass(frozen=True)
+class Port:
+    """Takes a value of another node, an input or a literal."""
+
+    name: str
+    type: gt.Type
+    optional: bool
+    doc: str = ""
+    same_size: str | None = None
+
+
+@dataclass(frozen=True)
+class Param:
+    """Takes a value that is known before the run.
+
+    Attributes:
+        annotation: the Python annotation, with its constraints.
+        default: `MISSING` where it must be given; None where the node treats it as not given.
+        choices: the allowed values of a `Literal`.
+        usual: what holds where it is not given, in words, where the default alone doesn't say it.
+        derived_seed: taken from the run's seed and the node's path where it is not given.
+    """
+
+    name: str
+    type: gt.Type
+    annotation: Any
+    default: Any
+    doc: str = ""
+    choices: tuple[Any, ...] = ()
+    constraints: tuple[Any, ...] = ()
+    derived_seed: bool = False
+    usual: str = ""
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING and not self.derived_seed
+
+    def accept(self, value: Any) -> Any:
+        """`value` as this param takes it.
+
+        Raises:
+            InvalidValue: it is of another type, or outside what the annotation allows; says what is allowed.
+        """
+        value = coerce(value, self.type)
+        if self.choices and value not in self.choices:
+            raise InvalidValue(f"{self.name} is one of {', '.join(map(str, self.choices))}")
+        if self.constraints:
+            self._constrain(value)
+        return value
+
+    def _constrain(self, value: Any) -> None:
+        from pydantic import ValidationError
+
+        try:
+            self.adapter.validate_python(list(value) if isinstance(value, tuple) else value)
+        except ValidationError as error:
+            reasons = "; ".join(str(detail["msg"]) for detail in error.errors(include_url=False))
+            reasons = reasons.replace("Input should", "it must").replace("Value error, ", "")
+            reasons = re.sub(
+                r"(?:List|Tuple|String) should (have .*?)(?: after validation)?(, not|$)", r"it must \1\2", reasons
+            )
+            raise InvalidValue(reasons) from error
+
+    @cached_property
+    def adapter(self) -> Any:
+        """The pydantic adapter of the annotation: constraints and JSON schema."""
+        from pydantic import ConfigDict, TypeAdapter
+
+        try:
+            return TypeAdapter(self.annotation, config=ConfigDict(arbitrary_types_allowed=True))
+        except TypeError:
+            return TypeAdapter(self.annotation)
+
+    def allowed(self) -> str:
+        """What the param takes, in words: `float ≥ 0`, `soft | binary`."""
+        if self.choices:
+            return " | ".join(map(str, self.choices))
+        signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of"}
+        limits = [
+            f"{sign} {getattr(limit, attribute)}"
+            for limit in self.constraints
+            for attribute, sign in signs.items()
+            if getattr(limit, attribute, None) is not None and not self.derived_seed
+        ]
+        lengths = [text for limit in self.constraints if (text := _length(limit))]
+        return ", ".join([" ".join([str(self.type), ", ".join(limits)]).strip(), *lengths])
+
+
+def _length(limit: Any) -> str:
+    """A limit on a list's length in words; empty where it is none."""
+    least, most = getattr(limit, "min_length", None), getattr(limit, "max_length", None)
+    if most and least != most:
+        return (f"at least {least}, " if least else "") + f"at most {counted(most, 'item')}"
+    return ("" if most else "at least ") + counted(least, "item") if least else ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a node gives; the first one is what the node's bare name means."""
+
+    name: str
+    type: gt.Type
+    doc: str = ""
+    size_of: str | None = None
+    space_of: str | None = None
+
+
+@dataclass(frozen=True)
+class StepFunction:
+    """A function that the engine can call: of a node that is one step, or of one of a node's steps.
+
+    Attributes:
+        identity: what its results depend on beside its arguments: where it is, its version, its source.
+        environment: `pure` or `torch`.
+        arguments: every argument but the context.
+        context: the name of the argument annotated `Context`, if there is one.
+        outputs: output names, in the order of the returned tuple.
+        types: their types.
+        optional: arguments with a default.
+    """
+
+    call: Callable[..., Any]
+    identity: str
+    environment: str
+    deterministic: bool
+    arguments: tuple[str, ...]
+    argument_types: dict[str, gt.Type]
+    context: str | None
+    outputs: tuple[str, ...]
+    types: tuple[gt.Type, ...]
+    optional: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """A node type: its name, ports, params and outputs, and the function behind it."""
+
+    name: str
+    summary: str
+    doc: str
+    ports: dict[str, Port]
+    params: dict[str, Param]
+    outputs: dict[str, Output]
+    function: StepFunction
+    plan: PlanFunction | None
+    select: SelectFunction | None = None
+    shipped_version: str | None = None
+    group: str = field(default="", compare=False)
+
+    @property
+    def default_output(self) -> Output:
+        return next(iter(self.outputs.values()))
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether the facts of its outputs follow from nothing: no plan function and no size or space annotation."""
+        outputs = self.outputs.values()
+        ports = self.ports.values()
+        return (
+            self.plan is None
+            and not any(o.size_of or o.space_of for o in outputs)
+            and not any(p.same_size for p in ports)
+        )

@@ -1,0 +1,316 @@
+"""Read a node type or a step from the signature of a marked function."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import hashlib
+import inspect
+import sys
+import types
+import typing
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+from graphflow.catalog.authoring import (
+    NODE_MARK,
+    STEP_MARK,
+    Context,
+    Doc,
+    NodeMark,
+    SameSize,
+    SeedMark,
+    SizeOf,
+    SpaceOf,
+    StepMark,
+)
+from graphflow.catalog.node_type import LABELS, MISSING, RESERVED, NodeType, Output, Param, Port, StepFunction
+from graphflow.errors import DefinitionError, InvalidValue
+from graphflow.problems import shown_path
+from graphflow.values import types as gt
+from graphflow.values.value import Animation, File, Image, Mask
+
+_ATOMS_BY_CLASS: dict[Any, str] = {
+    str: "string",
+    int: "int",
+    float: "float",
+    bool: "bool",
+    File: "file",
+    Image: "image",
+    Mask: "mask",
+    Animation: "animation",
+}
+
+
+LOOSE = "graphflow_loose_"
+"""Begins the names of modules that are made from single files of nodes."""
+
+
+def node_type(function: Callable[..., Any], *, shipped_version: str | None = None) -> NodeType:
+    """Read a function marked `@node`.
+
+    Args:
+        function: ports before `*`, params after it, the outputs in the return annotation.
+        shipped_version: the version of the distribution that vouches for the function's source; None
+            for a third party's, whose module's source is digested instead.
+
+    Raises:
+        DefinitionError: the function is not marked, or its signature cannot be read; says why.
+    """
+    mark: NodeMark | None = getattr(function, NODE_MARK, None)
+    if mark is None:
+        raise DefinitionError(f"{_name(function)} is not marked: write @node() above it")
+    hints, signature = _hints(function)
+    ports: dict[str, Port] = {}
+    params: dict[str, Param] = {}
+    for argument in signature.parameters.values():
+        if _is_context(hints[argument.name]):
+            continue
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            raise DefinitionError(f"{_name(function)}: *{argument.name} cannot be a port or a param")
+        if argument.name in RESERVED:
+            raise DefinitionError(f"{_name(function)}: {argument.name} is a key of every node and cannot be a name")
+        if argument.kind is argument.KEYWORD_ONLY:
+            params[argument.name] = _param(function, argument, hints[argument.name])
+        else:
+            ports[argument.name] = _port(function, argument, hints[argument.name])
+    outputs = _outputs(function, hints.get("return"))
+    for name in [f for o in outputs.values() for f in (o.size_of, o.space_of) if f] + [
+        p.same_size for p in ports.values() if p.same_size
+    ]:
+        if name not in ports:
+            raise DefinitionError(f"{_name(function)}: SizeOf, SameSize and SpaceOf name a port, and {name} is none")
+    for name, text in mark.usual.items():
+        if name not in params or params[name].default is not None:
+            raise DefinitionError(f"{_name(function)}: usual names a param whose default is None, and {name} is none")
+        params[name] = dataclasses.replace(params[name], usual=text)
+    doc = inspect.cleandoc(function.__doc__ or "")
+    return NodeType(
+        name=function.__name__,
+        summary=doc.partition("\n")[0],
+        doc=doc,
+        ports=ports,
+        params=params,
+        outputs=outputs,
+        function=_step_function(function, mark.version, mark.environment, mark.deterministic, shipped_version),
+        plan=mark.plan,
+        select=mark.select,
+        shipped_version=shipped_version,
+        group=function.__module__.split(".")[-2] if "." in function.__module__ else "",
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def step_function(function: Callable[..., Any], shipped_version: str | None = None) -> StepFunction:
+    """Read a function marked `@step`, for the `run` of a `Step`.
+
+    Raises:
+        DefinitionError: it is not marked, not at module level, or its signature cannot be read.
+    """
+    mark: StepMark | None = getattr(function, STEP_MARK, None)
+    if mark is None:
+        raise DefinitionError(f"{_name(function)} is not marked: write @step() above it")
+    if "<locals>" in function.__qualname__:
+        raise DefinitionError(f"{_name(function)}: a step is a function at the top of its module")
+    return _step_function(function, mark.version, mark.environment, mark.deterministic, shipped_version)
+
+
+def _step_function(
+    function: Callable[..., Any],
+    version: int,
+    environment: str | None,
+    deterministic: bool,
+    shipped_version: str | None,
+) -> StepFunction:
+    hints, signature = _hints(function)
+    arguments = {name: hints[name] for name in signature.parameters if not _is_context(hints[name])}
+    outputs = _outputs(function, hints.get("return"))
+    if environment is None and shipped_version is None and _imports_torch(function):
+        raise DefinitionError(
+            f"{_name(function)}: its module imports torch, so say what its results depend on: "
+            'environment="torch", or "pure" where torch does not change them'
+        )
+    return StepFunction(
+        call=function,
+        identity=_identity(function, version, shipped_version),
+        environment=environment or "pure",
+        deterministic=deterministic,
+        arguments=tuple(arguments),
+        argument_types={name: _type(function, name, hint)[0] for name, hint in arguments.items()},
+        context=next((name for name in signature.parameters if _is_context(hints[name])), None),
+        outputs=tuple(outputs),
+        types=tuple(output.type for output in outputs.values()),
+        optional=frozenset(name for name, one in signature.parameters.items() if one.default is not one.empty),
+    )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """The function in messages: with its module, or with the file and line where the module is a file of nodes."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is not None and function.__module__.startswith(LOOSE):
+        return f"{shown_path(Path(code.co_filename))}:{code.co_firstlineno}: {function.__qualname__}"
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _hints(function: Callable[..., Any]) -> tuple[dict[str, Any], inspect.Signature]:
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise DefinitionError(f"{_name(function)}: cannot read its annotations: {error}") from error
+    signature = inspect.signature(function)
+    bare = [name for name in signature.parameters if name not in hints]
+    if bare:
+        verb = "has" if len(bare) == 1 else "have"
+        raise DefinitionError(f"{_name(function)}: {', '.join(bare)} {verb} no annotation")
+    return hints, signature
+
+
+def _is_context(hint: Any) -> bool:
+    return hint is Context
+
+
+def _split(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The bare annotation and what `Annotated` adds to it."""
+    if get_origin(hint) is Annotated:
+        return hint.__origin__, hint.__metadata__
+    return hint, ()
+
+
+def _type(function: Callable[..., Any], name: str, hint: Any) -> tuple[gt.Type, bool]:
+    """The type that an annotation means, and whether None is allowed beside it."""
+    bare, _ = _split(hint)
+    optional = False
+    if get_origin(bare) in (typing.Union, types.UnionType):
+        members = [member for member in get_args(bare) if member is not type(None)]
+        optional = len(members) < len(get_args(bare))
+        if len(members) > 1:
+            read = [_single(function, name, member) for member in members]
+            return gt.Union(tuple(read)), optional  # type: ignore[arg-type]
+        bare = members[0]
+    return _single(function, name, bare), optional
+
+
+def _single(function: Callable[..., Any], name: str, hint: Any) -> gt.Type:
+    bare, _ = _split(hint)
+    if bare in _ATOMS_BY_CLASS:
+        return gt.Atom(_ATOMS_BY_CLASS[bare])
+    word = getattr(bare, "word", None)
+    if isinstance(word, str) and word in gt.ATOMS:
+        return gt.Atom(word)
+    origin, arguments = get_origin(bare), get_args(bare)
+    if origin is Literal:
+        return gt.Atom(_ATOMS_BY_CLASS[type(arguments[0])])
+    if isinstance(bare, TypeVar):
+        return gt.Variable(bare.__name__, tuple(_single(function, name, c) for c in bare.__constraints__))  # type: ignore[misc]
+    if origin in (list, Sequence) or (origin is tuple and arguments[1:] == (Ellipsis,)):
+        inner = gt.list_of(_type(function, name, arguments[0])[0])
+        if inner is not None:
+            return inner
+    raise DefinitionError(f"{_name(function)}: {name} is annotated {hint!r}, which is no type of an edge or a param")
+
+
+def _port(function: Callable[..., Any], argument: inspect.Parameter, hint: Any) -> Port:
+    type_, optional = _type(function, argument.name, hint)
+    if argument.default not in (argument.empty, None):
+        raise DefinitionError(f"{_name(function)}: the port {argument.name} may have no default but None")
+    if optional != (argument.default is None):
+        raise DefinitionError(f"{_name(function)}: write the optional port {argument.name} as `T | None = None`")
+    extras = _split(hint)[1]
+    return Port(argument.name, type_, optional, _doc(extras), _named(extras, SameSize))
+
+
+def _param(function: Callable[..., Any], argument: inspect.Parameter, hint: Any) -> Param:
+    type_, optional = _type(function, argument.name, hint)
+    bare, extras = _split(hint)
+    default = MISSING if argument.default is argument.empty else argument.default
+    if isinstance(default, list):
+        default = tuple(default)
+    inner = next((m for m in get_args(bare) if m is not type(None)), bare) if optional else bare
+    choices = get_args(inner) if get_origin(inner) is Literal else ()
+    param = Param(
+        name=argument.name,
+        type=type_,
+        annotation=hint,
+        default=default,
+        doc=_doc(extras),
+        choices=choices,
+        constraints=tuple(e for e in extras + _split(inner)[1] if not isinstance(e, (Doc, SeedMark))),
+        derived_seed=any(isinstance(extra, SeedMark) for extra in extras),
+    )
+    if default is not MISSING and default is not None:
+        try:
+            param.accept(default)
+        except InvalidValue as error:
+            raise DefinitionError(f"{_name(function)}: the default of {argument.name} is refused: {error}") from error
+    return param
+
+
+def _outputs(function: Callable[..., Any], hint: Any) -> dict[str, Output]:
+    if hint is None or hint is type(None):
+        raise DefinitionError(f"{_name(function)}: say in the return annotation what it gives")
+    bare, _ = _split(hint)
+    bare = get_origin(bare) or bare
+    if isinstance(bare, type) and issubclass(bare, tuple) and hasattr(bare, "_fields"):
+        fields = typing.get_type_hints(bare, include_extras=True)
+        return {name: _output(function, name, field_hint) for name, field_hint in fields.items()}
+    type_, _ = _type(function, "return", hint)
+    options = (
+        type_.members if isinstance(type_, gt.Union) else type_.options if isinstance(type_, gt.Variable) else (type_,)
+    )
+    if not options:
+        name = "value"
+    else:
+        name = f"{options[0].item}s" if isinstance(options[0], gt.ListOf) else str(options[0])
+    return {name: _output(function, name, hint)}
+
+
+def _output(function: Callable[..., Any], name: str, hint: Any) -> Output:
+    if name == LABELS:
+        raise DefinitionError(f"{_name(function)}: {LABELS} is the output that for_each adds and cannot be a name")
+    extras = _split(hint)[1]
+    type_, _ = _type(function, name, hint)
+    return Output(name, type_, _doc(extras), _named(extras, SizeOf), _named(extras, SpaceOf))
+
+
+def _doc(extras: tuple[Any, ...]) -> str:
+    return next((extra.text for extra in extras if isinstance(extra, Doc)), "")
+
+
+def _named(extras: tuple[Any, ...], kind: type[SameSize | SizeOf | SpaceOf]) -> str | None:
+    return next((extra.port for extra in extras if isinstance(extra, kind)), None)
+
+
+def _identity(function: Callable[..., Any], version: int, shipped_version: str | None) -> str:
+    source = f"graphflow {shipped_version}" if shipped_version else _source_digest(function)
+    if function.__closure__:
+        # What it holds of the function around it has no digest, so its results are known to itself alone.
+        source += f" {uuid.uuid4()}"
+    return f"{function.__module__}.{function.__qualname__} version {version} of {source}"
+
+
+def _source_digest(function: Callable[..., Any]) -> str:
+    try:
+        text = _module_source(function)
+    except (OSError, TypeError):
+        # Typed in at a prompt: the compiled code is all there is to know it by.
+        code = function.__code__
+        return hashlib.sha256(code.co_code + repr((code.co_consts, code.co_names)).encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _module_source(function: Callable[..., Any]) -> str:
+    module = sys.modules.get(function.__module__)
+    return inspect.getsource(module if module is not None else function)
+
+
+def _imports_torch(function: Callable[..., Any]) -> bool:
+    try:
+        tree = ast.parse(_module_source(function))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    names = [alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names]
+    names += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    return any(name.split(".")[0] in ("torch", "diffusers", "transformers") for name in names)

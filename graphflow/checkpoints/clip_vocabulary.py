@@ -1,0 +1,33 @@
+"""CLIP's vocabulary, which Stable Diffusion 1.5, 2 and XL share and single files leave out."""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from importlib import resources
+
+from graphflow.system.files import read_only
+
+Vocabulary = tuple[dict[str, int], list[tuple[str, str]]]
+"""Token → number, and the merges in their order."""
+
+
+@cache
+def clip_vocabulary() -> Vocabulary:
+    """The 49,408 tokens and 48,894 merges of CLIP's byte-pair encoding.
+
+    Tokens are numbered as CLIP does it: 256 signs for bytes, the same at a word's end, what each merge gives, and
+    the two that open and close a text. Source of the merges: published/SOURCES.md.
+    """
+    packed = resources.files("graphflow").joinpath("checkpoints/published/clip_merges.txt.gz").read_bytes()
+    lines = gzip.decompress(packed).decode().splitlines()[1:]
+    merges = [(left, right) for left, right in map(str.split, lines)]
+    signs = _byte_signs()
+    tokens = [*signs, *(f"{sign}</w>" for sign in signs), *map("".join, merges), "<|startoftext|>", "<|endoftext|>"]
+    return read_only({token: number for number, token in enumerate(tokens)}), read_only(merges)
+
+
+def _byte_signs() -> list[str]:
+    """One printable sign a byte: those that are printable first, then signs from 256 on for the others."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    return [chr(code) for code in (*printable, *range(256, 512 - len(printable)))]

@@ -1,0 +1,260 @@
+"""Components of a checkpoint on disk: what each one *is*, found out without torch and without loading it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from graphflow.catalog.authoring import Component
+from graphflow.checkpoints import weight_files
+from graphflow.checkpoints.fit import integer_weights, misfits, own_tensors
+from graphflow.checkpoints.lora import Lora
+from graphflow.checkpoints.reading import read_header, read_json
+from graphflow.checkpoints.tensor_layouts.layers import Shape
+from graphflow.checkpoints.tensor_names import in_folder
+from graphflow.checkpoints.tokenizers import Tokenizer, tokenizer_of_folder
+from graphflow.checkpoints.weights import Tensors, digest_of_files
+from graphflow.document.refusal import Refusal
+from graphflow.system.compute import DTYPES
+from graphflow.system.files import read_only
+from graphflow.values.latent_space import LatentSpace
+
+_CONFIGS = ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json")
+_LEFT_OUT = (
+    *("sample_size", "dtype", "torch_dtype", "transformers_version", "architectures", "model_type"),
+    *("dropout", "gradient_checkpointing", "id2label", "label2id", "torchscript", "use_cache"),
+)
+"""Settings that change no number: those that are read elsewhere, say where files come from, or count in training."""
+_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
+
+
+@dataclass(frozen=True)
+class ComponentFiles:
+    """A component of a checkpoint on disk.
+
+    Attributes:
+        role: `unet`, `vae`, … as model_index.json names it; empty where the folder is one component.
+        library, class_name: as written there, such as diffusers, UNet2DConditionModel.
+        folder: where its files are.
+        checkpoint: how the checkpoint is called, for messages.
+        asked: the variant of the weights that a document asks for, such as fp16; empty for the usual choice.
+    """
+
+    role: str
+    library: str
+    class_name: str
+    folder: Path
+    checkpoint: str = ""
+    asked: str = ""
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """config.json, or scheduler_config.json and the like; empty where there is none."""
+        path = next((self.folder / name for name in _CONFIGS if (self.folder / name).is_file()), None)
+        return read_json(path) if path is not None else {}
+
+    @cached_property
+    def variants(self) -> dict[str, tuple[Path, ...]]:
+        """Variant, such as fp16 (empty for the usual files) → its safetensors files, all shards."""
+        return weight_files.files_by_variant(self.folder, self.library)
+
+    @cached_property
+    def weights(self) -> tuple[Path, ...]:
+        """Its safetensors files: of the variant asked for, else the usual ones, else those of the only variant."""
+        return self.variants.get(self.variant or "", ())
+
+    @cached_property
+    def variant(self) -> str | None:
+        """The variant whose files are read; None for the usual files."""
+        if self.asked or "" in self.variants or not self.variants:
+            return self.asked or None
+        return "fp16" if "fp16" in self.variants else min(self.variants)
+
+    @cached_property
+    def headers(self) -> tuple[Tensors, ...]:
+        """What the weights' headers tell.
+
+        Raises:
+            Refusal: a file is cut off or is no safetensors file.
+        """
+        return tuple(read_header(path) for path in self.weights)
+
+    @cached_property
+    def weights_digest(self) -> str:
+        """Digest of the weights under their current names; see `graphflow.checkpoints.weights`."""
+        return digest_of_files(self.weights, in_folder)
+
+    @cached_property
+    def full_config(self) -> dict[str, Any]:
+        """The config with its class's defaults filled in; keys that are no setting of the class are left out."""
+        defaults = class_defaults().get(self.class_name)
+        if defaults is None:
+            return read_only({key: value for key, value in self.config.items() if not key.startswith("_")})
+        # Diffusers takes its own default for a setting of which the config says that it was not given.
+        said = self.config.get("_use_default_values")
+        unsaid = said if isinstance(said, list) else []
+        given = {key: value for key, value in self._given.items() if key in defaults and key not in unsaid}
+        return read_only({**defaults, **given})
+
+    @property
+    def _given(self) -> Mapping[str, Any]:
+        """The settings; a text encoder that was saved with its picture encoder has them in a map of their own."""
+        own = self.config.get("text_config") if self.class_name.startswith("CLIPText") else None
+        return own if isinstance(own, Mapping) else self.config
+
+    @property
+    def _further(self) -> dict[str, Any]:
+        """Settings that are none of the class's own: transformers hands them on, some are read by whoever runs it."""
+        defaults = class_defaults().get(self.class_name)
+        if defaults is None or "_class_name" in self.config:
+            return {}
+        said = {key: value for key, value in self._given.items() if key not in defaults and value is not None}
+        return {
+            key: value
+            for key, value in said.items()
+            if key not in _LEFT_OUT and (not key.startswith("_") or key == "_attn_implementation")
+        }
+
+    @property
+    def shapes(self) -> list[tuple[str, Shape]]:
+        """Name and shape of each tensor, as its files have them."""
+        return [(name, one.shape) for header in self.headers for name, one in header.tensors.items()]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Name → type, such as F16, of its own tensors, as its files have them."""
+        found = {name: one.dtype for header in self.headers for name, one in header.tensors.items()}
+        return {name: found[name] for name in own_tensors(self.class_name, found)}
+
+    @cached_property
+    def faults(self) -> tuple[Refusal, ...]:
+        """What its files' headers and configs show to be wrong with it; weights themselves are not read."""
+        try:
+            return tuple(self._faults())
+        except Refusal as refusal:
+            return (refusal,)
+
+    def _faults(self) -> Iterator[Refusal]:
+        if self.class_name in _TOKENIZERS:
+            _ = self.tokenizer  # all its files are read
+            return
+        defaults = class_defaults().get(self.class_name)
+        if not self.config and defaults is not None:
+            yield self._broken(f"the {self.label} has no config", f"{self.folder.name} holds none")
+        elif told := self.config.get("quantization_config"):
+            method = told.get("quant_method") if isinstance(told, Mapping) else None
+            why = f"its config names {method or 'a quantization_config'}, and graphflow reads plain weights only"
+            yield self._broken(
+                f"the weights of the {self.label} are quantized", why, "get the checkpoint with its original weights"
+            )
+        elif defaults is not None and not self.class_name.endswith("Scheduler"):
+            yield from self._faults_of_weights(defaults)
+
+    def _faults_of_weights(self, defaults: Mapping[str, Any]) -> Iterator[Refusal]:
+        if self.folder.is_dir():
+            named = tuple(weight_files.faults(self.label, self.folder, self.library, self.variant, self.weights))
+            yield from named
+            if named:
+                return
+        config = {**self.config, **self.full_config}
+        yield from misfits(self.label, self.class_name, config, defaults, self.shapes)
+        yield from integer_weights(self.label, self.types)
+
+    def _broken(self, message: str, why: str, fix: str = "get the whole checkpoint") -> Refusal:
+        return Refusal("checkpoint-broken", message, why, fix)
+
+    @cached_property
+    def identity(self) -> str:
+        """What the component is: weights, config and class, wherever it lies and however it is stored."""
+        if self.class_name in _TOKENIZERS:
+            return self.tokenizer.identity
+        config = {key: value for key, value in self.full_config.items() if key not in _LEFT_OUT}
+        text = json.dumps([self.class_name, config, self._further, self.weights_digest], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """What the files of a tokenizer say.
+
+        Raises:
+            Refusal: a file is missing or broken.
+        """
+        return tokenizer_of_folder(self.folder, read_json)
+
+    @property
+    def label(self) -> str:
+        """How it is named to a person."""
+        return f"{self.role} of {self.checkpoint}" if self.role else self.checkpoint
+
+    @cached_property
+    def latent_space(self) -> LatentSpace:
+        """The space of a VAE's latents."""
+        types = sorted({tensor.dtype for header in self.headers for tensor in header.tensors.values()})
+        return LatentSpace.of_config(self.class_name, self.full_config, self.weights_digest, " ".join(types))
+
+
+@dataclass(frozen=True)
+class ProcessorFiles(ComponentFiles):
+    """The image processor that lies beside a model's weights; it has none itself."""
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Its settings: from processor_config.json where they stand there, as in transformers, else a file of its own.
+
+        Raises:
+            Refusal: there are none, or they cannot be read.
+        """
+        together = self.folder / "processor_config.json"
+        if together.is_file() and isinstance(nested := read_json(together).get("image_processor"), dict):
+            return nested
+        return read_json(self.folder / "preprocessor_config.json")
+
+    @property
+    def named(self) -> str:
+        """The class that its settings name, as transformers 5 calls it; empty where they name none."""
+        name = self.config.get("image_processor_type") or self.config.get("feature_extractor_type") or ""
+        return str(name).replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast").removesuffix("Pil")
+
+    @cached_property
+    def variants(self) -> dict[str, tuple[Path, ...]]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A component as a stage uses it.
+
+    Attributes:
+        files: what it is made from.
+        dtype: a key of `graphflow.system.compute.DTYPES`.
+        device: as torch names it.
+        loras: laid over it, in this order.
+    """
+
+    files: ComponentFiles
+    dtype: str = "float32"
+    device: str = "cpu"
+    loras: tuple[Lora, ...] = ()
+
+    @property
+    def component(self) -> Component:
+        """What steps name in their `uses`; nothing that runs on tokens alone has a precision or a device."""
+        if not self.files.weights:
+            return Component(self.files.identity, 0, self.files.label, self)
+        parts = [self.files.identity, self.dtype, self.device, *(lora.identity for lora in self.loras)]
+        nbytes = DTYPES[self.dtype] * sum(header.count for header in self.files.headers)
+        return Component(hashlib.sha256("\n".join(parts).encode()).hexdigest(), nbytes, self.files.label, self)
+
+
+@cache
+def class_defaults() -> dict[str, dict[str, Any]]:
+    """Class name → default of every setting, as the tested versions of diffusers and transformers have them."""
+    text = resources.files("graphflow").joinpath("checkpoints/class_defaults.json").read_text(encoding="utf-8")
+    found: dict[str, dict[str, Any]] = read_only(json.loads(text))
+    return found

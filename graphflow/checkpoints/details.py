@@ -1,0 +1,235 @@
+"""The details of a checkpoint: what a document's `checkpoints` write beside `source`."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from graphflow.checkpoints.hub import is_repository, snapshot
+from graphflow.checkpoints.lora import Lora, other_kind, roles_in
+from graphflow.checkpoints.reading import read_header
+from graphflow.document.model import CheckpointDecl, Document
+from graphflow.document.refusal import Refusal
+from graphflow.document.scalars import read_scalar
+from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
+from graphflow.errors import FileProblem, InvalidValue
+from graphflow.problems import Place, nearest
+from graphflow.system.compute import DTYPES
+from graphflow.system.distribution import install_command
+from graphflow.system.paths import path_of
+
+
+@dataclass(frozen=True)
+class SamplerChoice:
+    """A sampler in place of the checkpoint's own.
+
+    Attributes:
+        name: a short name or a class of diffusers; None for the checkpoint's own class.
+        changes: settings over those of the checkpoint's config.
+        place: where it is written.
+    """
+
+    name: str | None
+    changes: tuple[tuple[str, Any], ...] = ()
+    place: Place | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a document says of a checkpoint beside its source.
+
+    Attributes:
+        dtype: the precision in which its components run; None for that of the run.
+        variant: which files of a folder are taken, such as `fp16`.
+        components: role → source of the checkpoint whose part is taken instead, and where that is written.
+        loras: in the order in which they are laid over.
+        scheduler: the sampler of its stages where they name none.
+    """
+
+    dtype: str | None = None
+    variant: str | None = None
+    components: tuple[tuple[str, Scalar], ...] = ()
+    loras: tuple[Lora, ...] = ()
+    scheduler: SamplerChoice | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is said, as plain data."""
+        said: dict[str, Any] = {"dtype": self.dtype, "variant": self.variant}
+        said["components"] = {role: source.text for role, source in self.components}
+        said["loras"] = [{"source": str(lora.path), "scale": lora.scale} for lora in self.loras]
+        said["scheduler"] = (
+            None if self.scheduler is None else {"name": self.scheduler.name, **dict(self.scheduler.changes)}
+        )
+        return {key: value for key, value in said.items() if value}
+
+
+NO_DETAILS = Details()
+_USUAL_LORA = "pytorch_lora_weights.safetensors"
+
+
+def read_details(decl: CheckpointDecl, document: Document) -> Details:
+    """Read the details of a declared checkpoint.
+
+    Raises:
+        Refusal: one of them is wrong; it knows its place.
+    """
+    return _Reader(decl, document).details()
+
+
+class _Reader:
+    def __init__(self, decl: CheckpointDecl, document: Document) -> None:
+        self._decl = decl
+        self._folder = decl.source.folder or document.folder
+        self._entries = {key: entry.value for key, entry in decl.details.entries.items()}
+
+    def details(self) -> Details:
+        for key, why in (
+            ("revision", "a revision is written behind the repository's name: owner/name@revision"),
+            ("prior", "only Kandinsky checkpoints have a prior"),
+        ):
+            if key in self._entries:
+                self._refuse(self._entries[key], f"{key} has no meaning for it", why, f"remove {key}")
+        return Details(
+            dtype=self._optional("dtype", self._dtype),
+            variant=self._optional("variant", self._text),
+            components=self._optional("components", self._components) or (),
+            loras=self._optional("loras", self._loras) or (),
+            scheduler=self._optional("scheduler", self._scheduler),
+        )
+
+    def _optional(self, key: str, read: Callable[[Tree], Any]) -> Any:
+        return read(self._entries[key]) if key in self._entries else None
+
+    def _refuse(self, tree: Tree, message: str, why: str = "", fix: str = "", code: str = "bad-value") -> NoReturn:
+        raise Refusal(code, f"the checkpoint {self._decl.name}: {message}", why, fix, place=tree.place)
+
+    def _scalar(self, tree: Tree) -> Scalar:
+        if not isinstance(tree, Scalar):
+            self._refuse(tree, "one word is needed here", fix="write one value", code="wrong-shape")
+        return tree
+
+    def _text(self, tree: Tree) -> str:
+        return self._scalar(tree).text
+
+    def _dtype(self, tree: Tree) -> str:
+        name = self._text(tree)
+        if name not in DTYPES:
+            fix = f"did you mean {close}?" if (close := nearest(name, list(DTYPES))) else f"write {' or '.join(DTYPES)}"
+            self._refuse(tree, f"{name!r} is no dtype", "", fix)
+        return name
+
+    def _components(self, tree: Tree) -> tuple[tuple[str, Scalar], ...]:
+        if not isinstance(tree, Mapping):
+            self._refuse(tree, "components is no map", "", "write components: {vae: ./other}", "wrong-shape")
+        return tuple([(role, self._scalar(entry.value)) for role, entry in tree.entries.items()])
+
+    def _loras(self, tree: Tree) -> tuple[Lora, ...]:
+        items = tree.items if isinstance(tree, Sequence) else (tree,)
+        return tuple(self._lora(item) for item in items)
+
+    def _lora(self, tree: Tree) -> Lora:
+        if isinstance(tree, Mapping):
+            wrong = [key for key in tree.entries if key not in ("source", "scale")]
+            if wrong or "source" not in tree.entries:
+                said = f"a LoRA has no key {wrong[0]}" if wrong else "a LoRA has no source"
+                self._refuse(tree, said, "", "write {source: ./file.safetensors, scale: 0.8}", "wrong-shape")
+            scale = tree.entries["scale"].value if "scale" in tree.entries else None
+            return self._lora_file(tree.entries["source"].value, 1.0 if scale is None else self._number(scale))
+        return self._lora_file(tree, 1.0)
+
+    def _number(self, tree: Tree) -> float:
+        text = self._text(tree)
+        try:
+            return float(read_scalar(Scalar(text), "float"))
+        except InvalidValue as error:
+            self._refuse(tree, f"a LoRA's scale cannot be {text}", str(error), "write a number such as 0.8")
+            raise
+
+    def _lora_file(self, tree: Tree, scale: float) -> Lora:
+        text = self._text(tree)
+        path = self._lora_path(tree, text)
+        if path.suffix != ".safetensors":
+            why = "files of other kinds can run code when they are loaded"
+            fix = "name a .safetensors file, a folder with one, or a repository: owner/name"
+            self._refuse(tree, f"the LoRA {text} is no .safetensors file", why, fix, "checkpoint-unsafe")
+        if importlib.util.find_spec("peft") is None:
+            why = "diffusers needs it to apply LoRAs"
+            fix = f"install it: {install_command('peft')}"
+            self._refuse(tree, "LoRAs need the package peft, which is not installed", why, fix, "checkpoint-broken")
+        try:
+            names = read_header(path).tensors
+        except Refusal as error:
+            self._refuse(tree, error.message, error.why, error.fix, error.code)
+            raise
+        if kind := other_kind(names):
+            why = "diffusers applies plain LoRAs, and none of the other kinds that LyCORIS trains"
+            fix = "use a plain LoRA, or merge it into a checkpoint with the tool that made it"
+            self._refuse(tree, f"{text} is a LyCORIS file of the kind {kind}", why, fix, "checkpoint-broken")
+        roles = roles_in(names)
+        if not roles:
+            why = f"its first tensor is {next(iter(names), 'missing')}"
+            self._refuse(
+                tree, f"{text} is no LoRA of a UNet or a text encoder", why, "name a LoRA file", "checkpoint-broken"
+            )
+        return Lora(path, scale, roles, tree.place)
+
+    def _lora_path(self, tree: Tree, text: str) -> Path:
+        """The file that a LoRA's source names: itself, the one in a folder, or the one in a repository on this machine.
+
+        Raises:
+            Refusal: there is none.
+        """
+        try:
+            path = path_of(text, getattr(tree, "folder", None) or self._folder)
+        except FileProblem as error:
+            self._refuse(tree, f"the LoRA {error.message}", error.why, error.fix, "checkpoint-missing")
+            raise
+        if not path.exists() and is_repository(text) and path.suffix != ".safetensors":
+            found = snapshot(text)
+            if found is None:
+                fix = f"get it with: hf download {text.partition('@')[0]}"
+                why = "it is taken for a repository of the hub, since there is no such folder here"
+                self._refuse(tree, f"the LoRA {text} is not on this machine", why, fix, "checkpoint-missing")
+            else:
+                path = found
+        if path.is_dir():
+            return self._lora_in(tree, text, path)
+        if path.suffix == ".safetensors" and not path.is_file():
+            self._refuse(tree, f"the LoRA {text} does not exist", "", "name a file that is there", "checkpoint-missing")
+        return path
+
+    def _lora_in(self, tree: Tree, text: str, folder: Path) -> Path:
+        """The LoRA of a folder: the file that training scripts of diffusers write, or the only one.
+
+        Raises:
+            Refusal: there is none, or several.
+        """
+        found = sorted(folder.glob("*.safetensors"))
+        usual = [path for path in found if path.name == _USUAL_LORA] or found
+        if len(usual) != 1:
+            message = f"the folder {text} holds {'several LoRAs' if found else 'no LoRA'}"
+            why = ", ".join(path.name for path in found[:5]) if found else "there is no .safetensors file in it"
+            fix = f"name one, such as {folder / found[0].name}" if found else "name a .safetensors file"
+            self._refuse(tree, message, why, fix, "checkpoint-missing")
+        return usual[0]
+
+    def _scheduler(self, tree: Tree) -> SamplerChoice:
+        if not isinstance(tree, Mapping):
+            return SamplerChoice(self._text(tree), place=tree.place)
+        settings = {key: entry.value for key, entry in tree.entries.items()}
+        name = settings.pop("name", None)
+        changes = tuple((key, self._plain(value)) for key, value in settings.items())
+        return SamplerChoice(None if name is None else self._text(name), changes, tree.place)
+
+    def _plain(self, tree: Tree) -> Any:
+        """A setting of a sampler by its looks: bool, int, float, else text; what the class takes shows later."""
+        text = self._text(tree)
+        for word in ("bool", "int", "float"):
+            try:
+                return read_scalar(Scalar(text), word)
+            except InvalidValue:
+                continue
+        return text

@@ -1,0 +1,65 @@
+"""Tensors of AutoencoderKL of diffusers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphflow.checkpoints.tensor_layouts.layers import Named, conv, linear, norm, require, resnet
+
+
+def autoencoder(config: Mapping[str, Any]) -> Iterator[Named]:
+    """Tensors of an AutoencoderKL.
+
+    Raises:
+        NotModelled: it has an option that is not known here.
+    """
+    widths, latent = config["block_out_channels"], config["latent_channels"]
+    require(
+        set(config["down_block_types"]) == {"DownEncoderBlock2D"} and len(config["down_block_types"]) == len(widths)
+    )
+    require(set(config["up_block_types"]) == {"UpDecoderBlock2D"} and len(config["up_block_types"]) == len(widths))
+    yield from _encoder(config, widths, latent)
+    yield from _decoder(config, widths, latent)
+    if config["use_quant_conv"]:
+        yield from conv("quant_conv", 2 * latent, 2 * latent, 1)
+    if config["use_post_quant_conv"]:
+        yield from conv("post_quant_conv", latent, latent, 1)
+
+
+def _encoder(config: Mapping[str, Any], widths: list[int], latent: int) -> Iterator[Named]:
+    yield from conv("encoder.conv_in", widths[0], config["in_channels"])
+    into = widths[0]
+    for level, width in enumerate(widths):
+        for number in range(config["layers_per_block"]):
+            yield from resnet(f"encoder.down_blocks.{level}.resnets.{number}", into, width)
+            into = width
+        if level < len(widths) - 1:
+            yield from conv(f"encoder.down_blocks.{level}.downsamplers.0.conv", width, width)
+    yield from _mid("encoder", widths[-1], bool(config["mid_block_add_attention"]))
+    yield from norm("encoder.conv_norm_out", widths[-1])
+    yield from conv("encoder.conv_out", 2 * latent, widths[-1])
+
+
+def _decoder(config: Mapping[str, Any], widths: list[int], latent: int) -> Iterator[Named]:
+    yield from conv("decoder.conv_in", widths[-1], latent)
+    yield from _mid("decoder", widths[-1], bool(config["mid_block_add_attention"]))
+    into = widths[-1]
+    for level, width in enumerate(reversed(widths)):
+        for number in range(config["layers_per_block"] + 1):
+            yield from resnet(f"decoder.up_blocks.{level}.resnets.{number}", into, width)
+            into = width
+        if level < len(widths) - 1:
+            yield from conv(f"decoder.up_blocks.{level}.upsamplers.0.conv", width, width)
+    yield from norm("decoder.conv_norm_out", widths[0])
+    yield from conv("decoder.conv_out", config["out_channels"], widths[0])
+
+
+def _mid(side: str, width: int, attends: bool) -> Iterator[Named]:
+    yield from resnet(f"{side}.mid_block.resnets.0", width, width)
+    if attends:
+        name = f"{side}.mid_block.attentions.0"
+        yield from norm(f"{name}.group_norm", width)
+        for one in ("to_q", "to_k", "to_v", "to_out.0"):
+            yield from linear(f"{name}.{one}", width, width)
+    yield from resnet(f"{side}.mid_block.resnets.1", width, width)

@@ -1,0 +1,86 @@
+"""Which weight files of a component's folder the libraries read: the names they look for, variants, and shards.
+
+Sources: diffusers' ModelMixin.from_pretrained, transformers' PreTrainedModel.from_pretrained.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from graphflow.checkpoints.reading import read_json, reading
+from graphflow.document.refusal import Refusal
+from graphflow.wording.words import counted
+
+_STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
+"""Library → how the files' names begin that it looks for."""
+_NAME = re.compile(r"(?P<stem>[^.]+?)(?P<early>-\d+-of-\d+)?(\.(?P<variant>\w+?)(?P<late>-\d+-of-\d+)?)?\.safetensors")
+_FIX = "get the whole checkpoint"
+
+
+def files_by_variant(folder: Path, library: str) -> dict[str, tuple[Path, ...]]:
+    """Variant, such as fp16 (empty for the usual files) → the safetensors files that are read for it, all shards.
+
+    Where none has the name that the library looks for, all are listed; `faults` reports that.
+    """
+    found: dict[str, list[tuple[Path, bool]]] = {}
+    parts = [(path, match) for path in sorted(folder.glob("*.safetensors")) if (match := _NAME.fullmatch(path.name))]
+    stem = _STEMS.get(library)
+    own = [part for part in parts if part[1]["stem"] == stem]
+    for path, match in own or parts:
+        found.setdefault(match["variant"] or "", []).append((path, bool(match["early"] or match["late"])))
+    return {variant: _read_by(library, folder, variant, paths) for variant, paths in found.items()}
+
+
+def _read_by(library: str, folder: Path, variant: str, paths: list[tuple[Path, bool]]) -> tuple[Path, ...]:
+    """The whole file or the shards of a variant: where both are there, diffusers prefers shards that have an index."""
+    whole = tuple(path for path, sharded in paths if not sharded)
+    shards = tuple(path for path, sharded in paths if sharded)
+    if library == "diffusers" and shards and _index(folder, library, variant).is_file():
+        return shards
+    return whole or shards
+
+
+def _index(folder: Path, library: str, variant: str) -> Path:
+    """The file that says which shard holds which tensor; early versions of diffusers put the variant before `index`."""
+    name = f"{_STEMS[library]}.safetensors"
+    early = folder / f"{name}.{variant}.index.json"
+    if variant and library == "diffusers" and early.is_file():
+        return early
+    return folder / (f"{name}.index.{variant}.json" if variant else f"{name}.index.json")
+
+
+def faults(label: str, folder: Path, library: str, variant: str | None, paths: Iterable[Path]) -> Iterator[Refusal]:
+    """What is wrong with the names of a component's weight files.
+
+    Args:
+        label: how the component is called.
+        folder: where the files are.
+        library: that reads them.
+        variant: that is read; None for the usual files.
+        paths: the files of the variant.
+    """
+    stem, names = _STEMS.get(library), [path.name for path in paths]
+    if stem is None or not names:
+        return
+    end = f".{variant}" if variant else ""
+    if not names[0].startswith((f"{stem}.", f"{stem}-")):
+        why = f"{library} looks for {stem}{end}.safetensors, and {folder.name} holds {names[0]}"
+        fix = f"rename it to {stem}{end}.safetensors"
+        yield Refusal("checkpoint-broken", f"the weight file of the {label} has the wrong name", why, fix)
+        return
+    index = _index(folder, library, variant or "")
+    sharded = re.search(r"-\d+-of-\d+", names[0]) is not None
+    if sharded and not index.is_file():
+        why = f"its weights are in {counted(len(names), 'file')}, and {index.name} says which tensors each holds"
+        yield Refusal("checkpoint-broken", f"the {label} has no {index.name}", why, _FIX)
+    elif sharded:
+        told = read_json(index).get("weight_map")
+        with reading(index):
+            if not isinstance(told, Mapping) or not all(isinstance(name, str) for name in told.values()):
+                raise ValueError("it holds no weight_map from tensors to files")
+        for name in sorted(set(told.values()) - set(names)):
+            count = sum(one == name for one in told.values())
+            why = f"{index.name} says that it holds {count} of {counted(len(told), 'tensor')}"
+            yield Refusal("checkpoint-broken", f"the {label} has no {name}", why, _FIX)

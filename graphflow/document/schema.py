@@ -1,0 +1,179 @@
+"""The JSON Schema of documents, for editors' YAML plugins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphflow.catalog.catalog import Catalog
+from graphflow.catalog.node_type import MISSING, NodeType, Param
+from graphflow.document.model import FORMAT_VERSION
+from graphflow.values.types import ATOMS, ListOf, Type, Union, Variable
+
+_REFERENCE = r"^\$(?:[a-z][a-z0-9_]*|\{[a-z])"
+_NAME = "^[a-z][a-z0-9_]*$"
+
+
+def schema(catalog: Catalog) -> dict[str, Any]:
+    """The schema (draft 2020-12) of documents that may use the node types of `catalog`."""
+    types = [catalog[name] for name in catalog]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "graphflow document",
+        "type": "object",
+        "required": ["graphflow", "nodes"],
+        "additionalProperties": False,
+        "properties": {
+            "graphflow": {"const": FORMAT_VERSION, "description": "The format version."},
+            "name": {"type": "string"},
+            "description": {"type": "string"},
+            "inputs": _named({"$ref": "#/$defs/input"}, "What the graph's caller can set."),
+            "checkpoints": _named({"$ref": "#/$defs/checkpoint"}, "Short names for checkpoints, with details."),
+            "nodes": _named({"$ref": "#/$defs/node"}, "Nodes by id."),
+            "outputs": _named({"$ref": "#/$defs/reference"}, "What the run writes; by default what nobody reads."),
+        },
+        "$defs": {
+            "reference": {"type": "string", "pattern": _REFERENCE, "description": "$name, $node.port or $node.port[0]"},
+            "input": _input(),
+            "checkpoint": _checkpoint(),
+            "for_each": _for_each(),
+            "node": _node(types),
+            **{f"node_{type_.name}": _type(type_) for type_ in types},
+        },
+    }
+
+
+def _named(value: dict[str, Any], description: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": {"pattern": _NAME},
+        "additionalProperties": value,
+    }
+
+
+def _input() -> dict[str, Any]:
+    word = f"(?:{'|'.join(ATOMS)})"
+    term = f"(?:list of )?{word}"
+    return {
+        "type": "object",
+        "required": ["type"],
+        "additionalProperties": False,
+        "properties": {
+            "type": {"type": "string", "pattern": rf"^{term}(?: \| {term})*$", "examples": list(ATOMS)},
+            "default": {"type": ["string", "number", "boolean", "array"]},
+            "min": {"type": "number"},
+            "max": {"type": "number"},
+            "description": {"type": "string"},
+        },
+    }
+
+
+def _checkpoint() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "required": ["source"],
+        "additionalProperties": False,
+        "properties": {
+            "source": {**text, "description": "embedded/NAME, ./folder, ./file.safetensors or owner/name"},
+            **dict.fromkeys(("revision", "variant", "dtype", "prior"), text),
+            "components": {"type": "object"},
+            "loras": {"type": ["array", "object", "string"]},
+            "scheduler": {"type": ["string", "object"]},
+        },
+    }
+
+
+def _for_each() -> dict[str, Any]:
+    one = {"type": "object", "minProperties": 1, "additionalProperties": {"type": ["array", "string"]}}
+    return {
+        "description": "Lists to go through together; a list of such maps gives their product, the last fastest.",
+        "anyOf": [one, {"type": "array", "items": one}],
+    }
+
+
+def _node(types: list[NodeType]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "oneOf": [{"required": ["type"]}, {"required": ["template"]}],
+        "properties": {
+            "type": {"enum": [type_.name for type_ in types], "description": "A node type."},
+            "template": {"type": "string", "description": "A template's name, or the path of a document."},
+        },
+        "allOf": [
+            {
+                "if": {"properties": {"type": {"const": type_.name}}, "required": ["type"]},
+                "then": {"$ref": f"#/$defs/node_{type_.name}"},
+            }
+            for type_ in types
+        ],
+    }
+
+
+def _type(type_: NodeType) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "type": {"const": type_.name},
+        "for_each": {"$ref": "#/$defs/for_each"},
+        "when": {
+            "anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/reference"}],
+            "description": "Whether the node runs.",
+        },
+        "cache": {"type": "boolean", "description": "false: never stored, never taken from a store."},
+    }
+    for port in type_.ports.values():
+        properties[port.name] = {**_value(port.type), "description": f"{port.type}. {port.doc}".strip()}
+    for param in type_.params.values():
+        properties[param.name] = _param(param)
+    return {
+        "description": type_.summary,
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def _param(param: Param) -> dict[str, Any]:
+    found = _value(param.type, choices=param.choices, limits=_limits(param))
+    usual = f" Not given: {param.usual}." if param.usual else ""
+    found["description"] = f"{param.allowed()}. {param.doc}{usual}".strip()
+    if param.default is not MISSING and param.default is not None and not param.derived_seed:
+        found["default"] = list(param.default) if isinstance(param.default, tuple) else param.default
+    return found
+
+
+def _limits(param: Param) -> dict[str, Any]:
+    names = {
+        "ge": "minimum",
+        "gt": "exclusiveMinimum",
+        "le": "maximum",
+        "lt": "exclusiveMaximum",
+        "multiple_of": "multipleOf",
+    }
+    return {
+        names[name]: getattr(limit, name)
+        for limit in param.constraints
+        for name in names
+        if getattr(limit, name, None) is not None
+    }
+
+
+def _value(type_: Type, *, choices: tuple[Any, ...] = (), limits: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A value of this type, a reference, or (for text) anything that is read as text."""
+    return {"anyOf": [*_plain(type_, choices, limits or {}), {"$ref": "#/$defs/reference"}]}
+
+
+def _plain(type_: Type, choices: tuple[Any, ...], limits: dict[str, Any]) -> list[dict[str, Any]]:
+    if isinstance(type_, ListOf):
+        items = _plain(type_.item, choices, limits)
+        return [{"type": "array", "items": {"anyOf": [*items, {"$ref": "#/$defs/reference"}]}}, *items]
+    if isinstance(type_, (Union, Variable)):
+        members = type_.members if isinstance(type_, Union) else type_.options
+        return [one for member in members for one in _plain(member, choices, limits)] or [{}]
+    if choices:
+        return [{"enum": list(choices)}]
+    word = type_.word
+    if word in ("int", "float"):
+        return [{"type": "integer" if word == "int" else "number", **limits}]
+    if word == "bool":
+        return [{"type": "boolean"}]
+    # A string is what is written, so a number or a bool there is text, too.
+    return [{"type": ["string", "number", "boolean"]}] if word == "string" else [{"type": "string"}]

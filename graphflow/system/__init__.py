@@ -1,0 +1,1 @@
+"""What the process and the machine are asked: files, paths, devices, threads, what is installed."""

@@ -1,0 +1,113 @@
+"""The one module of the engine that touches tensors; torch is imported inside its functions only."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphflow.system.libraries import COUNTS, TURNS
+
+
+def generator(seed: int) -> Any:
+    """A new `torch.Generator` on the CPU with this seed (0 ≤ seed < 2**64)."""
+    import torch
+
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+@contextlib.contextmanager
+def computing_threads(count: int | None) -> Iterator[None]:
+    """Let torch compute with `count` threads in this thread meanwhile, None for its own number.
+
+    Raises:
+        GraphflowError: a run in another thread computes with another number.
+    """
+    with TURNS.loading():
+        import torch
+
+    with COUNTS.computing_with(count, torch.get_num_threads, torch.set_num_threads):
+        yield
+
+
+def digest(tensor: Any) -> str:
+    """sha256 of type, shape, memory format and bytes of a tensor, in hexadecimal; the device doesn't matter.
+
+    The memory format is part of it because convolutions of the same values in another format give other bits.
+    """
+    import torch
+
+    last = _channels_last(tensor)
+    whole = tensor.detach().to("cpu").contiguous()
+    head = f"{whole.dtype} {tuple(whole.shape)} {'channels last' if last else 'contiguous'}\n".encode()
+    # Reinterpreted as bytes, since numpy knows no bfloat16.
+    return hashlib.sha256(head + whole.reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
+
+
+def to_safetensors(tensors: Mapping[str, Any], about: Mapping[str, str]) -> bytes:
+    """A safetensors file of these tensors; metadata is `about`, and which of them lie channels-last in memory."""
+    from safetensors.torch import save
+
+    whole = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    last = [name for name, tensor in tensors.items() if _channels_last(tensor)]
+    return bytes(save(whole, {**about, "channels_last": " ".join(last)}))
+
+
+def _channels_last(tensor: Any) -> bool:
+    import torch
+
+    return bool(
+        tensor.dim() == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
+    )
+
+
+def nbytes(tensor: Any) -> int:
+    """Bytes of a tensor's elements."""
+    return int(tensor.numel() * tensor.element_size())
+
+
+def device_facts() -> str:
+    """What of this machine decides the bytes of a computation: processor, its vector instructions, threads.
+
+    Device and precision are those of the components, and part of their identities.
+    """
+    import platform
+
+    import torch
+
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} threads {torch.get_num_threads()}"
+
+
+def settings(device: str) -> dict[str, Any]:
+    """What torch tells of itself that decides the bytes of computations in this thread, as plain JSON data.
+
+    Args:
+        device: as torch names it; the GPU's own settings are told for `cuda` alone.
+
+    Returns:
+        `device_name` (empty for a CPU), `threads` and `cpu_capability`, and torch's settings by name.
+
+    Raises:
+        RuntimeError: the device cannot be used.
+    """
+    import torch
+
+    told: dict[str, Any] = {
+        "device_name": "",
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "mkldnn": torch.backends.mkldnn.enabled,
+    }
+    if device != "cpu":
+        told |= {
+            "device_name": torch.cuda.get_device_name(device),
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+            "cudnn_deterministic": torch.backends.cudnn.deterministic,
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
+        }
+    return told

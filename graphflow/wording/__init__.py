@@ -1,0 +1,1 @@
+"""Words for messages: counts, names that are nearly right."""
