@@ -13,6 +13,9 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Digests of weights are remembered here and not in the folder of whoever runs the tests.
 os.environ.setdefault("GRAPHFLOW_CACHE", tempfile.mkdtemp(prefix="graphflow-tests-"))
+# A shell lets what it starts in the background ignore Ctrl-C, and tests send it to themselves.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -1,0 +1,33 @@
+"""The page on the architecture is true to the tree and to the contracts."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def rows() -> list[list[str]]:
+    """Per row of the table of folders: the names in its first column, without the ending of a module."""
+    table = PAGE.partition("## Folders")[2]
+    named = [re.findall(r"`([\w.]+)`", row.split("|")[1]) for row in table.splitlines() if row.startswith("| `")]
+    return [[name.removesuffix(".py") for name in row] for row in named]
+
+
+def test_every_folder_and_loose_module_of_the_engine_is_in_the_table():
+    there = [path for path in (ROOT / "graphflow").iterdir() if path.is_dir() or path.suffix == ".py"]
+    names = {path.stem for path in there if not path.name.startswith("_")}
+    assert {name for row in rows() for name in row} == names
+
+
+def test_at_most_ten_modules_lie_loose_in_the_engine():
+    assert len([path for path in (ROOT / "graphflow").glob("*.py") if not path.name.startswith("_")]) <= 10
+
+
+def test_the_table_is_in_the_order_of_the_import_contract():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    order = {name: number for number, layer in enumerate(layers) for name in re.findall(r"\w+", layer)}
+    places = [order[name] for row in rows() for name in row]
+    assert places == sorted(places)
