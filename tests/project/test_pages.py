@@ -7,8 +7,9 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,6 @@ class Block:
 @dataclass(frozen=True)
 class Page:
     path: Path
-    folders: list[Path] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -73,17 +73,6 @@ class Page:
         """The calls in the page's sentences and tables, without the word graphflow."""
         return re.findall(r"`graphflow ([^`]+)`", self.prose)
 
-    def folder(self, made: pytest.TempPathFactory) -> Path:
-        """A folder as the page's reader has it after saving what the page shows."""
-        if not self.folders:
-            folder = made.mktemp(self.name)
-            shutil.copytree(ROOT / "graphs" / "assets", folder / "graphs" / "assets")
-            for block in self.blocks:
-                if block.file:
-                    (folder / block.file).write_text(block.text, encoding="utf-8")
-            self.folders.append(folder)
-        return self.folders[0]
-
 
 PAGES = [Page(path) for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
 README, COMMAND_LINE = PAGES[0], next(page for page in PAGES if page.name == "command-line")
@@ -91,12 +80,27 @@ README, COMMAND_LINE = PAGES[0], next(page for page in PAGES if page.name == "co
 
 def of_pages(language: str) -> list[object]:
     """Each page with a block of this language; the tests of one page stay in one process, for their folder."""
-    marks = {page.name: pytest.mark.xdist_group(f"page-{page.name}") for page in PAGES}
     return [
-        pytest.param(page, id=page.name, marks=marks[page.name])
+        pytest.param(page, id=page.name, marks=pytest.mark.xdist_group(f"page-{page.name}"))
         for page in PAGES
         if any(block.language == language for block in page.blocks)
     ]
+
+
+@pytest.fixture(scope="module")
+def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page], Path]:
+    """Page → a folder as its reader has it after saving what the page shows."""
+
+    @cache
+    def folder(page: Page) -> Path:
+        made = tmp_path_factory.mktemp(page.name)
+        shutil.copytree(ROOT / "graphs" / "assets", made / "graphs" / "assets")
+        for block in page.blocks:
+            if block.file:
+                (made / block.file).write_text(block.text, encoding="utf-8")
+        return made
+
+    return folder
 
 
 def called(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -113,8 +117,8 @@ def test_every_block_is_of_a_language_that_a_test_knows():
 
 
 @pytest.mark.parametrize("page", of_pages("yaml"))
-def test_documents_of_a_page_are_checked(page: Page, tmp_path_factory):
-    folder = page.folder(tmp_path_factory)
+def test_documents_of_a_page_are_checked(page: Page, folder_of):
+    folder = folder_of(page)
     nodes = ["--nodes", "my_nodes.py"] if (folder / "my_nodes.py").exists() else []
     documents = [block.file for block in page.blocks if block.language == "yaml" and block.file]
     done = graphflow_in(folder, "check", "--strict", *nodes, *documents)
@@ -139,8 +143,8 @@ def test_parts_of_documents_are_checked_within_one(tmp_path):
 
 
 @pytest.mark.parametrize("page", of_pages("sh"))
-def test_commands_of_a_page_run_one_after_the_other(page: Page, tmp_path_factory):
-    folder = page.folder(tmp_path_factory)
+def test_commands_of_a_page_run_one_after_the_other(page: Page, folder_of):
+    folder = folder_of(page)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for line in page.commands:
         program, *words = shlex.split(line.removeprefix(".venv/bin/"))
@@ -153,8 +157,8 @@ def test_commands_of_a_page_run_one_after_the_other(page: Page, tmp_path_factory
 
 
 @pytest.mark.parametrize("page", of_pages("python"))
-def test_python_of_a_page_runs(page: Page, tmp_path_factory):
-    folder = page.folder(tmp_path_factory)
+def test_python_of_a_page_runs(page: Page, folder_of):
+    folder = folder_of(page)
     for block in page.blocks:
         if block.language == "python" and not block.file:
             done = called(folder, "-c", block.text)
@@ -202,9 +206,9 @@ def test_every_command_is_on_the_page_of_the_command_line():
 
 
 @pytest.mark.xdist_group("page-write-a-node")
-def test_a_run_writes_what_the_pages_say(tmp_path_factory):
+def test_a_run_writes_what_the_pages_say(folder_of):
     page = next(page for page in PAGES if page.name == "write-a-node")
-    folder = page.folder(tmp_path_factory)
+    folder = folder_of(page)
     done = graphflow_in(folder, "run", "mine.yaml", "--nodes", "my_nodes.py", "--out", "again", "--json")
     written = {path.name for path in (folder / "again").iterdir()}
     assert written == {"image.png", "mask.png", "run.json", "events.jsonl", "report.html"}
