@@ -374,7 +374,7 @@ class Run:
             if function.context is not None:
                 arguments[function.context] = self._context(number, step)
             stamps = [(name, value, stamp) for name, value in arguments.items() if (stamp := _stamp(value)) is not None]
-            with TURNS.computing() if function.environment == "torch" else contextlib.nullcontext():
+            with TURNS.computing(_kind_of(step)) if function.environment == "torch" else contextlib.nullcontext():
                 returned = function.call(**arguments)
             self._listeners_own()
             for name, value, stamp in stamps:
@@ -443,6 +443,12 @@ class Run:
             problem = problem_of(fault, node, self.plan.checked.nodes)
             if problem.level is Level.PROBLEM:
                 raise StepError(step.path, problem)
+
+
+def _kind_of(step: PlannedStep) -> int:
+    """A number for what decides which parts of the libraries a step imports: its function, and its params in words."""
+    words = [f"{name} {value}" for name, value in step.params.items() if isinstance(value, str)]
+    return hash((step.function.identity, *words))
 
 
 def _stamp(value: Any) -> Any:

@@ -4,6 +4,10 @@ While these libraries load a model they change settings that every thread sees: 
 default dtype, how loud notes are, which warnings are shown. So a load has them for itself, and steps that compute
 with torch share them. A step lets loads in whenever it reports its progress.
 
+What a step calls for the first time, it imports, and these libraries cannot be imported in two threads at once: their
+packages put another module in their own place, and a thread that waited for the import gets the one from before. So
+the first call of its kind has the libraries for itself, too, until it reports progress.
+
 The one thing in graphflow that belongs to the process and not to an engine: the libraries do, too.
 """
 
@@ -11,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import TypeVar
 
 from graphflow.errors import GraphflowError
@@ -32,6 +36,7 @@ class Turns:
         self._loading: int | None = None
         self._waiting = 0
         self._own = threading.local()
+        self._called: set[Hashable] = set()
 
     @contextlib.contextmanager
     def loading(self) -> Iterator[None]:
@@ -47,18 +52,25 @@ class Turns:
             try:
                 yield
             finally:
-                with self._changed:
-                    self._loading = None
-                    self._changed.notify_all()
+                self._end_alone()
         finally:
             if shared:
                 self._take_share()
 
     @contextlib.contextmanager
-    def computing(self) -> Iterator[None]:
-        """A time in which nobody else loads."""
+    def computing(self, kind: Hashable = None) -> Iterator[None]:
+        """A time in which nobody else loads.
+
+        Args:
+            kind: of what is called. The first call of each kind is alone, as a load is, until it pauses or ends.
+        """
         if self._loading == threading.get_ident():
             yield
+            return
+        if kind is not None and kind not in self._called and self._shares == 0:
+            with self._first_call():
+                yield
+            self._called.add(kind)
             return
         if self._shares == 0:
             self._take_share()
@@ -70,9 +82,28 @@ class Turns:
             if self._shares == 0:
                 self._give_back()
 
+    @contextlib.contextmanager
+    def _first_call(self) -> Iterator[None]:
+        """Alone until `pause`, then with a share as every other that computes."""
+        self._take_alone()
+        self._own.first = True
+        try:
+            yield
+        finally:
+            self._end_alone()
+            if not self._own.first:
+                self._own.shares = 0
+                self._give_back()
+            self._own.first = False
+
     def pause(self) -> None:
         """Let those in who wait to load, where this thread computes; called between two parts of a step."""
-        if self._waiting and self._shares and self._loading != threading.get_ident():
+        if getattr(self._own, "first", False):
+            self._end_alone()
+            self._own.first = False
+            self._own.shares = 1
+            self._take_share()
+        elif self._waiting and self._shares and self._loading != threading.get_ident():
             self._give_back()
             self._take_share()
 
@@ -89,6 +120,13 @@ class Turns:
                 self._loading = threading.get_ident()
             finally:
                 self._waiting -= 1
+                self._changed.notify_all()
+
+    def _end_alone(self) -> None:
+        """Let others in, where this thread is alone."""
+        with self._changed:
+            if self._loading == threading.get_ident():
+                self._loading = None
                 self._changed.notify_all()
 
     def _take_share(self) -> None:

@@ -108,6 +108,79 @@ def test_a_failed_load_lets_the_next_one_in():
     beside(fail)
 
 
+def test_the_first_call_of_a_kind_is_alone_until_it_pauses():
+    turns, inside, together = Turns(), [], []
+    both = threading.Barrier(2)
+
+    def compute(name):
+        def act():
+            both.wait()
+            for round_ in range(3):
+                with turns.computing("a kind"):
+                    inside.append(name)
+                    time.sleep(0.02)
+                    together.append((round_, "before", len(inside)))
+                    turns.pause()
+                    time.sleep(0.02)
+                    together.append((round_, "behind", len(inside)))
+                    inside.remove(name)
+
+        return act
+
+    beside(compute("one"), compute("other"))
+    assert min(number for round_, place, number in together if (round_, place) == (0, "before")) == 1
+    assert max(number for _, _, number in together) == 2
+
+
+def test_no_second_call_starts_while_the_first_of_its_kind_imports():
+    turns, log = Turns(), []
+
+    def first():
+        with turns.computing("a kind"):
+            log.append("first in")
+            time.sleep(0.1)
+            log.append("first out")
+
+    def second():
+        while not log:
+            time.sleep(0.001)
+        with turns.computing("a kind"):
+            log.append("second")
+
+    beside(first, second)
+    assert log == ["first in", "first out", "second"]
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_first_call_that_fails_leaves_the_libraries_to_others(paused):
+    turns = Turns()
+
+    def fail():
+        with turns.computing("a kind"):
+            if paused:
+                turns.pause()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    beside(lambda: turns.loading().__enter__())
+
+
+def test_a_load_inside_a_first_call_does_not_wait_for_it():
+    turns = Turns()
+
+    def act():
+        with turns.computing("a kind"):
+            with turns.loading():
+                pass
+            turns.pause()
+            with turns.loading():
+                pass
+
+    beside(act, act)
+    beside(lambda: turns.loading().__enter__())
+
+
 @pytest.mark.parametrize("wait", ["pause", "loading"])
 def test_a_wait_that_ctrl_c_ends_leaves_the_turns_as_they_were(wait):
     turns, loads = Turns(), threading.Event()
