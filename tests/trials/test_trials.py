@@ -14,12 +14,15 @@ from tests.trials.kills import LIMITS as OF_PROCESSES
 from tests.trials.kills import Kills
 from tests.trials.pictures import Pictures
 from tests.trials.streams import Streams
-from tests.trials.trial import DEFAULT, tried
+from tests.trials.trial import Limits, tried
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and signals are Linux's")
 
+ENDS = Limits(seconds=10)
+"""Seconds of processor time as a bound against what never ends; how fast things are is a question of quiet machines."""
 
-def faults(make, numbers, limits=DEFAULT, seed=0):
+
+def faults(make, numbers, limits=ENDS, seed=0):
     found = {}
     for tally in tried(make, seed, numbers, limits):
         found = {fault: [number for number, _ in some] for fault, some in tally.faults.items()}
@@ -30,7 +33,7 @@ def test_broken_documents_are_told_with_their_place():
     assert faults(Documents, range(160), seed=3) == {}
 
 
-def test_explosive_documents_are_told_or_done_in_two_seconds():
+def test_explosive_documents_are_told_or_done_soon():
     assert faults(Documents, range(39, 17 * 40, 40)) == {}
 
 
