@@ -10,10 +10,8 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from graphflow.catalog.authoring import (
-        Component,
         Context,
         Doc,
-        Fault,
         Ge,
         Gt,
         Le,
@@ -42,7 +40,8 @@ if TYPE_CHECKING:
     from graphflow.execute.result import Cancelled, Result, RunFailed
     from graphflow.graph import Graph, load, text
     from graphflow.plan.plan import Plan
-    from graphflow.problems import Level, Place, Problem
+    from graphflow.problems import Fault, Level, Place, Problem
+    from graphflow.values.component import Component
     from graphflow.values.facts import Facts
     from graphflow.values.value import Animation, File, Image, Mask
 
@@ -53,11 +52,10 @@ _MEMBERS = {
     "execute.result": "Cancelled Result RunFailed",
     "values.facts": "Facts",
     "graph": "Graph load text",
-    "catalog.authoring": (
-        "Component Context Doc Fault Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"
-    ),
+    "catalog.authoring": ("Context Doc Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"),
     "plan.plan": "Plan",
-    "problems": "Level Place Problem",
+    "problems": "Fault Level Place Problem",
+    "values.component": "Component",
     "values.value": "Animation File Image Mask",
 }
 """Module of graphflow → what is offered of it."""

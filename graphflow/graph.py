@@ -11,7 +11,6 @@ from typing import Any
 
 from graphflow import library
 from graphflow.catalog.catalog import Catalog, default_catalog
-from graphflow.catalog.node_type import RESERVED
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
 from graphflow.check.literals import Literals
@@ -20,7 +19,7 @@ from graphflow.check.producers import producers_first
 from graphflow.check.rebase import absolute, rebase
 from graphflow.check.templates import Templates
 from graphflow.checkpoints.checkpoint import CheckpointReader
-from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
+from graphflow.document.model import RESERVED, CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import CHECKPOINT_KEYS, read_file
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import write_scalar

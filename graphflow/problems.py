@@ -100,6 +100,29 @@ class Problem:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something a rule refuses or advises before its place is known; the checker adds that.
+
+    Attributes:
+        message: what is wrong, one sentence without a full stop; the node's path is put before it. Here, in `why`
+            and in `fix`, `{sender}` stands for the output that the port `about` reads, such as `fill.latents`.
+        why: the facts behind it.
+        fix: what to write instead.
+        about: the port or param whose place is shown; the node's own where it is empty or not given.
+        code: a code of the problem table; `node` for a problem, `node-hint` for a hint.
+        unless_read_by: node type; the fault does not count where a node of it reads the same value as the port
+            `about`.
+    """
+
+    message: str
+    why: str = ""
+    fix: str = ""
+    about: str = ""
+    code: str = "node"
+    unless_read_by: str = ""
+
+
 def _indented(text: str) -> str:
     """Printable text whose further lines stand under its first one, so that none looks like a problem of its own."""
     return printable(text).replace("\n", "\n       ")

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf
 
+from graphflow.problems import Fault
+from graphflow.values.component import Component
 from graphflow.values.facts import Facts
 
 __all__ = [
-    "Component",
     "Context",
     "Doc",
     "Environment",
-    "Fault",
     "Ge",
     "Gt",
     "Le",
@@ -176,53 +176,14 @@ class Context(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
-    """A model component that a step uses, known before it is loaded.
-
-    Attributes:
-        identity: what it *is*; two equal identities are one component, loaded once.
-        nbytes: bytes it takes where it runs.
-        label: how it is named to a person, such as `unet of embedded/sd`.
-        spec: what a pool's loader needs to load it; never part of a comparison.
-    """
-
-    identity: str
-    nbytes: int = 0
-    label: str = field(default="", compare=False)
-    spec: Any = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something a plan function refuses or advises; the checker adds the place.
-
-    Attributes:
-        message: what is wrong, one sentence without a full stop; the node's path is put before it. Here, in `why`
-            and in `fix`, `{sender}` stands for the output that the port `about` reads, such as `fill.latents`.
-        why: the facts behind it.
-        fix: what to write instead.
-        about: the port or param whose place is shown; the node's own where it is empty or not given.
-        code: a code of the problem table; `node` for a problem, `node-hint` for a hint.
-        unless_read_by: node type; the fault does not count where a node of it reads the same value as the port
-            `about`.
-    """
-
-    message: str
-    why: str = ""
-    fix: str = ""
-    about: str = ""
-    code: str = "node"
-    unless_read_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a node: a function, and where its arguments come from.
 
     Attributes:
         name: shown after the node's path, such as `decode` in `fill/decode`.
         run: a module-level function marked `@step`.
-        inputs: argument → a port of the node (`image`) or another step's output (`sample.latents`).
+        inputs: argument → a port of the node (`image`) or another step's output (`sample.latents`); several of them in
+            a tuple give the argument a list.
         params: argument → a plain value.
         outputs: output of the node → output of `run`; a tuple where the names are the same.
         uses: role → component; the function may borrow only these.
@@ -230,7 +191,7 @@ class Step:
 
     name: str
     run: Callable[..., Any]
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[str, ...] | Mapping[str, str] = ()
     uses: Mapping[str, Component] = field(default_factory=dict)

@@ -17,9 +17,6 @@ from graphflow.values import types as gt
 from graphflow.values.value import coerce
 from graphflow.wording.words import counted
 
-RESERVED = ("type", "template", "for_each", "when", "cache")
-"""Keys of a node in a document that are not its params and ports."""
-
 LABELS = "labels"
 """The output that `for_each` adds."""
 

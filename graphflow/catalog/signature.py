@@ -27,7 +27,8 @@ from graphflow.catalog.authoring import (
     SpaceOf,
     StepMark,
 )
-from graphflow.catalog.node_type import LABELS, MISSING, RESERVED, NodeType, Output, Param, Port, StepFunction
+from graphflow.catalog.node_type import LABELS, MISSING, NodeType, Output, Param, Port, StepFunction
+from graphflow.document.model import RESERVED
 from graphflow.errors import DefinitionError, InvalidValue
 from graphflow.problems import shown_path
 from graphflow.values import types as gt

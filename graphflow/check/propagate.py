@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphflow.catalog.authoring import Fault, Planned
+from graphflow.catalog.authoring import Planned
 from graphflow.catalog.node_type import NodeType
 from graphflow.check.checked import (
     Absent,
@@ -27,7 +27,7 @@ from graphflow.check.checked import (
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.document.refusal import Refusal
 from graphflow.errors import DefinitionError, FileProblem, GraphflowError
-from graphflow.problems import CODES, Place, Problem
+from graphflow.problems import CODES, Fault, Place, Problem
 from graphflow.values.facts import UNKNOWN, Facts, facts_of
 from graphflow.values.types import ListOf
 from graphflow.values.value import describe

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from graphflow.catalog.authoring import Component
 from graphflow.checkpoints import embedded
 from graphflow.checkpoints.components import ComponentFiles, Placed, class_defaults
 from graphflow.checkpoints.details import NO_DETAILS, Details, read_details
@@ -28,6 +27,7 @@ from graphflow.problems import Place, did_you_mean, nearest
 from graphflow.system.compute import CPU, Compute
 from graphflow.system.files import irregular
 from graphflow.system.paths import path_of
+from graphflow.values.component import Component
 
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 """Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""

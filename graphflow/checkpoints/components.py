@@ -11,7 +11,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from graphflow.catalog.authoring import Component
 from graphflow.checkpoints import weight_files
 from graphflow.checkpoints.fit import integer_weights, misfits, own_tensors
 from graphflow.checkpoints.lora import Lora
@@ -23,6 +22,7 @@ from graphflow.checkpoints.weights import Tensors, digest_of_files
 from graphflow.document.refusal import Refusal
 from graphflow.system.compute import DTYPES
 from graphflow.system.files import read_only
+from graphflow.values.component import Component
 from graphflow.values.latent_space import LatentSpace
 
 _CONFIGS = ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from graphflow.catalog.schema import schema
 from graphflow.cli.codes import DONE
 from graphflow.cli.screens import tell_json
 from graphflow.cli.settings import add_nodes_argument, catalog_of
-from graphflow.document.schema import schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

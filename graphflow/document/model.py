@@ -11,6 +11,9 @@ from graphflow.values.types import Type
 
 FORMAT_VERSION = 1
 
+RESERVED = ("type", "template", "for_each", "when", "cache")
+"""Keys of a node that are not its params and ports."""
+
 
 @dataclass(frozen=True, slots=True)
 class InputDecl:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from graphflow.catalog.node_type import RESERVED
 from graphflow.document.foreign import foreign_file
 from graphflow.document.model import (
     FORMAT_VERSION,
+    RESERVED,
     CheckpointDecl,
     Document,
     InputDecl,

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from graphflow.catalog.authoring import Component
 from graphflow.checkpoints.components import ComponentFiles, Placed, ProcessorFiles
 from graphflow.checkpoints.fit import never_read, own_tensors
 from graphflow.checkpoints.lora import Lora
@@ -20,6 +19,7 @@ from graphflow.execute.out_of_memory import is_out_of_memory
 from graphflow.system.docstrings import keep_docstrings
 from graphflow.system.libraries import TURNS
 from graphflow.system.warning_filters import filtered
+from graphflow.values.component import Component
 
 LIBRARIES = {
     "AsymmetricAutoencoderKL": "diffusers",

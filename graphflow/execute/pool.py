@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphflow.catalog.authoring import Component
 from graphflow.execute.events import ComponentDropped, ComponentLoaded, Event
 from graphflow.execute.loader import load
+from graphflow.values.component import Component
 
 Loader = Callable[[Component], Any]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphflow.catalog.authoring import Component
 from graphflow.check.checked import Source, outputs_in
 from graphflow.plan.step import PlannedStep
+from graphflow.values.component import Component
 
 
 @dataclass(frozen=True)

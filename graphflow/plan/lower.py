@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphflow.catalog.authoring import Component, Planned, Step
+from graphflow.catalog.authoring import Planned, Step
 from graphflow.catalog.node_type import StepFunction
 from graphflow.catalog.signature import step_function
 from graphflow.check.checked import ExpandedNode, Format, Gather, ItemOf, OutputOf, Source, Value, outputs_in
 from graphflow.check.propagate import facts_of_ports, planned
 from graphflow.errors import DefinitionError
+from graphflow.values.component import Component
 from graphflow.values.value import digest_of
 
 _NO_PLAN = Planned()
@@ -119,7 +120,7 @@ def _needed_steps(node: ExpandedNode, live: _Live) -> list[str]:
             live.avoided.append(f"{node.path}/{step.name}")
             continue
         live.steps.append((step, needed))
-        for origin in step.inputs.values():
+        for origin in origins(step):
             name, dot, output = origin.partition(".")
             if not dot:
                 ports.append(origin)
@@ -174,12 +175,14 @@ class _Lowering:
             _fitting(node, step, function, functions)
             functions[step.name] = function
             inputs: dict[str, Source] = {}
-            for argument, origin in step.inputs.items():
-                name, dot, output = origin.partition(".")
-                if dot:
-                    inputs[argument] = OutputOf(made[name], output)
-                elif name in node.sources:
-                    inputs[argument] = self._source(node.sources[name])
+            for argument, given in step.inputs.items():
+                if isinstance(given, str):
+                    source = self._origin(node, given, made)
+                    if source is not None:
+                        inputs[argument] = source
+                else:
+                    items = [self._origin(node, origin, made) for origin in given]
+                    inputs[argument] = Gather(tuple([item for item in items if item is not None]))
             path = f"{node.path}/{step.name}"
             index = self._add(
                 node, path, function, dict(step.params), inputs, dict(step.uses), (*node.position, float(number))
@@ -187,6 +190,13 @@ class _Lowering:
             made[step.name] = index
             for output, own in needed.items():
                 self._outputs[node.index, output] = OutputOf(index, own)
+
+    def _origin(self, node: ExpandedNode, origin: str, made: Mapping[str, int]) -> Source | None:
+        """What a step's argument reads: another step's output, or a port of the node; None if that is not given."""
+        name, dot, output = origin.partition(".")
+        if dot:
+            return OutputOf(made[name], output)
+        return self._source(node.sources[name]) if name in node.sources else None
 
     def _add(
         self,
@@ -247,6 +257,11 @@ class _Lowering:
             self.steps[one.node].wanted.add(one.output)
 
 
+def origins(step: Step) -> list[str]:
+    """Everything that a step reads, in the order in which it is written."""
+    return [one for read in step.inputs.values() for one in ((read,) if isinstance(read, str) else read)]
+
+
 def _fitting(node: ExpandedNode, step: Step, function: StepFunction, earlier: Mapping[str, StepFunction]) -> None:
     """Refuse a step whose declaration and function disagree, when the plan is made and not in the middle of a run.
 
@@ -260,16 +275,17 @@ def _fitting(node: ExpandedNode, step: Step, function: StepFunction, earlier: Ma
 
 def _misfit(node: ExpandedNode, step: Step, function: StepFunction, earlier: Mapping[str, StepFunction]) -> str:
     given = set(step.params)
-    for argument, origin in step.inputs.items():
-        name, dot, output = origin.partition(".")
-        if dot and name not in earlier:
-            return f"reads {origin}, and {name} is no step before it"
-        if dot and output not in earlier[name].outputs:
-            return f"reads {origin}, and the outputs of {name} are {', '.join(earlier[name].outputs)}"
-        if not dot and name not in node.type.ports:
-            return f"reads {origin}, which is no port"
-        if dot or name in node.sources:
-            given.add(argument)
+    for argument, read in step.inputs.items():
+        for origin in (read,) if isinstance(read, str) else read:
+            name, dot, output = origin.partition(".")
+            if dot and name not in earlier:
+                return f"reads {origin}, and {name} is no step before it"
+            if dot and output not in earlier[name].outputs:
+                return f"reads {origin}, and the outputs of {name} are {', '.join(earlier[name].outputs)}"
+            if not dot and name not in node.type.ports:
+                return f"reads {origin}, which is no port"
+            if dot or name in node.sources:
+                given.add(argument)
     unknown = sorted({*step.inputs, *step.params} - set(function.arguments))
     if unknown:
         return f"gives {', '.join(unknown)}, which its function does not take"

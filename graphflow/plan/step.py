@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from graphflow.catalog.authoring import Component
 from graphflow.catalog.node_type import StepFunction
 from graphflow.check.checked import ExpandedNode, Source
+from graphflow.values.component import Component
 
 
 @dataclass(frozen=True, slots=True)

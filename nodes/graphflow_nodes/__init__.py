@@ -3,10 +3,6 @@
 NODES: tuple[str, ...] = (
     "graphflow_nodes.conditioning.controlnet_condition:controlnet_condition",
     "graphflow_nodes.conditioning.depth_map:depth_map",
-    "graphflow_nodes.diffusion.img2img:img2img",
-    "graphflow_nodes.diffusion.inpaint:inpaint",
-    "graphflow_nodes.diffusion.refiner:refiner",
-    "graphflow_nodes.diffusion.text2img:text2img",
     "graphflow_nodes.flow.switch:switch",
     "graphflow_nodes.image.animate:animate",
     "graphflow_nodes.image.crop:crop",
@@ -24,5 +20,9 @@ NODES: tuple[str, ...] = (
     "graphflow_nodes.mask.mask_invert:mask_invert",
     "graphflow_nodes.mask.mask_shape:mask_shape",
     "graphflow_nodes.mask.mask_threshold:mask_threshold",
+    "graphflow_nodes.stages.img2img:img2img",
+    "graphflow_nodes.stages.inpaint:inpaint",
+    "graphflow_nodes.stages.refiner:refiner",
+    "graphflow_nodes.stages.text2img:text2img",
 )
 """`module:function` of every node type, sorted."""

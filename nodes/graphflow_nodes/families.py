@@ -25,7 +25,7 @@ class Entry:
         reads_vae: whether the class reads a setting off the VAE even where it encodes nothing.
         sized: whether the class has `height` and `width`.
         control: the argument that takes control pictures; empty where the class has none.
-        decode: how the class decodes, see `graphflow_nodes.ops.vae.decode`.
+        decode: how the class decodes, see `graphflow_nodes.steps.vae.decode`.
     """
 
     pipeline: str
@@ -44,7 +44,7 @@ class Reading:
 
     Attributes:
         text_encoder, tokenizer: roles.
-        readout: see `graphflow_nodes.ops.encode_text.encode_text`.
+        readout: see `graphflow_nodes.steps.encode_text.encode_text`.
     """
 
     text_encoder: str

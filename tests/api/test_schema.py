@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from graphflow import default_catalog, library
-from graphflow.document.schema import schema
+from graphflow.catalog.schema import schema
 
 SCHEMA = schema(default_catalog())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

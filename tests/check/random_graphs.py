@@ -7,8 +7,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from graphflow.catalog.catalog import Catalog, default_catalog, loose_catalog
-from graphflow.catalog.node_type import RESERVED
-from graphflow.document.model import Document, InputDecl, NodeDecl, OutputDecl
+from graphflow.document.model import RESERVED, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree
 from graphflow.values.types import ATOMS, Atom, ListOf, Type, fits, item_of, list_of, member_for
 

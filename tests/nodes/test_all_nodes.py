@@ -100,7 +100,7 @@ def test_every_node_says_what_it_and_its_params_do(name):
 def test_list_names_every_node_file_once_and_sorted():
     files = [
         path
-        for group in ("conditioning", "diffusion", "flow", "image", "latents", "mask")
+        for group in ("conditioning", "flow", "image", "latents", "mask", "stages")
         for path in (PACKAGE / group).glob("[!_]*.py")
     ]
     modules = {f"graphflow_nodes.{path.parent.name}.{path.stem}:{path.stem}" for path in files}

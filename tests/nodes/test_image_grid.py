@@ -5,7 +5,7 @@ from graphflow.errors import InvalidValue
 from graphflow.values.facts import Facts
 from graphflow.values.value import Image
 from graphflow_nodes.image.image_grid import image_grid
-from graphflow_nodes.ops.captions import drawable, wrapped
+from graphflow_nodes.steps.captions import drawable, wrapped
 
 
 def test_plain_grid_equals_that_of_diffusers(picture):

@@ -15,9 +15,9 @@ from diffusers.utils import logging
 
 import graphflow as gf
 from graphflow.checkpoints.components import class_defaults
-from graphflow_nodes.ops.pipeline import _scheduler
-from graphflow_nodes.ops.sampler_settings import conflicts, misfit, most_steps
-from graphflow_nodes.samplers import OWN, PACKAGES, REPLACED
+from graphflow_nodes.planning.sampler_settings import conflicts, misfit, most_steps
+from graphflow_nodes.planning.samplers import OWN, PACKAGES, REPLACED
+from graphflow_nodes.steps.pipeline import _scheduler
 from tests import plain
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

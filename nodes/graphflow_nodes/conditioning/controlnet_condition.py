@@ -5,14 +5,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from graphflow.catalog.authoring import Doc, Fault, Ge, Gt, Le, Lt, Planned, SameSize, node
+from graphflow.catalog.authoring import Doc, Ge, Gt, Le, Lt, Planned, SameSize, node
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import ComponentFiles
+from graphflow.problems import Fault
 from graphflow.system.distribution import install_command
 from graphflow.values.control import Control
 from graphflow.values.facts import Facts
 from graphflow.values.value import Image, Mask
-from graphflow_nodes.ops.stage import not_here
+from graphflow_nodes.planning.stage import not_here
 
 _LOW, _HIGH = 100.0, 200.0
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from graphflow.catalog.authoring import Doc, Fault, Planned, SizeOf, Step, node
+from graphflow.catalog.authoring import Doc, Planned, SizeOf, Step, node
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import ProcessorFiles
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.value import Image
-from graphflow_nodes.ops.depth import estimate
-from graphflow_nodes.ops.stage import not_here
+from graphflow_nodes.planning.stage import not_here
+from graphflow_nodes.steps.depth import estimate
 
 _PROCESSOR = "DPTImageProcessor"
 _OTHER = "name embedded/depth, or the folder of a DPT model"

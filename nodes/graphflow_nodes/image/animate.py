@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from graphflow.catalog.authoring import Doc, Fault, Ge, Le, Planned, node
+from graphflow.catalog.authoring import Doc, Ge, Le, Planned, node
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.value import Animation, Image
 

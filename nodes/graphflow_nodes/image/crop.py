@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from graphflow.catalog.authoring import Doc, Fault, Ge, Planned, node
+from graphflow.catalog.authoring import Doc, Ge, Planned, node
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.value import Image, Mask
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from math import ceil, isqrt
 from typing import Annotated, Any
 
-from graphflow.catalog.authoring import Doc, Fault, Ge, Le, Planned, node
+from graphflow.catalog.authoring import Doc, Ge, Le, Planned, node
 from graphflow.errors import InvalidValue
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.value import Image
 from graphflow.wording.words import counted
-from graphflow_nodes.ops.captions import band_height, caption
-from graphflow_nodes.ops.colors import color_faults
-from graphflow_nodes.ops.sizes import too_large
+from graphflow_nodes.planning.colors import color_faults
+from graphflow_nodes.planning.sizes import too_large
+from graphflow_nodes.steps.captions import band_height, caption
 
 
 @dataclass(frozen=True)

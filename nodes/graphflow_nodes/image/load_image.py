@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
-from graphflow.catalog.authoring import Doc, Fault, Planned, node
+from graphflow.catalog.authoring import Doc, Planned, node
 from graphflow.errors import FileProblem
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.picture_files import read_picture
 from graphflow.values.value import File, Image, Mask

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
-from graphflow.catalog.authoring import Doc, Fault, Ge, Planned, node
+from graphflow.catalog.authoring import Doc, Ge, Planned, node
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.value import Image, Mask
-from graphflow_nodes.ops.sizes import too_large
+from graphflow_nodes.planning.sizes import too_large
 
 T = TypeVar("T", Image, Mask)
 

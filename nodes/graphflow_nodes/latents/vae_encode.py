@@ -8,8 +8,8 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.facts import Facts
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image
-from graphflow_nodes.ops.stage import Stage
-from graphflow_nodes.ops.vae import encode
+from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.steps.vae import encode
 
 
 def _plan(

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from graphflow.catalog.authoring import Doc, Fault, Ge, Le, Len, Planned, node
+from graphflow.catalog.authoring import Doc, Ge, Le, Len, Planned, node
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.value import Image, Mask
 from graphflow.wording.words import counted
-from graphflow_nodes.ops.sizes import too_large
+from graphflow_nodes.planning.sizes import too_large
 
 if TYPE_CHECKING:
     import numpy as np

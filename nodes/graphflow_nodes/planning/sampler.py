@@ -9,14 +9,13 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
-from graphflow.catalog.authoring import Fault
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import class_defaults
 from graphflow.document.aliases import choices_meant, did_you_mean_one_of
-from graphflow.problems import did_you_mean
+from graphflow.problems import Fault, did_you_mean
 from graphflow.values.latent_space import Noise
-from graphflow_nodes.ops.sampler_settings import conflicts, misfit, most_steps
-from graphflow_nodes.samplers import FROM_NOISE_ONLY, OWN, PACKAGES, REPLACED, RESUMING, SAMPLERS
+from graphflow_nodes.planning.sampler_settings import conflicts, misfit, most_steps
+from graphflow_nodes.planning.samplers import FROM_NOISE_ONLY, OWN, PACKAGES, REPLACED, RESUMING, SAMPLERS
 
 _ANOTHER = "write components: {scheduler: ./other} beside its source, which takes that of another checkpoint"
 
@@ -68,7 +67,7 @@ class Sampler:
         return self.checkpoint.components["scheduler"].config
 
     def to_json(self) -> str:
-        """What `graphflow_nodes.ops.pipeline` makes it from."""
+        """What `graphflow_nodes.steps.pipeline` makes it from."""
         # diffusers looks the class that a config names up among all that it has, to drop what only that one reads.
         known = self.own_config.get("_class_name") in (*OWN, *REPLACED)
         described = {

@@ -19,8 +19,8 @@ from graphflow.execute.loader import quiet
 from graphflow.system.warning_filters import filtered
 from graphflow.values.latent_space import LatentSpace
 from graphflow.values.tensor_values import Conditioning
-from graphflow_nodes.ops.broken_numbers import watched
-from graphflow_nodes.samplers import OWN, REPLACED
+from graphflow_nodes.planning.samplers import OWN, REPLACED
+from graphflow_nodes.steps.broken_numbers import watched
 
 
 @dataclass(frozen=True)

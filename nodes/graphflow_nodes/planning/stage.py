@@ -10,18 +10,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from graphflow.catalog.authoring import Component, Fault, Planned, Step
+from graphflow.catalog.authoring import Planned, Step
 from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.problems import Fault
+from graphflow.values.component import Component
 from graphflow.values.facts import Facts
 from graphflow.values.latent_space import LatentSpace, Match, Noise
 from graphflow_nodes.families import FAMILIES, SD, Entry, Family, Reading, family_of, supported
-from graphflow_nodes.ops.control import nets
-from graphflow_nodes.ops.encode_text import encode_text
-from graphflow_nodes.ops.sample import missing, sample
-from graphflow_nodes.ops.sampler import Sampler
-from graphflow_nodes.ops.sampler_settings import least_steps
-from graphflow_nodes.ops.vae import decode, decode_around
-from graphflow_nodes.samplers import TAKING_ETA
+from graphflow_nodes.planning.sampler import Sampler
+from graphflow_nodes.planning.sampler_settings import least_steps
+from graphflow_nodes.planning.samplers import TAKING_ETA
+from graphflow_nodes.steps.control import nets
+from graphflow_nodes.steps.encode_text import encode_text
+from graphflow_nodes.steps.sample import missing, sample
+from graphflow_nodes.steps.vae import decode, decode_around
 
 _EARLY_SIZE = 64
 """The sample_size that Stable Diffusion's constructors give a UNet with a smaller one from before diffusers 0.9."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from graphflow.catalog.authoring import Component
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import ComponentFiles
+from graphflow.values.component import Component
 from graphflow.values.control import Control
 from graphflow.values.facts import UNKNOWN, Facts
 

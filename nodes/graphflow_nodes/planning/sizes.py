@@ -1,6 +1,6 @@
 """Rules on picture sizes that several node types share."""
 
-from graphflow.catalog.authoring import Fault
+from graphflow.problems import Fault
 from graphflow.values.picture_files import MAX_PIXELS
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from graphflow.values.facts import Facts
-from graphflow_nodes.ops.control import signals
-from graphflow_nodes.ops.stage import Stage
+from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.steps.control import signals
 
 _SHARED = ("block_out_channels", "layers_per_block")
 

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from graphflow.catalog.authoring import Doc, Fault, Ge, Planned, SameSize, Step, node
+from graphflow.catalog.authoring import Doc, Ge, Planned, SameSize, Step, node
 from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image, Mask
 from graphflow_nodes.families import usual
-from graphflow_nodes.ops.control import named, nets
-from graphflow_nodes.ops.control_rules import check_control, check_scaling
-from graphflow_nodes.ops.sample import paint_crop
-from graphflow_nodes.ops.stage import Stage
-from graphflow_nodes.ops.stage_params import (
+from graphflow_nodes.planning.control_rules import check_control, check_scaling
+from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.planning.stage_params import (
     ClipSkip,
     Control,
     Corner,
@@ -30,6 +29,8 @@ from graphflow_nodes.ops.stage_params import (
     Steps,
     Strength,
 )
+from graphflow_nodes.steps.control import named, nets
+from graphflow_nodes.steps.sample import paint_crop
 
 
 def _plan(

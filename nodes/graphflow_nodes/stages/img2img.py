@@ -9,10 +9,9 @@ from graphflow.values.facts import Facts
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image
 from graphflow_nodes.families import usual
-from graphflow_nodes.ops.control import named
-from graphflow_nodes.ops.control_rules import check_control, check_score
-from graphflow_nodes.ops.stage import Stage
-from graphflow_nodes.ops.stage_params import (
+from graphflow_nodes.planning.control_rules import check_control, check_score
+from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.planning.stage_params import (
     ClipSkip,
     Control,
     Corner,
@@ -31,6 +30,7 @@ from graphflow_nodes.ops.stage_params import (
     Steps,
     Strength,
 )
+from graphflow_nodes.steps.control import named
 
 
 def _plan(

@@ -9,8 +9,8 @@ from graphflow.values.facts import Facts
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image, Mask
 from graphflow_nodes.families import usual
-from graphflow_nodes.ops.stage import Stage
-from graphflow_nodes.ops.stage_params import (
+from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.planning.stage_params import (
     ClipSkip,
     Corner,
     Eta,

@@ -1,6 +1,6 @@
 """Colours as Pillow writes them: `orange`, `#ff8800`, `rgb(255, 136, 0)`, `hsl(32, 100%, 50%)`."""
 
-from graphflow.catalog.authoring import Fault
+from graphflow.problems import Fault
 
 
 def color_faults(color: str, about: str = "color") -> tuple[Fault, ...]:

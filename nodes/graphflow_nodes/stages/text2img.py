@@ -7,10 +7,9 @@ from graphflow.catalog.authoring import Doc, Ge, Planned, node
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.facts import Facts
 from graphflow_nodes.families import usual
-from graphflow_nodes.ops.control import named
-from graphflow_nodes.ops.control_rules import check_control
-from graphflow_nodes.ops.stage import Stage
-from graphflow_nodes.ops.stage_params import (
+from graphflow_nodes.planning.control_rules import check_control
+from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.planning.stage_params import (
     ClipSkip,
     Control,
     Corner,
@@ -27,6 +26,7 @@ from graphflow_nodes.ops.stage_params import (
     Sides,
     Steps,
 )
+from graphflow_nodes.steps.control import named
 
 
 def _plan(

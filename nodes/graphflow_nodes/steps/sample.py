@@ -14,8 +14,8 @@ from graphflow.values.control import Control
 from graphflow.values.latent_space import LatentSpace, Noise
 from graphflow.values.tensor_values import Conditioning, Latents
 from graphflow.values.value import Image, Mask
-from graphflow_nodes.ops.control import roles, steering
-from graphflow_nodes.ops.pipeline import Call
+from graphflow_nodes.steps.control import roles, steering
+from graphflow_nodes.steps.pipeline import Call
 
 
 @step(version=1)
@@ -55,7 +55,7 @@ def sample(
         guided: whether a negative text is needed.
         readout: how the family reads its texts.
         pipeline: the diffusers class.
-        space, scheduler: as JSON; see `LatentSpace` and `graphflow_nodes.ops.pipeline`.
+        space, scheduler: as JSON; see `LatentSpace` and `graphflow_nodes.steps.pipeline`.
         settings: further arguments of the call, as JSON.
         flags: settings of the class, as JSON.
         steered: the argument of the call that takes control pictures.

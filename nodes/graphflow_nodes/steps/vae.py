@@ -10,8 +10,8 @@ from graphflow.catalog.authoring import Context, step
 from graphflow.values.latent_space import LatentSpace
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image, Mask
-from graphflow_nodes.ops.broken_numbers import watched
-from graphflow_nodes.ops.pipeline import precision
+from graphflow_nodes.steps.broken_numbers import watched
+from graphflow_nodes.steps.pipeline import precision
 
 
 @step(version=1)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import ceil
 from typing import TYPE_CHECKING
 
-from graphflow_nodes.ops.colors import readable_on
+from graphflow_nodes.planning.colors import readable_on
 
 if TYPE_CHECKING:
     import PIL.Image

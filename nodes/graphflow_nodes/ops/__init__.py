@@ -1,1 +1,0 @@
-"""What several node types share; no node type is in here."""

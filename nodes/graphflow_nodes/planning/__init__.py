@@ -1,0 +1,1 @@
+"""Rules of nodes, asked before anything runs; they need no torch."""

@@ -1,0 +1,1 @@
+"""What runs: the step functions, with torch and diffusers imported inside them."""
