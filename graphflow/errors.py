@@ -3,14 +3,14 @@
 GraphflowError
 ├── InvalidGraph      a document or a built graph has problems; `.problems` holds them all
 ├── InvalidValue      a Python value cannot travel on an edge of the named type
-├── UnknownOutput     a handle is asked for an output that its node does not have
-├── DefinitionError   a node type, a step or a catalog is written wrongly
+├── UnknownOutput     a node does not have the output that its handle is asked for
+├── DefinitionError   a node type, a step or a catalog is not written correctly
 ├── FileProblem       a file the user named cannot be read or written
 ├── StepError         one step failed; kept in `Result.failed`, and the cause of `RunFailed`
-├── RunFailed         a run finished what it could, and some step failed; `.result` holds the rest
-└── Cancelled         a run was stopped by its caller
+├── RunFailed         some steps of a run failed; `.result` holds what the other steps returned
+└── Cancelled         the caller stopped a run
 
-The last two hold a result and stand beside it, in graphflow/execute/result.py.
+The last two hold a result and are defined beside it, in graphflow/execute/result.py.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class GraphflowError(Exception):
 
 
 class InvalidGraph(GraphflowError):
-    """A graph has problems; the message shows all of them, one after the other."""
+    """A graph has problems; the message shows all of them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         from graphflow.problems import screen
@@ -47,11 +47,11 @@ class InvalidValue(GraphflowError):
 
 
 class UnknownOutput(GraphflowError, AttributeError):
-    """A handle of a node is asked for an output that the node does not have."""
+    """A node does not have the output that its handle is asked for."""
 
 
 class DefinitionError(GraphflowError):
-    """A node type, a step function or a catalog is written wrongly."""
+    """A node type, a step function or a catalog is not written correctly."""
 
 
 class FileProblem(GraphflowError):
@@ -59,7 +59,7 @@ class FileProblem(GraphflowError):
 
     Attributes:
         message: what is wrong, one sentence without a full stop.
-        code: the problem that tells it where a check finds it.
+        code: code of the problem, if `check` finds it.
         why: the facts behind it; may be empty.
         fix: what to do instead; may be empty.
     """
@@ -74,7 +74,7 @@ class StepError(GraphflowError):
 
     Attributes:
         step: path of the step, such as `fill/decode`.
-        problem: what is told about it: code, reason, fix and place.
+        problem: code, reason, fix and place.
     """
 
     def __init__(self, step: str, problem: Problem) -> None:

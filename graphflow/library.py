@@ -1,4 +1,4 @@
-"""The graph library: graphs and templates that come with graphflow, known by name."""
+"""The graph library: graphs and templates that are installed with graphflow and have a name."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ def templates() -> dict[str, Path]:
 
 
 def locate(graph: str) -> Path:
-    """The file of a graph that is named by its path or its name in the library.
+    """The file of a graph, given its path or its name in the library.
 
     Raises:
-        FileProblem: there is neither, or no file can have this name.
+        FileProblem: neither exists, or no file can have this name.
     """
     path = path_of(graph)
     if path.exists() and not path.is_dir():
-        # Reading it tells what it is where it is no file.
+        # If it is not a regular file, reading it says so.
         return path
     library = {**templates(), **graphs()}
     if graph in library:
         return library[graph]
     looks_like_path = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
     if looks_like_path:
-        there = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, there) if there else ""
+        siblings = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        hint = did_you_mean(path.name, siblings) if siblings else ""
     else:
         hint = did_you_mean(graph, sorted(library), else_="library graphs")
     raise FileProblem(f"there is no graph {graph}", "file-missing", fix=hint)
 
 
 def folder() -> Path:
-    """Where the library's graphs, templates and pictures are installed."""
+    """The folder in which the library's graphs, templates and pictures are installed."""
     return Path(str(resources.files(PACKAGE)))
 
 

@@ -1,1 +1,1 @@
-"""What travels on edges: types, pictures, latents, control, and the facts that are known of them."""
+"""The values that travel on edges: types, pictures, latents, control signals, and facts known before a run."""

@@ -11,10 +11,10 @@ class Component:
     """A model component that a step uses, known before it is loaded.
 
     Attributes:
-        identity: what it *is*; two equal identities are one component, loaded once.
-        nbytes: bytes it takes where it runs.
-        label: how it is named to a person, such as `unet of embedded/sd`.
-        spec: what a pool's loader needs to load it; never part of a comparison.
+        identity: says what it *is*; two components with equal identities are the same one, loaded once.
+        nbytes: bytes of memory it takes on its device.
+        label: its name in messages, such as `unet of embedded/sd`.
+        spec: the data from which a pool's loader loads it; never part of a comparison.
     """
 
     identity: str

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 class ModelFiles(Protocol):
-    """A model on disk as values know it; `graphflow.checkpoints.components` reads it."""
+    """The facts of a model on disk that values use; `graphflow.checkpoints.components` reads them."""
 
     @property
     def label(self) -> str:
-        """How it is named to a person."""
+        """Its name in messages."""
 
     @property
     def class_name(self) -> str:
-        """Of diffusers or transformers."""
+        """Its class in diffusers or transformers."""
 
     @property
     def full_config(self) -> Mapping[str, Any]:
@@ -32,18 +32,18 @@ class ModelFiles(Protocol):
 
     @property
     def identity(self) -> str:
-        """What it is, wherever it lies and however it is stored."""
+        """Says what it is, independent of its path and its file format."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """What a ControlNet is shown, and how strongly and when it steers.
+    """The picture that a ControlNet sees, and how strongly and when it steers.
 
     Attributes:
-        picture: what it sees: edges, depth, or for inpainting the picture itself.
+        picture: edges, depth, or for inpainting the picture itself.
         net: the ControlNet's files; a stage loads them in its own precision.
-        mask: of `picture`'s size; a ControlNet for inpainting sees -1 where it is more than half white.
-        scale: how strongly it counts; None for the default of the stage that reads it.
+        mask: of `picture`'s size; a ControlNet for inpainting sees -1 where the mask is more than half white.
+        scale: its strength; None for the default of the stage that reads it.
         start, end: the share of the steps in which it steers, 0 ≤ start < end ≤ 1.
     """
 
@@ -58,7 +58,7 @@ class Control:
 
     @property
     def width(self) -> int:
-        """Pixels a row of the picture."""
+        """Pixels per row of the picture."""
         return self.picture.width
 
     @property
@@ -72,7 +72,7 @@ class Control:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of pixels, ControlNet and settings, in hexadecimal; where the ControlNet lies doesn't matter."""
+        """sha256 of pixels, ControlNet and settings, in hexadecimal; the ControlNet's path doesn't matter."""
         masked = self.mask.digest if self.mask is not None else ""
         settings = f"{self.scale!r} {self.start!r} {self.end!r}"
         text = f"control {self.picture.digest} {masked} {self.net.identity} {settings}"
@@ -80,7 +80,10 @@ class Control:
 
     @property
     def hidden(self) -> np.ndarray:
-        """Which pixels the ControlNet is not to see: (H, W) bool. Source: the guide's `make_inpaint_condition`."""
+        """The pixels that are hidden from the ControlNet: (H, W) bool.
+
+        Source: `make_inpaint_condition` of diffusers' inpainting guide.
+        """
         import numpy as np
 
         if self.mask is None:
@@ -88,7 +91,7 @@ class Control:
         return self.mask.array.astype(np.float32) / 255 > 0.5
 
     def seen(self) -> Image:
-        """The picture to look at: hidden pixels are black."""
+        """The picture with its hidden pixels black."""
         if self.mask is None:
             return self.picture
         pixels = self.picture.array.copy()

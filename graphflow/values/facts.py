@@ -1,4 +1,4 @@
-"""What is known of a value before it exists: enough to refuse a wrong wiring without running anything."""
+"""Facts that are known about a value before it exists, so that wrong wiring is refused before anything runs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Facts:
     """Facts of one value; None means unknown.
 
     Attributes:
-        width: pixels a row of a picture, or of the picture that latents stand for.
-        height: rows of it.
-        space: the latent space of latents; of a picture, that of the latents that it was decoded from.
+        width: pixels per row of a picture, or of the picture that latents stand for.
+        height: its rows.
+        space: the latent space of latents; for a picture, that of the latents from which it was decoded.
         items: the facts of a list's items.
-        word: the type's word, where a port takes several types.
-        noise: of latents: where their denoising ended, None where it came to its end.
+        word: the name of the type, if a port takes several types.
+        noise: for latents: where their denoising stopped; None if it was completed.
         soft: whether a mask was given a soft edge.
-        net: of a control signal: the ControlNet that it is for.
-        masked: whether a control signal hides pixels from its ControlNet, as those for inpainting want it.
-        content: gives the picture or mask itself, where it can be had before the run; called by rules that need it.
+        net: for a control signal: its ControlNet.
+        masked: whether a control signal hides pixels from its ControlNet, as ControlNets for inpainting need it.
+        content: returns the picture or mask itself, if it is available before the run; called by rules that need it.
     """
 
     width: int | None = None
@@ -44,11 +44,11 @@ class Facts:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(width, height), or None where one of them is unknown."""
+        """(width, height), or None if one of them is unknown."""
         return None if self.width is None or self.height is None else (self.width, self.height)
 
     def resized(self, width: int | None, height: int | None) -> Facts:
-        """The facts of another picture of this size that is made from it."""
+        """The facts of a picture of this size that is made from this one."""
         return Facts(width, height, word=self.word, soft=self.soft)
 
 
@@ -56,7 +56,7 @@ UNKNOWN = Facts()
 
 
 def facts_of(value: Any) -> Facts:
-    """All that a value shows of itself once it is there."""
+    """The facts of a value that exists."""
     if isinstance(value, tuple):
         return Facts(items=tuple(facts_of(item) for item in value))
     return Facts(

@@ -1,4 +1,4 @@
-"""Latent spaces: which VAE latents belong to, how they are scaled, and whether two can be exchanged."""
+"""Latent spaces: which VAE latents belong to, how they are scaled, and whether another VAE can read them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from enum import Enum
 from typing import Any
 
 _BLOCKS = {"AsymmetricAutoencoderKL": "up_block_out_channels", "AutoencoderTiny": "decoder_block_out_channels"}
-"""VAE class → the setting that says its blocks, where it isn't `block_out_channels`."""
+"""VAE class → the setting that lists its blocks, if it isn't `block_out_channels`."""
 
 
 class Match(Enum):
-    """How two latent spaces stand to each other."""
+    """How two latent spaces compare."""
 
     SAME = "same"
     SIBLING = "sibling"
-    """The same facts, other weights of the same precision: probably a fine-tuned VAE."""
+    """Same facts, different weights of the same precision: probably a fine-tuned VAE."""
     PRECISION = "precision"
-    """The same facts, other weights because the files' precision differs."""
+    """Same facts, different weights because the files' precision differs."""
     OTHER = "other"
 
 
 @dataclass(frozen=True)
 class Noise:
-    """What is known of latents whose denoising ended before the last step.
+    """Facts of latents whose denoising stopped before the last step.
 
     Attributes:
-        fraction: of the steps that were run, above 0 and below 1.
+        fraction: share of the steps that were run, above 0 and below 1.
         sampler: class of the scheduler.
         config: its settings, as JSON.
-        steps: `num_inference_steps` of the stage that left them.
+        steps: `num_inference_steps` of the stage that returned them.
     """
 
     fraction: float
@@ -40,12 +40,12 @@ class Noise:
     steps: int
 
     def to_json(self) -> str:
-        """The same as text, for a step's params."""
+        """The noise as text, for a step's params."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def of_json(cls, text: str) -> Noise:
-        """What `to_json` wrote."""
+        """The noise that `to_json` wrote."""
         return cls(**json.loads(text))
 
 
@@ -60,7 +60,7 @@ class LatentSpace:
         mean, std: per channel, for VAEs that have them.
         factor: pixels per latent cell and axis.
         weights: digest of the VAE's weights.
-        precision: type of the file's tensors, such as F16.
+        precision: dtype of the file's tensors, such as F16.
     """
 
     vae: str
@@ -77,7 +77,7 @@ class LatentSpace:
     def of_config(
         cls, class_name: str, config: Mapping[str, Any], weights: str = "", precision: str = ""
     ) -> LatentSpace:
-        """The space of a VAE with this config, defaults filled in."""
+        """The space of a VAE with this config, whose defaults are filled in."""
         blocks = config.get(_BLOCKS.get(class_name, "block_out_channels")) or (1,)
         mean, std = config.get("latents_mean"), config.get("latents_std")
         return cls(
@@ -105,7 +105,7 @@ class LatentSpace:
         return cls(**fields)
 
     def match(self, other: LatentSpace) -> Match:
-        """How latents of `other` stand to this space."""
+        """How `other` compares with this space."""
         mine, theirs = self._facts(), other._facts()
         if mine != theirs:
             return Match.OTHER

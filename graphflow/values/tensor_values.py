@@ -1,7 +1,7 @@
-"""What travels on edges as tensors: latents and text embeddings.
+"""Values made of tensors: latents and text embeddings.
 
-A tensor cannot be made read-only, so these values show their tensors' `_version`: the engine compares it around
-every step and names a step that changed one in place.
+A tensor cannot be made read-only, so these values expose their tensors' `_version`: the engine compares it before
+and after every step and names a step that changed a tensor in place.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Latents:
     """Latents of one picture.
 
     Attributes:
-        tensor: (1, C, h, w), scaled as the space's VAE expects them between stages.
-        space: which VAE they belong to.
-        noise: where their denoising ended, for latents that are still noisy.
+        tensor: (1, C, h, w), scaled as the space's VAE expects it between stages.
+        space: the space of the VAE they belong to.
+        noise: where their denoising stopped, for latents that are still noisy.
     """
 
     tensor: Any
@@ -40,7 +40,7 @@ class Latents:
 
     @property
     def width(self) -> int:
-        """Pixels a row of the picture that the latents stand for."""
+        """Pixels per row of the picture that the latents stand for."""
         return int(self.tensor.shape[-1]) * self.space.factor
 
     @property
@@ -50,7 +50,7 @@ class Latents:
 
     @property
     def version(self) -> int:
-        """Changes where the tensor is changed in place."""
+        """A number that changes when the tensor is changed in place."""
         return int(self.tensor._version)
 
     @property
@@ -66,13 +66,13 @@ class Latents:
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
-    """What a text says to a model: the encoded prompt, and where there is guidance the negative one.
+    """A text as a model reads it: the encoded prompt, and with guidance the negative prompt.
 
     Attributes:
         prompt_embeds: (1, tokens, width).
-        negative_prompt_embeds: the same shape; None where no negative is encoded.
-        pooled_prompt_embeds, negative_pooled_prompt_embeds: (1, width), where the family reads them.
-        readout: how the family reads its encoder, such as `sd`: another family's is refused.
+        negative_prompt_embeds: the same shape; None if no negative prompt is encoded.
+        pooled_prompt_embeds, negative_pooled_prompt_embeds: (1, width), if the family reads them.
+        readout: how the family reads its encoder, such as `sd`; other families refuse it.
         encoder: identity of the text encoder.
     """
 
@@ -90,8 +90,8 @@ class Conditioning:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """Changes where a tensor is changed in place."""
-        return tuple(int(one._version) for one in self._tensors())
+        """Numbers that change when a tensor is changed in place."""
+        return tuple(int(tensor._version) for tensor in self._tensors())
 
     @property
     def nbytes(self) -> int:
@@ -100,5 +100,5 @@ class Conditioning:
     @cached_property
     def digest(self) -> str:
         """sha256 of all tensors, in hexadecimal."""
-        named = [f"{name} {tensors.digest(one)}" for name in TENSORS if (one := getattr(self, name)) is not None]
+        named = [f"{name} {tensors.digest(value)}" for name in TENSORS if (value := getattr(self, name)) is not None]
         return " ".join([self.readout, self.encoder, *named])

@@ -1,4 +1,4 @@
-"""The one module of the engine that touches tensors; torch is imported inside its functions only."""
+"""The only module of the engine that touches tensors; torch is imported inside its functions only."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def generator(seed: int) -> Any:
 
 @contextlib.contextmanager
 def computing_threads(count: int | None) -> Iterator[None]:
-    """Let torch compute with `count` threads in this thread meanwhile, None for its own number.
+    """Inside the block, torch computes with `count` threads in this thread; None for its own number.
 
     Raises:
-        GraphflowError: a run in another thread computes with another number.
+        GraphflowError: a run in another thread computes with another number of threads.
     """
     with TURNS.loading():
         import torch
@@ -32,21 +32,21 @@ def computing_threads(count: int | None) -> Iterator[None]:
 
 
 def digest(tensor: Any) -> str:
-    """sha256 of type, shape, memory format and bytes of a tensor, in hexadecimal; the device doesn't matter.
+    """sha256 of dtype, shape, memory format and bytes of a tensor, in hexadecimal; the device doesn't matter.
 
-    The memory format is part of it because convolutions of the same values in another format give other bits.
+    The memory format is included because convolutions of the same values in another format give other bits.
     """
     import torch
 
     last = _channels_last(tensor)
     whole = tensor.detach().to("cpu").contiguous()
     head = f"{whole.dtype} {tuple(whole.shape)} {'channels last' if last else 'contiguous'}\n".encode()
-    # Reinterpreted as bytes, since numpy knows no bfloat16.
+    # Reinterpreted as bytes, since numpy has no bfloat16.
     return hashlib.sha256(head + whole.reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
 
 
 def to_safetensors(tensors: Mapping[str, Any], about: Mapping[str, str]) -> bytes:
-    """A safetensors file of these tensors; metadata is `about`, and which of them lie channels-last in memory."""
+    """A safetensors file of these tensors; its metadata is `about` and the names of tensors stored channels-last."""
     from safetensors.torch import save
 
     whole = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
@@ -68,7 +68,7 @@ def nbytes(tensor: Any) -> int:
 
 
 def device_facts() -> str:
-    """What of this machine decides the bytes of a computation: processor, its vector instructions, threads.
+    """The facts of this machine on which the bytes of results depend: processor, vector instructions, threads.
 
     Device and precision are those of the components, and part of their identities.
     """
@@ -80,20 +80,20 @@ def device_facts() -> str:
 
 
 def settings(device: str) -> dict[str, Any]:
-    """What torch tells of itself that decides the bytes of computations in this thread, as plain JSON data.
+    """Torch's settings on which the bytes of results in this thread depend, as plain JSON data.
 
     Args:
-        device: as torch names it; the GPU's own settings are told for `cuda` alone.
+        device: as torch names it; the GPU's settings are included for `cuda` only.
 
     Returns:
-        `device_name` (empty for a CPU), `threads` and `cpu_capability`, and torch's settings by name.
+        `device_name` (empty for a CPU), `threads` and `cpu_capability`, and torch's other settings by name.
 
     Raises:
         RuntimeError: the device cannot be used.
     """
     import torch
 
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "device_name": "",
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
@@ -102,7 +102,7 @@ def settings(device: str) -> dict[str, Any]:
         "mkldnn": torch.backends.mkldnn.enabled,
     }
     if device != "cpu":
-        told |= {
+        facts |= {
             "device_name": torch.cuda.get_device_name(device),
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
@@ -110,4 +110,4 @@ def settings(device: str) -> dict[str, Any]:
             "cudnn_benchmark": torch.backends.cudnn.benchmark,
             "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
         }
-    return told
+    return facts

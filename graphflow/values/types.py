@@ -1,7 +1,7 @@
-"""The types of edges, inputs and params: the same words in documents, messages and Python.
+"""The types of edges, inputs and params, with the same names in documents, messages and Python.
 
-An atom is one of `ATOMS`; `list of T`, `A | B` and a variable (a port that takes any of several types
-and an output that gives what the port took) are made of atoms.
+An atom is one of `ATOMS`; `list of T`, `A | B` and a variable (a port takes any of several types, and an output
+has the type that the port took) are made of atoms.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ ATOMS = (
     "animation",
 )
 SCALARS = ("string", "int", "float", "bool")
-"""The types that a YAML scalar writes out; a `file` or a `checkpoint` is named by one."""
+"""The types whose values are written as a YAML scalar; for a `file` or a `checkpoint` the scalar is its name."""
 
 PICTURES = ("image", "mask")
-"""The types that a file can be given for."""
+"""The types for which a file can be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Union:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A type that the connected value decides; empty `options` allow every type."""
+    """A type that depends on the connected value; empty `options` allow every type."""
 
     name: str
     options: tuple[Atom | ListOf, ...] = ()
@@ -79,10 +79,10 @@ STRING, INT, FLOAT, BOOL, FILE, IMAGE, MASK, LATENTS, _C, _E, _K, CHECKPOINT, AN
 
 
 def parse_type(text: str) -> Type:
-    """Read a type as documents write it, such as `list of image` or `image | latents`.
+    """Parse a type as documents write it, such as `list of image` or `image | latents`.
 
     Raises:
-        ValueError: a word is not a type; the message names it.
+        ValueError: a word is not a type; the message is that word.
     """
     members = tuple(_parse_term(term.strip()) for term in text.split("|"))
     return members[0] if len(members) == 1 else Union(members)
@@ -102,9 +102,9 @@ def _atom(word: str) -> Atom:
 
 
 def fits(source: Type, target: Type) -> bool:
-    """Whether a value of type `source` may travel on an edge that expects `target`.
+    """Whether a value of type `source` can be used where `target` is expected.
 
-    int becomes float, image and mask become each other, a single value becomes a list of one; nothing
+    int becomes float, image and mask become each other, and a single value becomes a list of one item; nothing
     else is converted silently. A list never becomes a single value.
     """
     return _fits(source, target)
@@ -128,12 +128,12 @@ def _fits(source: Type, target: Type) -> bool:
 
 
 def item_of(type_: Type) -> Type:
-    """The type of an item of a list; the type itself where it is no list."""
+    """The type of a list's items; the type itself if it is not a list."""
     return type_.item if isinstance(type_, ListOf) else type_
 
 
 def list_of(type_: Type) -> ListOf | None:
-    """`list of T`, or None where T is a list already (format 1 has no lists of lists)."""
+    """`list of T`, or None if T is a list already (format 1 has no lists of lists)."""
     if isinstance(type_, ListOf) or (isinstance(type_, Union) and any(isinstance(m, ListOf) for m in type_.members)):
         return None
     return ListOf(type_)

@@ -1,8 +1,8 @@
-"""What travels on edges: pictures, masks, animations, files, text and numbers, all immutable.
+"""The values that travel on edges: pictures, masks, animations, files, text and numbers, all immutable.
 
-A picture keeps its pixels as `bytes`; the numpy array it shows is a view of them that cannot be made
-writeable, so no node can change what another one reads. numpy and Pillow are imported when pixels are
-touched, since checking a graph touches none.
+A picture keeps its pixels as `bytes`; its numpy array is a view of them that cannot be made writeable, so no node
+can change a value that other nodes read. numpy and Pillow are imported only when pixels are used, since checking a
+graph needs none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from graphflow.problems import shown_path
 from graphflow.system.files import open_file
 from graphflow.values.picture_files import picture_header
 from graphflow.values.types import Atom, ListOf, Type, Union, Variable
-from graphflow.wording.words import counted
+from graphflow.wording.words import counted, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 
 class Raster:
-    """Pixels of one byte a channel: the common part of `Image` and `Mask`.
+    """Pixels of one byte per channel: the common part of `Image` and `Mask`.
 
     Attributes:
-        width: pixels a row.
-        height: rows.
+        width: pixels per row.
+        height: number of rows.
         pixels: the rows from top to bottom, `height * width * channels` bytes.
     """
 
@@ -63,7 +63,7 @@ class Raster:
 
     @classmethod
     def of(cls, value: Raster | PIL.Image.Image | np.ndarray) -> Self:
-        """Make one from a picture of any kind; colours become luminance for a mask, grey becomes RGB.
+        """Convert a picture of any kind; colours become luminance for a mask, grey becomes RGB for an image.
 
         Args:
             value: an `Image`, a `Mask`, a Pillow picture of any mode, or a uint8 array of shape (H, W),
@@ -80,7 +80,7 @@ class Raster:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) in pixels, as Pillow has it."""
+        """(width, height) in pixels, in Pillow's order."""
         return self.width, self.height
 
     @property
@@ -96,13 +96,13 @@ class Raster:
         return np.frombuffer(self.pixels, np.uint8).reshape(shape)
 
     def pil(self) -> PIL.Image.Image:
-        """A new Pillow picture with these pixels; changing it changes nothing here."""
+        """A new Pillow picture with these pixels; changing it does not change this value."""
         import PIL.Image
 
         return PIL.Image.frombytes(self.mode, self.size, self.pixels)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture; the ending names the format. Returns the path."""
+        """Write the picture; the path's suffix decides the format. Returns the path."""
         target = Path(path)
         try:
             self.pil().save(target)
@@ -149,8 +149,8 @@ def _to_pil(value: Any, word: str) -> PIL.Image.Image:
         try:
             return PIL.Image.fromarray(value)
         except (TypeError, ValueError) as error:
-            raise InvalidValue(f"an array of shape {value.shape} is no {word}") from error
-    raise InvalidValue(f"{describe(value)} is no {word}")
+            raise InvalidValue(f"an array of shape {value.shape} is not {with_article(word)}") from error
+    raise InvalidValue(f"{describe(value)} is not {with_article(word)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +158,10 @@ class Animation:
     """Pictures shown one after the other.
 
     Attributes:
-        frames: at least one picture, all of one size.
-        duration: milliseconds a frame, at least 1.
-        loop: how often it is played; 0 = for ever.
-        format: `gif` or `webp`: how it is written.
+        frames: at least one picture, all of the same size.
+        duration: milliseconds per frame, at least 1.
+        loop: how many times it is played; 0 = forever.
+        format: `gif` or `webp`, the format in which it is written.
     """
 
     frames: tuple[Image, ...]
@@ -171,7 +171,7 @@ class Animation:
 
     def __post_init__(self) -> None:
         if not self.frames or any(frame.size != self.frames[0].size for frame in self.frames):
-            raise InvalidValue("an animation needs at least one frame, and all frames of one size")
+            raise InvalidValue("an animation needs at least one frame, and all frames of the same size")
         if self.duration < 1 or self.loop < 0 or self.format not in ("gif", "webp"):
             raise InvalidValue("an animation has duration ≥ 1, loop ≥ 0 and format gif or webp")
 
@@ -185,7 +185,7 @@ class Animation:
         return hashlib.sha256((head + "".join(frame.digest for frame in self.frames)).encode()).hexdigest()
 
     def encode(self) -> bytes:
-        """The animation as a GIF or WebP file (WebP without loss)."""
+        """The animation as a GIF or lossless WebP file."""
         first, *rest = [frame.pil() for frame in self.frames]
         buffer = io.BytesIO()
         options: dict[str, Any] = {"lossless": True} if self.format == "webp" else {"optimize": False}
@@ -206,7 +206,7 @@ class Animation:
 
 @dataclass(frozen=True)
 class File:
-    """A file that the user named, with an absolute path; its content is what it is known by."""
+    """A file that the user named, with an absolute path; files with equal content have equal digests."""
 
     path: Path
 
@@ -228,7 +228,7 @@ class File:
         """(width, height) from the picture's header; no pixel is decoded.
 
         Raises:
-            FileProblem: the file is no picture, is cut off, or has more than `MAX_PIXELS` pixels.
+            FileProblem: the file is not a picture, is cut off, or has more than `MAX_PIXELS` pixels.
         """
         return picture_header(self.path)
 
@@ -258,10 +258,10 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 
 
 def coerce(value: Any, type_: Type) -> Any:
-    """The value as one of type `type_`: pictures become `Image` or `Mask`, ints floats, lists tuples.
+    """The value converted to `type_`: pictures become `Image` or `Mask`, ints floats, lists tuples.
 
     Raises:
-        InvalidValue: it is not one and cannot become one.
+        InvalidValue: it does not have this type and cannot be converted.
     """
     if isinstance(type_, Atom):
         return _coerce_atom(value, type_.word)
@@ -279,7 +279,7 @@ def coerce(value: Any, type_: Type) -> Any:
                 return coerce(value, member)
             except InvalidValue:
                 continue
-    raise InvalidValue(f"{describe(value)} is no {type_}")
+    raise InvalidValue(f"{describe(value)} is not {with_article(str(type_))}")
 
 
 def _coerce_atom(value: Any, word: str) -> Any:
@@ -300,16 +300,16 @@ def _coerce_atom(value: Any, word: str) -> Any:
             except OverflowError as error:
                 raise InvalidValue(f"an int of {counted(len(str(value)), 'digit')} is larger than any float") from error
             if not math.isfinite(value):
-                raise InvalidValue("NaN and infinity are no numbers here")
+                raise InvalidValue("NaN and infinity are not allowed")
         return value
-    raise InvalidValue(f"{describe(value)} is no {word}")
+    raise InvalidValue(f"{describe(value)} is not {with_article(word)}")
 
 
-NO_TEXT = "it holds bytes that are no UTF-8 text"
+NO_TEXT = "it contains bytes that are not UTF-8 text"
 
 
 def is_text(value: Any) -> bool:
-    """Whether a string holds only whole characters; what a shell hands over may be other bytes."""
+    """Whether a string can be encoded as UTF-8; a shell may pass bytes that are not text."""
     try:
         str(value).encode()
     except UnicodeEncodeError:
@@ -324,7 +324,7 @@ def _is_exactly(value: Any, type_: Type) -> bool:
 
 
 def value_word(value: Any) -> str | None:
-    """The type's word of a single Python value; None where it can be none of them."""
+    """The name of a single Python value's type; None if no type fits."""
     if isinstance(value, bool):
         return "bool"
     for word, kinds in _PYTHON_TYPES.items():
@@ -344,7 +344,7 @@ def digest_of(value: Any) -> str:
 
 
 def bytes_of(value: Any) -> int:
-    """About how many bytes a value holds in memory."""
+    """About how many bytes of memory a value takes."""
     if isinstance(value, tuple):
         return sum(map(bytes_of, value))
     size = getattr(value, "nbytes", None)

@@ -1,1 +1,1 @@
-"""Words for messages: counts, names that are nearly right."""
+"""Wording of messages: counts, articles, escapes, suggestions for misspelt names."""

@@ -1,4 +1,4 @@
-"""The known name that a wrong one is most likely a slip of."""
+"""Suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LIKE = 0.6
-"""Least share of letters, of both names together, that are the same in the same order."""
+"""Smallest share of both names' letters that must be equal and in the same order."""
 
 _MOST_COMPARED = 64
-"""Comparing letter by letter is slow, so of many known names only the likeliest are compared so."""
+"""Comparing letter by letter is slow, so of many known names only the most similar are compared that way."""
 
 _left: contextvars.ContextVar[list[int] | None] = contextvars.ContextVar("suggestions_left", default=None)
 
 
 def few_suggestions(function: Callable[P, T]) -> Callable[P, T]:
-    """Run a function in which at most `SUGGESTIONS` wrong names are compared with the known ones; fewer with very many.
+    """Let a function look for at most `SUGGESTIONS` suggestions; fewer if very many names are known.
 
-    A document of ten thousand wrong names would be compared with ten thousand known ones, and nobody reads so many.
+    Otherwise a document with ten thousand wrong names could be compared with ten thousand known ones.
     """
 
     @functools.wraps(function)
@@ -43,13 +43,13 @@ def few_suggestions(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def enough_suggested() -> bool:
-    """Whether no more suggestions are made, so that known names need not be collected."""
+    """Whether no more suggestions will be made, so that known names need not be collected."""
     left = _left.get()
     return left is not None and left[0] <= 0
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that `word` is most likely a slip of; None where none is near, or enough have been suggested."""
+    """The known name that `word` most likely stands for; None if none is near, or enough have been suggested."""
     if enough_suggested():
         return None
     near = [name for name in known if 2 * min(len(name), len(word)) >= _LIKE * (len(name) + len(word))]

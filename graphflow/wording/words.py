@@ -7,13 +7,20 @@ import re
 from typing import Any
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""What a terminal or an editor obeys instead of showing it: C0 and C1 controls but tab and line feed, marks of the
-direction of writing (Unicode Standard Annex 9), line and paragraph separators; and halves of characters."""
+"""Characters that a terminal or an editor obeys instead of showing: C0 and C1 controls except tab and line feed,
+marks of the writing direction (Unicode Standard Annex 9), line and paragraph separators; and lone surrogates."""
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A count in words: `1 node`, `2 nodes`; `plural` where it is not the noun with an s."""
+    """A count in words: `1 node`, `2 nodes`; `plural` if it is not the noun with an s."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def with_article(noun: str) -> str:
+    """The noun with its article: `a mask`, `an int`; `latents` and `conditioning` take none."""
+    if noun in ("latents", "conditioning"):
+        return noun
+    return f"{'an' if noun.startswith(('a', 'e', 'i', 'o', 'u')) else 'a'} {noun}"
 
 
 def printable(text: str) -> str:
@@ -25,7 +32,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Printable text without line feeds and tabs, for places where a line of its own would be taken for ours."""
+    """Printable text with line feeds and tabs escaped, for places where a new line would look like our own message."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
@@ -34,6 +41,6 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def json_text(data: Any, *, indent: int | None = None) -> str:
-    """Data as JSON for a screen: the same data, its control characters as the escapes that JSON has for them."""
+    """Data as JSON for a screen: the same data, with control characters as JSON escapes."""
     text = json.dumps(data, indent=indent, ensure_ascii=False)
     return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

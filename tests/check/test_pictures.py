@@ -149,7 +149,7 @@ def test_picture_that_is_cut_off_says_so(name: str, folder: Path, checked: Check
         (problem,) = checked("nodes: {a: {type: mask_blur, mask: photo.png}}").problems
         assert (problem.code, problem.message) == (
             "file-unreadable",
-            "a.mask: photo.png is no readable picture",
+            "a.mask: photo.png is not a readable picture",
         )
         assert problem.why.startswith("it is cut off")
 

@@ -1,4 +1,4 @@
-"""Names that a shell can hand over: bytes that are no UTF-8, names that no file can have, pipes, loops of links."""
+"""Names that a shell can pass: bytes that are not UTF-8, names that no file can have, pipes, link loops."""
 
 import json
 import os
@@ -148,7 +148,7 @@ def test_files_whose_names_are_no_utf8_are_read_written_and_recorded(here: Path)
 
 def test_text_that_is_no_utf8_is_refused_before_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "g.yaml", "--set", f"word={LATIN}", "--out", "out"]) == 2
-    assert "it holds bytes that are no UTF-8 text" in capsys.readouterr().err
+    assert "it contains bytes that are not UTF-8 text" in capsys.readouterr().err
     assert not Path("out").exists()
 
 

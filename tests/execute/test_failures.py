@@ -337,18 +337,18 @@ class Pair(NamedTuple):
 @pytest.mark.parametrize(
     ("value", "declared", "why"),
     [
-        ("text", int, "its output int is declared as int: 'text' is no int"),
-        (1.5, int, "its output int is declared as int: 1.5 is no int"),
-        (True, int, "its output int is declared as int: true is no int"),
-        (float("nan"), float, "its output float is declared as float: NaN and infinity are no numbers here"),
-        (None, int, "its output int is declared as int: None is no int"),
-        (3, gf.Image, "its output image is declared as image: 3 is no image"),
-        (np.zeros((2, 2)), gf.Image, "its output image is declared as image: a ndarray is no image"),
-        ([1, "two"], list[int], "its output ints is declared as list of int: 'two' is no int"),
+        ("text", int, "its output int is declared as int: 'text' is not an int"),
+        (1.5, int, "its output int is declared as int: 1.5 is not an int"),
+        (True, int, "its output int is declared as int: true is not an int"),
+        (float("nan"), float, "its output float is declared as float: NaN and infinity are not allowed"),
+        (None, int, "its output int is declared as int: None is not an int"),
+        (3, gf.Image, "its output image is declared as image: 3 is not an image"),
+        (np.zeros((2, 2)), gf.Image, "its output image is declared as image: a ndarray is not an image"),
+        ([1, "two"], list[int], "its output ints is declared as list of int: 'two' is not an int"),
         ((1,), Pair, "it returned a list of 1, and declares left, right"),
         ((1, "a", 2), Pair, "it returned a list of 3, and declares left, right"),
         (1, Pair, "it returned 1, and declares left, right"),
-        (Pair("a", "b"), Pair, "its output left is declared as int: 'a' is no int"),
+        (Pair("a", "b"), Pair, "its output left is declared as int: 'a' is not an int"),
     ],
 )
 def test_a_node_that_returns_something_else_than_it_declares_is_told(value, declared, why):
