@@ -58,5 +58,5 @@ def test_file_that_is_no_picture_is_refused_before_the_run(tmp_path, refused):
     (tmp_path / "notes.png").write_text("no picture")
     file = File(tmp_path / "notes.png")
     assert "file-unreadable path" in refused(load_image, path=file)
-    with pytest.raises(FileProblem, match="no readable picture"):
+    with pytest.raises(FileProblem, match="not a readable picture"):
         load_image(path=file)
