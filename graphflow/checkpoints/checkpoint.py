@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from graphflow.checkpoints import embedded
-from graphflow.checkpoints.components import ComponentFiles, Placed, class_defaults
+from graphflow.checkpoints.classes import known_classes
+from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.details import NO_DETAILS, Details, read_details
 from graphflow.checkpoints.hub import is_repository, snapshot
 from graphflow.checkpoints.lora import Lora
@@ -279,13 +280,18 @@ def _part(role: str, folder: Path, checkpoint: str) -> ComponentFiles:
     """
     config = ComponentFiles(role, "", "", folder).config
     if "_class_name" in config:
-        return ComponentFiles(role, "diffusers", str(config["_class_name"]), folder, checkpoint)
+        return _files(role, "diffusers", str(config["_class_name"]), folder, checkpoint)
     if (folder / "tokenizer_config.json").is_file() and not (folder / "config.json").is_file():
-        return ComponentFiles(role, "transformers", str(config.get("tokenizer_class", _TOKENIZER)), folder, checkpoint)
+        return _files(role, "transformers", str(config.get("tokenizer_class", _TOKENIZER)), folder, checkpoint)
     if class_name := _architecture(config):
-        return ComponentFiles(role, "transformers", class_name, folder, checkpoint)
+        return _files(role, "transformers", class_name, folder, checkpoint)
     message, why = f"{checkpoint} has no {role}", f"no config in {folder.name} names its class"
     raise Refusal("checkpoint-broken", message, why, "get the whole checkpoint")
+
+
+def _files(role: str, library: str, class_name: str, folder: Path, checkpoint: str) -> ComponentFiles:
+    model = known_classes().get(class_name)
+    return ComponentFiles(role, library, class_name, folder, checkpoint, model=model)
 
 
 def _architecture(config: Mapping[str, Any]) -> str:
@@ -363,9 +369,9 @@ def _unchanged(name: str, path: Path, _: Stamp) -> Checkpoint:
         config = read_json(path / "config.json")
         class_name = str(config.get("_class_name") or _architecture(config))
         refuse_own_code(name, [path])
-        _safe_weights(name, path, class_name)
         library = "diffusers" if "_class_name" in config else "transformers"
-        files = ComponentFiles("", library, class_name, path, name)
+        files = _files("", library, class_name, path, name)
+        _safe_weights(files)
         return Checkpoint(name, "component", path, class_name, {"": files})
     raise Refusal(
         "checkpoint-broken",
@@ -391,14 +397,15 @@ def _pipeline(name: str, path: Path) -> Checkpoint:
                 "model_index.json names it",
                 "get the whole checkpoint",
             )
-        components[role] = ComponentFiles(role, str(value[0]), str(value[1]), folder, name)
-        _safe_weights(name, folder, str(value[1]))
+        components[role] = _files(role, str(value[0]), str(value[1]), folder, name)
+        _safe_weights(components[role])
     refuse_own_code(name, [path, *(files.folder for files in components.values())])
     flags = {key: value for key, value in index.items() if isinstance(value, bool)}
     return Checkpoint(name, "pipeline", path, str(index.get("_class_name", "")), components, flags=flags)
 
 
-def _safe_weights(name: str, folder: Path, class_name: str) -> None:
+def _safe_weights(files: ComponentFiles) -> None:
+    name, folder = files.checkpoint, files.folder
     if any(folder.glob("*.safetensors")):
         for file in folder.glob("*.safetensors"):
             read_header(file)
@@ -412,10 +419,10 @@ def _safe_weights(name: str, folder: Path, class_name: str) -> None:
             why,
             "get the safetensors variant of this checkpoint",
         )
-    if class_name in class_defaults() and not class_name.endswith("Scheduler"):
+    if files.model is not None and files.model.kind == "model":
         quantized = sorted(file.name for file in folder.iterdir() if file.suffix == ".gguf")
         why = f"{folder.name} holds no .safetensors file"
         fix = "get the whole checkpoint"
         if quantized:
             why, fix = f"{folder.name} holds {quantized[0]}, and quantized weights are not read", _PLAIN
-        raise Refusal("checkpoint-broken", f"{name} has no weights of its {class_name}", why, fix)
+        raise Refusal("checkpoint-broken", f"{name} has no weights of its {files.class_name}", why, fix)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib import resources
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from graphflow.checkpoints import weight_files
-from graphflow.checkpoints.fit import integer_weights, misfits, own_tensors
+from graphflow.checkpoints.fit import integer_weights, misfits
 from graphflow.checkpoints.lora import Lora
+from graphflow.checkpoints.model_class import ModelClass, Shape
 from graphflow.checkpoints.reading import read_header, read_json
-from graphflow.checkpoints.tensor_layouts.layers import Shape
 from graphflow.checkpoints.tensor_names import in_folder
 from graphflow.checkpoints.tokenizers import Tokenizer, tokenizer_of_folder
 from graphflow.checkpoints.weights import Tensors, digest_of_files
@@ -31,7 +30,6 @@ _LEFT_OUT = (
     *("dropout", "gradient_checkpointing", "id2label", "label2id", "torchscript", "use_cache"),
 )
 """Settings that change no number: those that are read elsewhere, say where files come from, or count in training."""
-_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,7 @@ class ComponentFiles:
         folder: where its files are.
         checkpoint: how the checkpoint is called, for messages.
         asked: the variant of the weights that a document asks for, such as fp16; empty for the usual choice.
+        model: what is known of the class; None if no family has it.
     """
 
     role: str
@@ -52,6 +51,7 @@ class ComponentFiles:
     folder: Path
     checkpoint: str = ""
     asked: str = ""
+    model: ModelClass | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -93,28 +93,31 @@ class ComponentFiles:
     @cached_property
     def full_config(self) -> dict[str, Any]:
         """The config with its class's defaults filled in; keys that are no setting of the class are left out."""
-        defaults = class_defaults().get(self.class_name)
-        if defaults is None:
+        if self._defaults is None:
             return read_only({key: value for key, value in self.config.items() if not key.startswith("_")})
         # Diffusers takes its own default for a setting of which the config says that it was not given.
         said = self.config.get("_use_default_values")
         unsaid = said if isinstance(said, list) else []
-        given = {key: value for key, value in self._given.items() if key in defaults and key not in unsaid}
-        return read_only({**defaults, **given})
+        given = {key: value for key, value in self._given.items() if key in self._defaults and key not in unsaid}
+        return read_only({**self._defaults, **given})
+
+    @cached_property
+    def _defaults(self) -> Mapping[str, Any] | None:
+        """Setting → default of the class; None if they are unknown."""
+        return None if self.model is None or self.model.defaults is None else self.model.defaults()
 
     @property
     def _given(self) -> Mapping[str, Any]:
         """The settings; a text encoder that was saved with its picture encoder has them in a map of their own."""
-        own = self.config.get("text_config") if self.class_name.startswith("CLIPText") else None
+        own = self.config.get(self.model.settings) if self.model is not None and self.model.settings else None
         return own if isinstance(own, Mapping) else self.config
 
     @property
     def _further(self) -> dict[str, Any]:
         """Settings that are none of the class's own: transformers hands them on, some are read by whoever runs it."""
-        defaults = class_defaults().get(self.class_name)
-        if defaults is None or "_class_name" in self.config:
+        if self._defaults is None or "_class_name" in self.config:
             return {}
-        said = {key: value for key, value in self._given.items() if key not in defaults and value is not None}
+        said = {key: value for key, value in self._given.items() if key not in self._defaults and value is not None}
         return {
             key: value
             for key, value in said.items()
@@ -130,7 +133,7 @@ class ComponentFiles:
     def types(self) -> dict[str, str]:
         """Name → type, such as F16, of its own tensors, as its files have them."""
         found = {name: one.dtype for header in self.headers for name, one in header.tensors.items()}
-        return {name: found[name] for name in own_tensors(self.class_name, found)}
+        return {name: type_ for name, type_ in found.items() if self.model is None or self.model.owns(name)}
 
     @cached_property
     def faults(self) -> tuple[Refusal, ...]:
@@ -141,11 +144,11 @@ class ComponentFiles:
             return (refusal,)
 
     def _faults(self) -> Iterator[Refusal]:
-        if self.class_name in _TOKENIZERS:
+        if self._is_tokenizer:
             _ = self.tokenizer  # all its files are read
             return
-        defaults = class_defaults().get(self.class_name)
-        if not self.config and defaults is not None:
+        known = self.model is not None and self.model.kind in ("model", "scheduler")
+        if not self.config and known:
             yield self._broken(f"the {self.label} has no config", f"{self.folder.name} holds none")
         elif told := self.config.get("quantization_config"):
             method = told.get("quant_method") if isinstance(told, Mapping) else None
@@ -153,17 +156,21 @@ class ComponentFiles:
             yield self._broken(
                 f"the weights of the {self.label} are quantized", why, "get the checkpoint with its original weights"
             )
-        elif defaults is not None and not self.class_name.endswith("Scheduler"):
-            yield from self._faults_of_weights(defaults)
+        elif self.model is not None and self.model.kind == "model":
+            yield from self._faults_of_weights(self.model)
 
-    def _faults_of_weights(self, defaults: Mapping[str, Any]) -> Iterator[Refusal]:
+    @property
+    def _is_tokenizer(self) -> bool:
+        return self.model is not None and self.model.kind == "tokenizer"
+
+    def _faults_of_weights(self, model: ModelClass) -> Iterator[Refusal]:
         if self.folder.is_dir():
             named = tuple(weight_files.faults(self.label, self.folder, self.library, self.variant, self.weights))
             yield from named
             if named:
                 return
         config = {**self.config, **self.full_config}
-        yield from misfits(self.label, self.class_name, config, defaults, self.shapes)
+        yield from misfits(self.label, model, config, self.shapes)
         yield from integer_weights(self.label, self.types)
 
     def _broken(self, message: str, why: str, fix: str = "get the whole checkpoint") -> Refusal:
@@ -172,7 +179,7 @@ class ComponentFiles:
     @cached_property
     def identity(self) -> str:
         """What the component is: weights, config and class, wherever it lies and however it is stored."""
-        if self.class_name in _TOKENIZERS:
+        if self._is_tokenizer:
             return self.tokenizer.identity
         config = {key: value for key, value in self.full_config.items() if key not in _LEFT_OUT}
         text = json.dumps([self.class_name, config, self._further, self.weights_digest], sort_keys=True)
@@ -250,11 +257,3 @@ class Placed:
         parts = [self.files.identity, self.dtype, self.device, *(lora.identity for lora in self.loras)]
         nbytes = DTYPES[self.dtype] * sum(header.count for header in self.files.headers)
         return Component(hashlib.sha256("\n".join(parts).encode()).hexdigest(), nbytes, self.files.label, self)
-
-
-@cache
-def class_defaults() -> dict[str, dict[str, Any]]:
-    """Class name → default of every setting, as the tested versions of diffusers and transformers have them."""
-    text = resources.files("graphflow").joinpath("checkpoints/class_defaults.json").read_text(encoding="utf-8")
-    found: dict[str, dict[str, Any]] = read_only(json.loads(text))
-    return found

@@ -17,8 +17,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from graphflow.checkpoints.classes import known_classes
 from graphflow.checkpoints.clip_vocabulary import Vocabulary, clip_vocabulary
 from graphflow.checkpoints.components import ComponentFiles
+from graphflow.checkpoints.model_class import Shape
 from graphflow.checkpoints.reading import read_header
 from graphflow.checkpoints.single_layouts import (
     KINDS,
@@ -30,7 +32,6 @@ from graphflow.checkpoints.single_layouts import (
     unknown,
     without,
 )
-from graphflow.checkpoints.tensor_layouts.layers import Shape
 from graphflow.checkpoints.tensor_names import in_single_file
 from graphflow.checkpoints.tokenizers import Tokenizer
 from graphflow.checkpoints.weights import Stored, Tensor, Tensors, tensor_digests, weights_digest
@@ -165,7 +166,7 @@ def read_single_file(name: str, path: Path) -> SingleFile:
         library, class_name = _class_of(config)
         components[role] = FilePart(
             role, library, class_name, path, name, settings=settings, prefix=prefix, stored=stored,
-            vocabulary=model.vocabulary,
+            vocabulary=model.vocabulary, model=known_classes().get(class_name),
         )  # fmt: skip
     return SingleFile(model.class_name, components, layout.missing, dict(model.flags))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphflow.checkpoints.tensor_layouts.layers import Shape
+from graphflow.checkpoints.model_class import Shape
 from graphflow.document.refusal import Refusal
 
 Shapes = Mapping[str, Shape]

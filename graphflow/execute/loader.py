@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import tempfile
+import importlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from graphflow.checkpoints.components import ComponentFiles, Placed, ProcessorFiles
-from graphflow.checkpoints.fit import never_read, own_tensors
+from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.lora import Lora
+from graphflow.checkpoints.model_class import ModelClass
 from graphflow.checkpoints.single_file import FilePart
 from graphflow.checkpoints.single_layouts import without
 from graphflow.errors import DefinitionError, FileProblem
@@ -20,21 +18,6 @@ from graphflow.system.docstrings import keep_docstrings
 from graphflow.system.libraries import TURNS
 from graphflow.system.warning_filters import filtered
 from graphflow.values.component import Component
-
-LIBRARIES = {
-    "AsymmetricAutoencoderKL": "diffusers",
-    "AutoencoderKL": "diffusers",
-    "AutoencoderTiny": "diffusers",
-    "ControlNetModel": "diffusers",
-    "UNet2DConditionModel": "diffusers",
-    "CLIPTextModel": "transformers",
-    "CLIPTextModelWithProjection": "transformers",
-    "CLIPTokenizer": "transformers",
-    "CLIPTokenizerFast": "transformers",
-    "DPTForDepthEstimation": "transformers",
-    "DPTImageProcessor": "transformers",
-}
-"""The classes that can be loaded: a checkpoint's files name one of these, and never code to import."""
 
 
 @contextlib.contextmanager
@@ -82,15 +65,12 @@ def load(component: Component) -> Any:
         why = f"{component.label or component.identity} does not say where its files are"
         raise DefinitionError(f"this engine cannot load components of this kind: {why}; give the Engine a loader")
     files = placed.files
-    library = LIBRARIES.get(files.class_name)
-    if library is None:
-        known = ", ".join(LIBRARIES)
-        raise FileProblem(f"{component.label} is of the class {files.class_name}; the classes known are {known}")
+    if files.model is None:
+        why = "no model family of the catalog has it"
+        raise FileProblem(f"{component.label} is of the class {files.class_name}, which is not known: {why}")
     try:
         with quiet():
-            if isinstance(files, ProcessorFiles):
-                return _image_processor(files)
-            return _tokenizer(files) if "Tokenizer" in files.class_name else _model(placed, library)
+            return _model(placed, files.model) if files.model.kind == "model" else _small(files, files.model)
     except Exception as error:
         # Of a file that is laid out otherwise the libraries raise errors of any type, tokenizers a bare Exception.
         if is_out_of_memory(error):
@@ -99,43 +79,54 @@ def load(component: Component) -> Any:
         raise FileProblem(f"{component.label} cannot be loaded: {error}") from error
 
 
-def _model(placed: Placed, library: str) -> Any:
-    import importlib
+def _small(files: ComponentFiles, model: ModelClass) -> Any:
+    """What has no weights: a tokenizer, a processor, a scheduler."""
+    if model.load is not None:
+        return model.load(files, None)
+    more = {"trust_remote_code": False} if model.library == "transformers" else {}
+    return _class(model).from_pretrained(files.folder, local_files_only=True, **more)
 
+
+def _class(model: ModelClass) -> Any:
+    return getattr(importlib.import_module(model.library), model.name)
+
+
+def _model(placed: Placed, model: ModelClass) -> Any:
     import torch
 
     if placed.device != "cpu" and not torch.cuda.is_available():
         raise ValueError(f"this torch ({torch.__version__}) cannot use {placed.device}; choose the device cpu")
     files, dtype = placed.files, getattr(torch, placed.dtype)
-    class_ = getattr(importlib.import_module(library), files.class_name)
-    if isinstance(files, FilePart):
-        model = _model_of_file(files, class_, dtype)
+    if model.load is not None:
+        loaded = model.load(files, dtype)
+    elif isinstance(files, FilePart):
+        loaded = _model_of_file(files, _class(model), dtype)
     else:
         # Models of diffusers have no such argument, and never run code of a checkpoint.
-        own_code = {"trust_remote_code": False} if library == "transformers" else {}
-        model, told = class_.from_pretrained(
+        own_code = {"trust_remote_code": False} if model.library == "transformers" else {}
+        loaded, told = _class(model).from_pretrained(
             files.folder, dtype=dtype, variant=files.variant, use_safetensors=True, local_files_only=True,
             output_loading_info=True, **own_code,
         )  # fmt: skip
-        _require_whole(files.class_name, told)
+        _require_whole(model, told)
     if placed.loras:
-        _lay_over(model, placed)
-    return model.to(placed.device).eval()
+        _lay_over(loaded, placed)
+    return loaded.to(placed.device).eval()
 
 
-def _require_whole(class_name: str, told: Mapping[str, Any]) -> None:
+def _require_whole(model: ModelClass, told: Mapping[str, Any]) -> None:
     """Refuse a model with weights that no file gave: the libraries make them up, at random, and only log it.
 
     Args:
-        class_name: of the model.
+        model: its class.
         told: what `from_pretrained` says of its loading, of both libraries.
 
     Raises:
         ValueError: a tensor is missing or of another shape, or a layer of the file has no place in the model.
     """
-    missing = [name for name in told["missing_keys"] if not never_read(class_name, name)]
+    missing = [name for name in told["missing_keys"] if not model.never_reads(name)]
     other = [name if isinstance(name, str) else name[0] for name in told["mismatched_keys"]]
-    surplus = own_tensors(class_name, told["unexpected_keys"])
+    surplus = [name for name in told["unexpected_keys"] if model.owns(name)]
     for names, what in ((missing, "are missing"), (other, "have another shape"), (surplus, "are not in its config")):
         if names:
             raise ValueError(f"{len(names)} of its tensors {what}, such as {min(names)}")
@@ -225,30 +216,3 @@ def _lay_one_over(model: Any, placed: Placed, lora: Lora, name: str) -> None:
         mixin.load_lora_into_unet(weights, unet=model, **given)
     else:
         mixin.load_lora_into_text_encoder(weights, text_encoder=model, prefix=role, **given)
-
-
-def _tokenizer(files: ComponentFiles) -> Any:
-    from transformers import CLIPTokenizer
-
-    if not isinstance(files, FilePart):
-        return CLIPTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
-    vocabulary, merges = files.vocabulary()
-    with tempfile.TemporaryDirectory(prefix="graphflow-") as made:
-        folder = Path(made)
-        (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
-        lines = ["#version: 0.2", *map(" ".join, merges), ""]
-        (folder / "merges.txt").write_text("\n".join(lines), encoding="utf-8")
-        (folder / "tokenizer_config.json").write_text(json.dumps(files.config), encoding="utf-8")
-        return CLIPTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-
-def _image_processor(files: ProcessorFiles) -> Any:
-    """The processor in the form that transformers prefers: for torchvision where that is installed, else for Pillow.
-
-    By its name and never by `AutoImageProcessor`, which may run code that a config names.
-    """
-    import transformers
-    from transformers.utils import is_torchvision_available
-
-    class_ = getattr(transformers, files.class_name if is_torchvision_available() else f"{files.class_name}Pil")
-    return class_.from_dict(files.config)

@@ -1,4 +1,4 @@
-"""Writes graphflow/checkpoints/class_defaults.json from the installed diffusers and transformers."""
+"""Writes graphflow_nodes/models/class_defaults.json from the installed diffusers and transformers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from graphflow_nodes.planning.samplers import OWN, PACKAGES
 
-TARGET = Path(__file__).parents[2] / "graphflow" / "checkpoints" / "class_defaults.json"
+TARGET = Path(__file__).parents[2] / "nodes" / "graphflow_nodes" / "models" / "class_defaults.json"
 _NO_SETTING = (
     "_",
     "transformers_version",

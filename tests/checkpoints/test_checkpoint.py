@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from graphflow.checkpoints.checkpoint import MODELS_VARIABLE, Checkpoint, CheckpointReader, read_checkpoint
-from graphflow.checkpoints.components import class_defaults
-from graphflow.checkpoints.tensor_layouts import expected
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Entry, Mapping, Scalar
+from graphflow_nodes.models.defaults import class_defaults
+from tests.shipped import CLASSES
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -57,7 +57,7 @@ def component(folder: Path, class_name: str, config: dict[str, Any]) -> None:
     """A component with all its tensors."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"_class_name": class_name, **config}))
-    shapes = expected(class_name, class_defaults()[class_name] | config)
+    shapes = CLASSES[class_name].tensors(class_defaults()[class_name] | config)
     assert shapes is not None
     (folder / WEIGHTS).write_bytes(safetensors(**shapes))
 

@@ -16,10 +16,13 @@ import pytest
 from graphflow.checkpoints import embedded
 from graphflow.checkpoints.checkpoint import CheckpointReader, read_checkpoint
 from graphflow.checkpoints.clip_vocabulary import clip_vocabulary
-from graphflow.checkpoints.components import ComponentFiles, class_defaults, read_json
+from graphflow.checkpoints.components import ComponentFiles, read_json
 from graphflow.checkpoints.single_file import published
 from graphflow.document.model import Document
 from graphflow.document.refusal import Refusal
+from graphflow_nodes.models.clip import CLIP_TOKENIZER
+from graphflow_nodes.models.defaults import class_defaults
+from graphflow_nodes.models.vae import AUTOENCODER_KL
 from tests.tiny import make
 
 
@@ -33,7 +36,9 @@ def test_identity_of_a_tokenizer_leaves_its_config_as_the_file_has_it(tiny, tmp_
     folder = shutil.copytree(tiny / "tokenizer", tmp_path / "tokenizer")
     (folder / "special_tokens_map.json").write_text('{"pad_token": "!"}')
     written = json.loads((folder / "tokenizer_config.json").read_text())
-    first, second = (ComponentFiles("tokenizer", "transformers", "CLIPTokenizer", folder) for _ in "ab")
+    first, second = (
+        ComponentFiles("tokenizer", "transformers", "CLIPTokenizer", folder, model=CLIP_TOKENIZER) for _ in "ab"
+    )
     assert first.identity == second.identity
     assert first.config == second.config == read_json(folder / "tokenizer_config.json") == written
 
@@ -47,7 +52,9 @@ SHARED: dict[str, Callable[[Path], Any]] = {
     "a list in it": lambda tiny: read_json(tiny / "unet" / "config.json")["block_out_channels"],
     "a config": lambda tiny: unet_of(tiny).config,
     "a full config": lambda tiny: unet_of(tiny).full_config,
-    "a list of a default": lambda tiny: ComponentFiles("", "", "AutoencoderKL", tiny).full_config["down_block_types"],
+    "a list of a default": lambda tiny: ComponentFiles("", "", "AutoencoderKL", tiny, model=AUTOENCODER_KL).full_config[
+        "down_block_types"
+    ],
     "components": lambda tiny: read_checkpoint("x", tiny).components,
     "flags": lambda tiny: read_checkpoint("x", tiny).flags,
     "a header": lambda tiny: unet_of(tiny).headers[0].tensors,

@@ -15,7 +15,9 @@ from graphflow.checkpoints.clip_vocabulary import clip_vocabulary
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.single_file import FilePart, published, read_single_file
 from graphflow.checkpoints.weights import Stored, digest_of_files, tensor_digests, weights_digest
+from graphflow_nodes.models.clip import CLIP_TOKENIZER
 from tests.checkpoints.test_single_layouts import shapes, tensors, write
+from tests.shipped import CLASSES
 
 SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
 
@@ -68,9 +70,9 @@ def test_config_is_that_of_a_folder_of_either_time(role, tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "config.json").write_text(json.dumps(PUBLISHED[role]))
     folders = [tmp_path / "old", saved_anew(role, tmp_path / "new")]
-    part = FilePart(role, "", class_name, tmp_path / "none", settings=config, stored={})
+    part = FilePart(role, "", class_name, tmp_path / "none", settings=config, stored={}, model=CLASSES[class_name])
     for folder in folders:
-        found = ComponentFiles(role, "", class_name, folder).full_config
+        found = ComponentFiles(role, "", class_name, folder, model=CLASSES[class_name]).full_config
         same = ("sample_size", "architectures", "dtype")
         assert {k: v for k, v in found.items() if k not in same} == {
             k: v for k, v in part.full_config.items() if k not in same
@@ -104,14 +106,22 @@ def test_tokenizer_is_that_of_a_folder_of_either_layout(family, role, pad, tmp_p
     assert tokenizer.pad_token == pad
     tokenizer.save_pretrained(tmp_path / "new")
     assert not (tmp_path / "new" / "vocab.json").exists()
-    part = FilePart(role, "transformers", "CLIPTokenizer", tmp_path / "x", settings=config, stored={})
+    part = FilePart(
+        role, "transformers", "CLIPTokenizer", tmp_path / "x", settings=config, stored={}, model=CLIP_TOKENIZER
+    )
     for folder in (old, tmp_path / "new"):
-        assert ComponentFiles(role, "transformers", "CLIPTokenizer", folder).identity == part.identity
+        assert (
+            ComponentFiles(role, "transformers", "CLIPTokenizer", folder, model=CLIP_TOKENIZER).identity
+            == part.identity
+        )
 
 
 def test_tokenizers_that_pad_otherwise_are_not_one():
     configs = [published(family, "base").configs["tokenizer"] for family in ("sd15", "sd2", "sdxl")]
-    parts = [FilePart("", "", "CLIPTokenizer", Path(), settings=config, stored={}) for config in configs]
+    parts = [
+        FilePart("", "", "CLIPTokenizer", Path(), settings=config, stored={}, model=CLIP_TOKENIZER)
+        for config in configs
+    ]
     first, second, third = (part.identity for part in parts)
     assert first == third != second
 

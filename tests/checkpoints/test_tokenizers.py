@@ -16,6 +16,7 @@ from transformers import CLIPTokenizer
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.single_file import FilePart
 from graphflow.document.refusal import Refusal
+from graphflow_nodes.models.clip import CLIP_TOKENIZER
 from tests.tiny import make, parts
 
 Edit = Callable[[Path], object]
@@ -36,7 +37,7 @@ def tiny(tmp_path_factory) -> dict[str, Path]:
 
 
 def identity(folder: Path) -> str:
-    return ComponentFiles("tokenizer", "transformers", "CLIPTokenizer", folder).identity
+    return ComponentFiles("tokenizer", "transformers", "CLIPTokenizer", folder, model=CLIP_TOKENIZER).identity
 
 
 @cache
@@ -158,7 +159,8 @@ def test_tokenizer_saved_anew_is_the_same(name, changed, tmp_path):
 def test_old_layout_new_layout_and_single_file_are_one(tiny, tmp_path):
     settings = json.loads((tiny["old"] / "tokenizer_config.json").read_text())
     part = FilePart(
-        "tokenizer", "", "CLIPTokenizer", tmp_path, settings=settings, stored={}, vocabulary=parts.bpe
+        "tokenizer", "", "CLIPTokenizer", tmp_path, settings=settings, stored={}, vocabulary=parts.bpe,
+        model=CLIP_TOKENIZER,
     )  # fmt: skip
     assert identity(tiny["old"]) == identity(tiny["new"]) == part.identity
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from graphflow.checkpoints.checkpoint import read_checkpoint
-from graphflow.checkpoints.components import class_defaults
-from graphflow.checkpoints.tensor_layouts import expected
+from graphflow_nodes.models.defaults import class_defaults
 from tests.checkpoints.test_checkpoint import safetensors
+from tests.shipped import CLASSES
 
 CONFIG = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 2, "num_attention_heads": 1, "vocab_size": 3}
-SHAPES = expected("CLIPTextModel", class_defaults()["CLIPTextModel"] | CONFIG) or {}
+SHAPES = CLASSES["CLIPTextModel"].tensors(class_defaults()["CLIPTextModel"] | CONFIG) or {}
 
 
 def text_encoder(folder: Path, **config: Any) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 import graphflow as gf
 from graphflow.checkpoints.components import Placed
+from graphflow_nodes.models.unet import UNET
 from tests.plan.toys import CATALOG, graph, run
 
 
@@ -124,7 +125,7 @@ def test_out_of_memory_while_loading_keeps_its_kind(cause, monkeypatch):
         raise cause
 
     monkeypatch.setattr(loader, "_model", model)
-    placed = Placed(SimpleNamespace(class_name="UNet2DConditionModel"))
+    placed = Placed(SimpleNamespace(class_name="UNet2DConditionModel", model=UNET))
     component = gf.Component("unet a", 5, "unet of a", placed)
     error = failed("nodes: {n: {type: use, model: a}}", engine=gf.Engine(loader=lambda _: loader.load(component)))
     error = error.failed["n"]

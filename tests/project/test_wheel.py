@@ -64,7 +64,7 @@ def test_wheel_holds_every_module(files, package):
     ("package", "pattern"),
     [
         ("graphflow", "py.typed"),
-        ("graphflow", "checkpoints/**/*.json"),
+        ("graphflow_nodes", "models/*.json"),
         ("graphflow", "checkpoints/published/*"),
         ("graphflow", "record/*.jinja"),
         ("graphflow_embedded", "components/**/*"),

@@ -17,6 +17,7 @@ from graphflow.checkpoints import single_file
 from graphflow.checkpoints.checkpoint import read_checkpoint
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.single_file import Published
+from tests.shipped import CLASSES
 from tests.tiny import parts
 
 _UNET, _TEXT = "down_blocks.0.attentions.0.transformer_blocks.0.attn1", "encoder.layers.0.self_attn"
@@ -170,7 +171,9 @@ def test_default_for_a_setting_that_was_not_given_is_diffusers(tiny, tmp_path):
     config |= {"norm_eps": 0.5, "cross_attention_dim": 8, "_use_default_values": ["norm_eps", "cross_attention_dim"]}
     (tmp_path / "config.json").write_text(json.dumps(config))
     built = UNet2DConditionModel.from_config(config | {"block_out_channels": [4] * 4, "norm_num_groups": 1}).config
-    found = ComponentFiles("unet", "diffusers", "UNet2DConditionModel", tmp_path).full_config
+    found = ComponentFiles(
+        "unet", "diffusers", "UNet2DConditionModel", tmp_path, model=CLASSES["UNet2DConditionModel"]
+    ).full_config
     assert {key: found[key] for key in config["_use_default_values"]} == {
         key: built[key] for key in config["_use_default_values"]
     }

@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 import graphflow as gf
 from graphflow.checkpoints.checkpoint import read_checkpoint
 from graphflow.checkpoints.components import Placed
-from graphflow.checkpoints.fit import canonical, never_read
 from graphflow.errors import FileProblem
 from graphflow.execute.loader import load
+from graphflow_nodes.models.dpt import DPT
 from tests.tiny import layouts
 
 Tensors = dict[str, torch.Tensor]
@@ -167,9 +167,9 @@ def test_loaded_tensors_are_those_of_the_file(name, tiny):
     for role, files in weighty.items():
         stored: Tensors = {}
         for path in files.weights:
-            stored |= {canonical(files.class_name, key): one for key, one in load_file(path).items()}
+            stored |= {files.model.canonical(key): one for key, one in load_file(path).items()}
         model = load(Placed(files, "float16" if name == "sd_fp16" else "float32").component)
-        loaded = {canonical(files.class_name, key): one for key, one in model.state_dict().items()}
+        loaded = {files.model.canonical(key): one for key, one in model.state_dict().items()}
         assert {key for key in stored if key} == set(loaded), role
         assert all(torch.equal(one, stored[key]) for key, one in loaded.items()), role
 
@@ -177,7 +177,7 @@ def test_loaded_tensors_are_those_of_the_file(name, tiny):
 def test_depth_estimator_without_the_layers_that_it_never_reads_is_accepted(tiny, tmp_path):
     shutil.copytree(tiny("depth"), tmp_path / "depth")
     file = tmp_path / "depth" / "model.safetensors"
-    kept = {key: one for key, one in load_file(file).items() if not never_read("DPTForDepthEstimation", key)}
+    kept = {key: one for key, one in load_file(file).items() if not DPT.never_reads(key)}
     assert len(kept) == len(load_file(file)) - 4
     save_file(kept, file, {"format": "pt"})
     files = read_checkpoint("depth", tmp_path / "depth").components[""]

@@ -12,6 +12,8 @@ from transformers.dynamic_module_utils import resolve_trust_remote_code
 import graphflow as gf
 from graphflow.checkpoints.components import ComponentFiles, Placed, ProcessorFiles
 from graphflow.execute.loader import load
+from graphflow_nodes.models.dpt import DPT_PROCESSOR
+from tests.shipped import CLASSES
 
 PICTURE = Image.new("RGB", (64, 64))
 CODE = {"AutoImageProcessor": "own.Processor", "AutoModel": "own.Model", "AutoTokenizer": ["own.Tokenizer", None]}
@@ -101,7 +103,7 @@ def test_loading_a_processor_never_asks_and_runs_no_code_of_the_checkpoint(tiny,
     """The loader is the last one to look, whatever `check` was shown."""
     folder = copied(tiny, "depth", tmp_path)
     changed(folder / "preprocessor_config.json", auto_map=CODE, image_processor_type=type_)
-    files = ProcessorFiles("image_processor", "transformers", "DPTImageProcessor", folder, "depth")
+    files = ProcessorFiles("image_processor", "transformers", "DPTImageProcessor", folder, "depth", model=DPT_PROCESSOR)
     found = type(load(Placed(files).component)).__name__
     assert found.startswith("DPTImageProcessor")
     assert asked == []
@@ -115,7 +117,7 @@ def test_loading_a_component_never_asks_and_runs_no_code_of_the_checkpoint(tiny,
     config = "tokenizer_config.json" if role == "tokenizer" else "config.json"
     changed(folder / role / config, auto_map=CODE)
     index = json.loads((folder / "model_index.json").read_text())
-    load(Placed(ComponentFiles(role, *index[role], folder / role)).component)
+    load(Placed(ComponentFiles(role, *index[role], folder / role, model=CLASSES[index[role][1]])).component)
     assert asked == []
     assert not (tmp_path / "ran").exists()
 

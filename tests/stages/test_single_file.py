@@ -20,6 +20,7 @@ from graphflow.checkpoints.checkpoint import MODELS_VARIABLE, read_checkpoint
 from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.single_file import FilePart, Published
 from graphflow.execute.loader import load
+from tests.shipped import CLASSES
 from tests.tiny import layouts, parts
 
 SD2_TOKENIZER = single_file.published("sd2", "base").configs["tokenizer"]
@@ -271,7 +272,10 @@ def test_every_part_of_an_xl_file_is_that_of_a_folder(tmp_path, monkeypatch):
     texts["xl_open_clip"] = layouts.open_clip(states["text_encoder_2"])
     save_file(layouts.single_file(states["unet"], states["vae"], **texts), tmp_path / "xl.safetensors")
 
-    folders = {role: ComponentFiles(role, "", type(model).__name__, tmp_path / role) for role, model in models.items()}
+    folders = {
+        role: ComponentFiles(role, "", type(model).__name__, tmp_path / role, model=CLASSES[type(model).__name__])
+        for role, model in models.items()
+    }
     configs = {role: files.config for role, files in folders.items()}
     xl = Published("tiny XL", "StableDiffusionXLPipeline", configs)
     monkeypatch.setattr(single_file, "published", lambda family, variant: {"sdxl base": xl}[f"{family} {variant}"])
@@ -285,7 +289,15 @@ def test_every_part_of_an_xl_file_is_that_of_a_folder(tmp_path, monkeypatch):
 
 
 def test_tokenizer_of_a_real_file_is_clips(tmp_path):
-    part = FilePart("tokenizer", "transformers", "CLIPTokenizer", tmp_path / "x", settings=SD2_TOKENIZER, stored={})
+    part = FilePart(
+        "tokenizer",
+        "transformers",
+        "CLIPTokenizer",
+        tmp_path / "x",
+        settings=SD2_TOKENIZER,
+        stored={},
+        model=CLASSES["CLIPTokenizer"],
+    )
     tokenizer = load(Placed(part).component)
     given = tokenizer("A photo of a café, please!", padding="max_length", max_length=12).input_ids
     # As the published folder's tokenizer answers: "!" is the pad token, and so is a token of its own in texts, too.

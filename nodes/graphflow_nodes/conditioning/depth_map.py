@@ -9,6 +9,7 @@ from graphflow.checkpoints.components import ProcessorFiles
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.value import Image
+from graphflow_nodes.models.dpt import DPT_PROCESSOR
 from graphflow_nodes.planning.stage import not_here
 from graphflow_nodes.steps.depth import estimate
 
@@ -32,7 +33,9 @@ def _plan(
     if not any((files.folder / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")):
         why = "it has no preprocessor_config.json"
         return _refused(f"{checkpoint.name} is not whole", why, "get the whole checkpoint")
-    processor = ProcessorFiles("image_processor", "transformers", _PROCESSOR, files.folder, checkpoint.name)
+    processor = ProcessorFiles(
+        "image_processor", "transformers", _PROCESSOR, files.folder, checkpoint.name, model=DPT_PROCESSOR
+    )
     if processor.named not in ("", _PROCESSOR):
         why = f"its image processor is {processor.named}, and this node takes a {_PROCESSOR}"
         return _refused(f"{checkpoint.name} reads pictures in another way", why, _OTHER, "wrong-part")

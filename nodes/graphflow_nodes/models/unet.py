@@ -1,4 +1,4 @@
-"""Tensors of UNet2DConditionModel and ControlNetModel of diffusers."""
+"""UNet2DConditionModel and ControlNetModel of diffusers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from graphflow.checkpoints.tensor_layouts.layers import (
-    Named,
-    NotModelled,
+from graphflow.checkpoints.model_class import ModelClass, Named, NotModelled
+from graphflow_nodes.models.defaults import defaults_of
+from graphflow_nodes.models.layers import (
     conv,
     each,
     embedder,
@@ -64,7 +64,7 @@ class _Net:
         )  # fmt: skip
 
 
-def unet(config: Mapping[str, Any]) -> Iterator[Named]:
+def _unet(config: Mapping[str, Any]) -> Iterator[Named]:
     """Tensors of a UNet2DConditionModel.
 
     Raises:
@@ -86,7 +86,7 @@ def unet(config: Mapping[str, Any]) -> Iterator[Named]:
     yield from conv("conv_out", config["out_channels"], first, config["conv_out_kernel"])
 
 
-def controlnet(config: Mapping[str, Any]) -> Iterator[Named]:
+def _controlnet(config: Mapping[str, Any]) -> Iterator[Named]:
     """Tensors of a ControlNetModel.
 
     Raises:
@@ -226,3 +226,21 @@ def _up(config: Mapping[str, Any], net: _Net, blocks: list[_Block]) -> Iterator[
         if level < len(blocks) - 1:
             yield from conv(f"{name}.upsamplers.0.conv", block.width, block.width)
         before = block.width
+
+
+_SHARED = "conv_in|time_embedding|class_embedding|add_embedding|encoder_hid_proj|down_blocks|mid_block"
+
+UNET = ModelClass(
+    "UNet2DConditionModel",
+    "diffusers",
+    defaults=defaults_of("UNet2DConditionModel"),
+    layout=_unet,
+    own=rf"({_SHARED}|up_blocks|conv_norm_out|conv_out)\.",
+)
+CONTROLNET = ModelClass(
+    "ControlNetModel",
+    "diffusers",
+    defaults=defaults_of("ControlNetModel"),
+    layout=_controlnet,
+    own=rf"({_SHARED}|controlnet_cond_embedding|controlnet_down_blocks|controlnet_mid_block)\.",
+)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
-Shape: TypeAlias = tuple[int, ...]
-Named: TypeAlias = tuple[str, Shape]
-
-
-class NotModelled(Exception):
-    """A config uses an option whose tensors are not known here."""
+from graphflow.checkpoints.model_class import Named, NotModelled
 
 
 def require(known: bool) -> None:

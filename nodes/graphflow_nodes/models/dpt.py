@@ -1,15 +1,19 @@
-"""Tensors of DPTForDepthEstimation of transformers, where its backbone is a ViT of its own."""
+"""DPT of transformers, which estimates depth, and its image processor."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphflow.checkpoints.tensor_layouts.layers import Named, conv, linear, norm, require
+from graphflow.checkpoints.components import ComponentFiles
+from graphflow.checkpoints.model_class import ModelClass, Named
+from graphflow_nodes.models.defaults import defaults_of
+from graphflow_nodes.models.layers import conv, linear, norm, require
 
 
-def depth_estimator(config: Mapping[str, Any]) -> Iterator[Named]:
-    """Tensors of a DPTForDepthEstimation.
+def _depth_estimator(config: Mapping[str, Any]) -> Iterator[Named]:
+    """Tensors of a DPTForDepthEstimation whose backbone is a ViT of its own.
 
     Raises:
         NotModelled: it is a hybrid, or has another option that is not known here.
@@ -76,3 +80,38 @@ def _head(config: Mapping[str, Any]) -> Iterator[Named]:
     yield from conv("head.head.0", width // 2, width)
     yield from conv("head.head.2", 32, width // 2)
     yield from conv("head.head.4", 1, 32, 1)
+
+
+_BACKBONE = re.compile(r"(embeddings|encoder|layernorm)\.")
+
+
+def _whole_name(name: str) -> str:
+    """A tensor's name with `dpt.` around the backbone, which some files leave out."""
+    return f"dpt.{name}" if _BACKBONE.match(name) else name
+
+
+DPT = ModelClass(
+    "DPTForDepthEstimation",
+    "transformers",
+    defaults=defaults_of("DPTForDepthEstimation"),
+    layout=_depth_estimator,
+    own=r"(dpt\.(embeddings|encoder|layernorm)|neck|head)\.",
+    # The published estimators leave them out.
+    unread=r"neck\.fusion_stage\.layers\.0\.residual_layer1\.",
+    renamed=_whole_name,
+)
+
+
+def _load_processor(files: ComponentFiles, _: Any) -> Any:
+    """The processor in the form that transformers prefers: for torchvision if that is installed, else for Pillow.
+
+    By its name and never by `AutoImageProcessor`, which may run code that a config names.
+    """
+    import transformers
+    from transformers.utils import is_torchvision_available
+
+    class_ = getattr(transformers, files.class_name if is_torchvision_available() else f"{files.class_name}Pil")
+    return class_.from_dict(files.config)
+
+
+DPT_PROCESSOR = ModelClass("DPTImageProcessor", "transformers", "processor", load=_load_processor)

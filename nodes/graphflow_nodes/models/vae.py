@@ -1,14 +1,16 @@
-"""Tensors of AutoencoderKL of diffusers."""
+"""Autoencoders of diffusers, which turn pictures into latents and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphflow.checkpoints.tensor_layouts.layers import Named, conv, linear, norm, require, resnet
+from graphflow.checkpoints.model_class import ModelClass, Named
+from graphflow_nodes.models.defaults import defaults_of
+from graphflow_nodes.models.layers import conv, linear, norm, require, resnet
 
 
-def autoencoder(config: Mapping[str, Any]) -> Iterator[Named]:
+def _autoencoder(config: Mapping[str, Any]) -> Iterator[Named]:
     """Tensors of an AutoencoderKL.
 
     Raises:
@@ -63,3 +65,16 @@ def _mid(side: str, width: int, attends: bool) -> Iterator[Named]:
         for one in ("to_q", "to_k", "to_v", "to_out.0"):
             yield from linear(f"{name}.{one}", width, width)
     yield from resnet(f"{side}.mid_block.resnets.1", width, width)
+
+
+AUTOENCODER_KL = ModelClass(
+    "AutoencoderKL",
+    "diffusers",
+    defaults=defaults_of("AutoencoderKL"),
+    layout=_autoencoder,
+    own=r"(encoder|decoder|quant_conv|post_quant_conv)\.",
+)
+AUTOENCODER_TINY = ModelClass("AutoencoderTiny", "diffusers", defaults=defaults_of("AutoencoderTiny"))
+ASYMMETRIC_AUTOENCODER_KL = ModelClass(
+    "AsymmetricAutoencoderKL", "diffusers", defaults=defaults_of("AsymmetricAutoencoderKL")
+)

@@ -13,9 +13,11 @@ import transformers
 
 from graphflow.checkpoints import embedded
 from graphflow.checkpoints.class_settings import ACTIVATIONS, TEXT_ACTIVATIONS, wrong_settings
-from graphflow.checkpoints.components import ComponentFiles, class_defaults
+from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.fit import integer_weights
-from graphflow.checkpoints.tensor_layouts import MOST, expected
+from graphflow.checkpoints.model_class import MOST
+from graphflow_nodes.models.defaults import class_defaults
+from tests.shipped import CLASSES
 
 
 def published() -> Iterator[Any]:
@@ -136,7 +138,7 @@ def of_class(class_name: str, config: Mapping[str, Any]) -> dict[str, tuple[int,
 
 
 def agree(class_name: str, config: Mapping[str, Any]) -> None:
-    found = expected(class_name, class_defaults()[class_name] | dict(config))
+    found = CLASSES[class_name].tensors(class_defaults()[class_name] | dict(config))
     wanted = of_class(class_name, config)
     wanted.pop("embeddings.position_ids", None)
     assert found is not None
@@ -157,7 +159,7 @@ def test_unets(name: str) -> None:
 @pytest.mark.parametrize("name", NOT_MODELLED)
 def test_unets_with_rare_options_are_left_to_the_loader(name: str) -> None:
     config = class_defaults()["UNet2DConditionModel"] | SMALL_UNET | NOT_MODELLED[name]
-    assert expected("UNet2DConditionModel", config) is None
+    assert CLASSES["UNet2DConditionModel"].tensors(config) is None
 
 
 @pytest.mark.parametrize("name", CONTROLNETS)
@@ -186,7 +188,7 @@ def test_components_that_come_along_have_the_tensors_of_their_classes() -> None:
 
 def test_absurd_config_is_not_written_out() -> None:
     config = class_defaults()["CLIPTextModel"] | {"num_hidden_layers": 10**9}
-    assert len(expected("CLIPTextModel", config) or {}) == MOST + 1
+    assert len(CLASSES["CLIPTextModel"].tensors(config) or {}) == MOST + 1
 
 
 def test_activations_are_those_that_the_libraries_know() -> None:
