@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.catalog.catalog import Catalog
-from graphflow.check.checked import UNKNOWN_SOURCE, Checked, Source, Value
+from graphflow.check.checked import Checked
 from graphflow.check.expand import Expander
 from graphflow.check.inputs import coerced, default_value, input_value, outside_limits
 from graphflow.check.literals import Literals
@@ -15,6 +15,7 @@ from graphflow.check.propagate import propagate
 from graphflow.check.resolve import resolve
 from graphflow.check.resolved import Resolved
 from graphflow.check.seeds import SEED, run_seed, sets_input
+from graphflow.check.sources import UNKNOWN_SOURCE, NodeSource
 from graphflow.check.templates import Library, Templates
 from graphflow.document.model import Document, InputDecl
 from graphflow.document.references import node_references
@@ -25,6 +26,7 @@ from graphflow.errors import InvalidValue
 from graphflow.problems import NOWHERE, Place, Problem, did_you_mean, first_of
 from graphflow.system.collector import paused
 from graphflow.system.compute import CPU, Compute
+from graphflow.values.sources import Value
 from graphflow.values.types import PICTURES, ListOf, Type, member_for
 from graphflow.values.value import coerce, describe
 from graphflow.wording.spelling import few_suggestions
@@ -106,7 +108,7 @@ def _require_call(seed: object, inputs: object) -> None:
         raise InvalidValue(f"{describe(inputs)} gives no inputs; give a map of names to values")
 
 
-def _unread_outputs(resolved: Resolved, outputs: dict[str, dict[str, Source]]) -> dict[str, Source]:
+def _unread_outputs(resolved: Resolved, outputs: dict[str, dict[str, NodeSource]]) -> dict[str, NodeSource]:
     """Where a document has no `outputs`: the first output of every node that nobody reads, under its id."""
     read = {ref.name for decl in resolved.document.nodes.values() for ref, _ in node_references(decl)}
     unread = {id_: outputs.get(id_) for id_ in resolved.nodes if id_ not in read}
@@ -115,14 +117,14 @@ def _unread_outputs(resolved: Resolved, outputs: dict[str, dict[str, Source]]) -
 
 def _inputs(
     resolved: Resolved, given: dict[str, Any], expander: Expander, problems: list[Problem], complete: bool
-) -> dict[str, Source]:
+) -> dict[str, NodeSource]:
     decls = resolved.document.inputs
     for name in given:
         if name not in decls:
             place = given[name].place if isinstance(given[name], (Scalar, Sequence)) else Place()
             fix = did_you_mean(name, list(decls), else_="its inputs are")
             problems.append(Problem("unknown-input", f"the graph has no input {name}", "", fix, place))
-    sources: dict[str, Source] = {}
+    sources: dict[str, NodeSource] = {}
     for name, decl in decls.items():
         if decl.type is None:
             sources[name] = UNKNOWN_SOURCE
@@ -147,7 +149,7 @@ def _inputs(
     return sources
 
 
-def _given(value: Any, decl: InputDecl, resolved: Resolved, expander: Expander, problems: list[Problem]) -> Source:
+def _given(value: Any, decl: InputDecl, resolved: Resolved, expander: Expander, problems: list[Problem]) -> NodeSource:
     if decl.type is None:
         # That its declaration has no type is told already.
         return UNKNOWN_SOURCE

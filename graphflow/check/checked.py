@@ -2,80 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 from graphflow.catalog.authoring import Planned
 from graphflow.catalog.node_type import NodeType
 from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.sources import NodeSource
 from graphflow.document.model import Document
 from graphflow.errors import InvalidGraph
 from graphflow.problems import Level, Place, Problem
 from graphflow.system.compute import CPU, Compute
 from graphflow.values.facts import Facts
-
-
-class Value(NamedTuple):
-    """A value that is known before the run."""
-
-    value: Any
-
-
-class OutputOf(NamedTuple):
-    """An output of an expanded node, by the node's number."""
-
-    node: int
-    output: str
-
-
-class ItemOf(NamedTuple):
-    """An item of an output that is a list."""
-
-    source: OutputOf
-    item: int
-
-
-class Gather(NamedTuple):
-    """A list of sources; absent items keep their place until a port drops them."""
-
-    items: tuple[Source, ...]
-
-
-class Format(NamedTuple):
-    """Text made of plain pieces and sources of strings and numbers."""
-
-    parts: tuple[str | Source, ...]
-
-
-class Absent(NamedTuple):
-    """No value: a node that makes it does not run."""
-
-    reason: str
-
-
-class Unknown(NamedTuple):
-    """A value whose problem is told already."""
-
-
-Source: TypeAlias = Value | OutputOf | ItemOf | Gather | Format | Absent | Unknown
-
-UNKNOWN_SOURCE = Unknown()
-
-
-def outputs_in(source: Source) -> Iterator[OutputOf]:
-    """Every node output that a source reads."""
-    if isinstance(source, OutputOf):
-        yield source
-    elif isinstance(source, ItemOf):
-        yield source.source
-    elif isinstance(source, Gather):
-        for item in source.items:
-            yield from outputs_in(item)
-    elif isinstance(source, Format):
-        for part in source.parts:
-            if not isinstance(part, str):
-                yield from outputs_in(part)
 
 
 @dataclass(slots=True)
@@ -101,7 +40,7 @@ class ExpandedNode:
     type: NodeType
     position: tuple[float, ...]
     params: dict[str, Any]
-    sources: dict[str, Source]
+    sources: dict[str, NodeSource]
     cache: bool
     places: ResolvedNode | None
     used: tuple[tuple[Place, str], ...] = ()
@@ -130,7 +69,7 @@ class Checked:
     document: Document
     resolved: Resolved
     nodes: tuple[ExpandedNode, ...]
-    outputs: dict[str, Source]
+    outputs: dict[str, NodeSource]
     skipped: dict[str, str]
     inputs: dict[str, Any]
     seed: int

@@ -6,27 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from graphflow.check.checked import (
-    UNKNOWN_SOURCE,
-    Absent,
-    Format,
-    Gather,
-    ItemOf,
-    OutputOf,
-    Source,
-    Unknown,
-    Value,
-)
 from graphflow.check.expressions import Const, Expr, FromInput, FromNode, Items, Text
 from graphflow.check.literals import Literals
 from graphflow.check.resolved import Resolved
+from graphflow.check.sources import UNKNOWN_SOURCE, Absent, NodeOutput, NodeSource, Unknown
 from graphflow.document.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
 from graphflow.document.tree import Scalar
 from graphflow.limits import ITEMS, ITEMS_READ, TEXT, TEXTS, VALUES_READ
 from graphflow.problems import Place, Problem
+from graphflow.values.sources import Format, Gather, ItemOf, Value
 
-Outputs = dict[str, Source]
+Outputs = dict[str, NodeSource]
 
 
 class TooMuch(Exception):
@@ -38,7 +29,7 @@ class Frame:
     """One instance of a document while its nodes are expanded."""
 
     resolved: Resolved
-    inputs: dict[str, Source]
+    inputs: dict[str, NodeSource]
     path: str
     bare: str
     position: tuple[float, ...]
@@ -66,7 +57,7 @@ class Evaluator:
     _items_read: int = 0
     _characters: int = 0
 
-    def evaluate(self, expr: Expr, frame: Frame) -> Source:
+    def evaluate(self, expr: Expr, frame: Frame) -> NodeSource:
         """What an expression of the frame's document stands for."""
         if isinstance(expr, Const):
             return Value(expr.value)
@@ -80,7 +71,7 @@ class Evaluator:
             return self._text(expr, frame)
         return UNKNOWN_SOURCE
 
-    def _node_output(self, expr: FromNode, frame: Frame) -> Source:
+    def _node_output(self, expr: FromNode, frame: Frame) -> NodeSource:
         outputs = frame.outputs.get(expr.node)
         if not outputs:
             return UNKNOWN_SOURCE
@@ -88,12 +79,12 @@ class Evaluator:
         source = outputs.get(port, UNKNOWN_SOURCE)
         return self._at(source, expr.item, expr.place, frame, f"${expr.node}.{port}")
 
-    def _at(self, source: Source, index: int | None, place: Place, frame: Frame, shown: str) -> Source:
+    def _at(self, source: NodeSource, index: int | None, place: Place, frame: Frame, shown: str) -> NodeSource:
         if index is None:
             return source
-        if isinstance(source, OutputOf):
+        if isinstance(source, NodeOutput):
             return ItemOf(source, index)
-        items = source.items if isinstance(source, Gather) else ()
+        items: tuple[NodeSource, ...] = source.items if isinstance(source, Gather) else ()
         if isinstance(source, Value) and isinstance(source.value, tuple):
             items = tuple(Value(value) for value in source.value)
         if isinstance(source, (Absent, Unknown)):
@@ -103,8 +94,8 @@ class Evaluator:
             return UNKNOWN_SOURCE
         return items[index]
 
-    def _spliced(self, expr: Items, frame: Frame) -> Source:
-        items: list[Source] = []
+    def _spliced(self, expr: Items, frame: Frame) -> NodeSource:
+        items: list[NodeSource] = []
         for item in expr.items:
             source = self.evaluate(item, frame)
             if isinstance(source, Gather):
@@ -120,8 +111,8 @@ class Evaluator:
         self.count_read(len(items), expr.place, frame.used)
         return Gather(tuple(items))
 
-    def _text(self, expr: Text, frame: Frame) -> Source:
-        parts: list[str | Source] = []
+    def _text(self, expr: Text, frame: Frame) -> NodeSource:
+        parts: list[str | NodeSource] = []
         self.count_read(len(expr.parts), expr.place, frame.used)
         for part in expr.parts:
             source = part if isinstance(part, str) else self.evaluate(part, frame)

@@ -13,16 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphflow.catalog.node_type import LABELS, NodeType, Param
-from graphflow.check.checked import (
-    UNKNOWN_SOURCE,
-    Absent,
-    ExpandedNode,
-    Gather,
-    OutputOf,
-    Source,
-    Unknown,
-    Value,
-)
+from graphflow.check.checked import ExpandedNode
 from graphflow.check.evaluate import Frame, Outputs, TooMuch
 from graphflow.check.expressions import Const, Expr
 from graphflow.check.inputs import default_value, outside_limits
@@ -30,11 +21,13 @@ from graphflow.check.literals import Picture
 from graphflow.check.loops import Loops
 from graphflow.check.picture_nodes import picture_type
 from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.sources import UNKNOWN_SOURCE, Absent, NodeOutput, NodeSource, Unknown
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import shown
 from graphflow.errors import InvalidValue
 from graphflow.limits import NODES
 from graphflow.problems import Place, Problem
+from graphflow.values.sources import Gather, Value
 from graphflow.values.types import ListOf
 from graphflow.values.value import coerce
 
@@ -50,13 +43,13 @@ class Expander(Loops):
     seed: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     _stack: list[Frame] = field(default_factory=list)
-    _pictures: dict[tuple[str, str], OutputOf] = field(default_factory=dict)
+    _pictures: dict[tuple[str, str], NodeOutput] = field(default_factory=dict)
     _named: Counter[str] = field(default_factory=Counter)
     _nodes: int = 0
     _defaults: dict[tuple[int, str], tuple[Any, list[Problem]]] = field(default_factory=dict)
     """What the inputs of a template have by default, by the template and their name."""
 
-    def run(self, resolved: Resolved, inputs: dict[str, Source]) -> Frame:
+    def run(self, resolved: Resolved, inputs: dict[str, NodeSource]) -> Frame:
         """Expand a whole graph whose inputs have these values."""
         root = self._push(resolved, inputs, "", "", (), (), True)
         try:
@@ -75,7 +68,7 @@ class Expander(Loops):
     def _push(
         self,
         resolved: Resolved,
-        inputs: dict[str, Source],
+        inputs: dict[str, NodeSource],
         path: str,
         bare: str,
         position: tuple[float, ...],
@@ -117,7 +110,12 @@ class Expander(Loops):
             }
 
     def _one(
-        self, frame: Frame, node: ResolvedNode, item: dict[str, Source], index: int | None, position: tuple[float, ...]
+        self,
+        frame: Frame,
+        node: ResolvedNode,
+        item: dict[str, NodeSource],
+        index: int | None,
+        position: tuple[float, ...],
     ) -> Iterator[None]:
         id_ = node.decl.id
         step = id_ if index is None else f"{id_}[{index}]"
@@ -161,8 +159,8 @@ class Expander(Loops):
         frame: Frame,
         node: ResolvedNode,
         type_: NodeType,
-        params: dict[str, Source],
-        sources: dict[str, Source],
+        params: dict[str, NodeSource],
+        sources: dict[str, NodeSource],
         path: str,
         bare: str,
         position: tuple[float, ...],
@@ -200,14 +198,14 @@ class Expander(Loops):
             return dict.fromkeys(type_.outputs, UNKNOWN_SOURCE)
         number = len(self.nodes)
         self.nodes.append(ExpandedNode(number, path, type_, position, values, ports, cache, node, frame.used))
-        return {output: OutputOf(number, output) for output in type_.outputs}
+        return {output: NodeOutput(number, output) for output in type_.outputs}
 
-    def _absent(self, path: str, type_: NodeType, name: str, source: Source) -> Outputs:
+    def _absent(self, path: str, type_: NodeType, name: str, source: NodeSource) -> Outputs:
         """The outputs of a node that does not run, since `name` is absent and it cannot do without."""
         self.skipped[path] = f"{name} is absent" + (f": {source.reason}" if isinstance(source, Absent) else "")
         return dict.fromkeys(type_.outputs, Absent(f"{path} does not run"))
 
-    def _param(self, param: Param, source: Source | None, bare: str, frame: Frame, node: ResolvedNode) -> Any:
+    def _param(self, param: Param, source: NodeSource | None, bare: str, frame: Frame, node: ResolvedNode) -> Any:
         if source is None:
             if param.derived_seed:
                 return derived_seed(self.seed, bare)
@@ -248,9 +246,13 @@ class Expander(Loops):
         return expr is None or _plain(self.evaluate(expr, frame)) is not False
 
     def _template_inputs(
-        self, node: ResolvedNode, template: Resolved, sources: dict[str, Source], used: tuple[tuple[Place, str], ...]
-    ) -> dict[str, Source]:
-        inputs: dict[str, Source] = {}
+        self,
+        node: ResolvedNode,
+        template: Resolved,
+        sources: dict[str, NodeSource],
+        used: tuple[tuple[Place, str], ...],
+    ) -> dict[str, NodeSource]:
+        inputs: dict[str, NodeSource] = {}
         for name, decl in template.document.inputs.items():
             source = sources.get(name)
             if source is None or (isinstance(source, Absent) and decl.default is not None):
@@ -264,7 +266,7 @@ class Expander(Loops):
             inputs[name] = source
         return inputs
 
-    def default_of(self, resolved: Resolved, name: str, used: tuple[tuple[Place, str], ...] = ()) -> Source:
+    def default_of(self, resolved: Resolved, name: str, used: tuple[tuple[Place, str], ...] = ()) -> NodeSource:
         """The default of an input as a source; `Unknown` (told elsewhere) where it has none or it is wrong."""
         known = self._defaults.get((id(resolved), name))
         if known is None:
@@ -280,7 +282,7 @@ class Expander(Loops):
         """What the outputs of a frame that is worked off show."""
         return {name: self.evaluate(expr, frame) for name, expr in (frame.resolved.outputs or {}).items()}
 
-    def _delivered(self, source: Source, position: tuple[float, ...]) -> Source:
+    def _delivered(self, source: NodeSource, position: tuple[float, ...]) -> NodeSource:
         """The source with every picture file replaced by a node that reads it."""
         if isinstance(source, Value):
             if isinstance(source.value, Picture):
@@ -291,7 +293,7 @@ class Expander(Loops):
             return Gather(tuple(self._delivered(item, position) for item in source.items))
         return source
 
-    def _picture(self, picture: Picture, position: tuple[float, ...]) -> OutputOf:
+    def _picture(self, picture: Picture, position: tuple[float, ...]) -> NodeOutput:
         key = (str(picture.file.path), picture.word)
         known = self._pictures.get(key)
         if known is None:
@@ -303,7 +305,7 @@ class Expander(Loops):
             self._named[path] += 1
             path += f"#{self._named[path]}" if self._named[path] > 1 else ""
             self.nodes.append(ExpandedNode(number, path, type_, place, {"path": picture.file}, {}, True, None))
-            known = self._pictures[key] = OutputOf(number, next(iter(type_.outputs)))
+            known = self._pictures[key] = NodeOutput(number, next(iter(type_.outputs)))
         return known
 
     def deliver_outputs(self, outputs: Outputs) -> Outputs:
@@ -323,7 +325,7 @@ def derived_seed(seed: int, path: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{path}".encode()).digest()[:4], "big")
 
 
-def _plain(source: Source) -> Any:
+def _plain(source: NodeSource) -> Any:
     if isinstance(source, Value):
         return source.value
     if isinstance(source, Gather):
@@ -333,7 +335,7 @@ def _plain(source: Source) -> Any:
     return _BROKEN
 
 
-def _without_absent(source: Source) -> Source:
+def _without_absent(source: NodeSource) -> NodeSource:
     if isinstance(source, Absent):
         return Gather(())
     if isinstance(source, Gather):
@@ -341,7 +343,7 @@ def _without_absent(source: Source) -> Source:
     return source
 
 
-def _is_broken(source: Source) -> bool:
+def _is_broken(source: NodeSource) -> bool:
     if isinstance(source, Gather):
         return any(_is_broken(item) for item in source.items)
     return isinstance(source, Unknown)

@@ -6,22 +6,16 @@ import itertools
 import math
 from dataclasses import dataclass, field
 
-from graphflow.check.checked import (
-    Absent,
-    ExpandedNode,
-    Gather,
-    OutputOf,
-    Source,
-    Unknown,
-    Value,
-)
+from graphflow.check.checked import ExpandedNode
 from graphflow.check.evaluate import Evaluator, Frame
 from graphflow.check.expressions import Expr
 from graphflow.check.literals import Picture
 from graphflow.check.resolved import ResolvedNode
+from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import write_scalar
 from graphflow.limits import ITEMS
+from graphflow.values.sources import Gather, Value
 
 
 @dataclass
@@ -30,7 +24,7 @@ class Loops(Evaluator):
 
     nodes: list[ExpandedNode] = field(default_factory=list)
 
-    def items(self, frame: Frame, node: ResolvedNode) -> list[tuple[dict[str, Source], str]] | None:
+    def items(self, frame: Frame, node: ResolvedNode) -> list[tuple[dict[str, NodeSource], str]] | None:
         """What each item sets, and its label, last factor fastest; None where a problem hides how many there are."""
         factors, broken = [], not node.for_each
         for factor in node.for_each:
@@ -66,7 +60,7 @@ class Loops(Evaluator):
             return None
         items = []
         for combination in itertools.product(*factors):
-            merged: dict[str, Source] = {}
+            merged: dict[str, NodeSource] = {}
             for part in combination:
                 merged |= part
             label = ", ".join(f"{name} {self._label(source)}" for name, source in merged.items())
@@ -74,7 +68,7 @@ class Loops(Evaluator):
             items.append((merged, label))
         return items
 
-    def _column(self, expr: Expr, name: str, frame: Frame, node: ResolvedNode) -> tuple[Source, ...] | None:
+    def _column(self, expr: Expr, name: str, frame: Frame, node: ResolvedNode) -> tuple[NodeSource, ...] | None:
         source = self.evaluate(expr, frame)
         if isinstance(source, Gather):
             return source.items
@@ -95,8 +89,8 @@ class Loops(Evaluator):
             )
         return None
 
-    def _label(self, source: Source) -> str:
-        if isinstance(source, OutputOf):
+    def _label(self, source: NodeSource) -> str:
+        if isinstance(source, NodeOutput):
             node = self.nodes[source.node]
             return node.path
         if isinstance(source, Value):

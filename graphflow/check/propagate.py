@@ -13,22 +13,14 @@ from typing import Any
 
 from graphflow.catalog.authoring import Planned
 from graphflow.catalog.node_type import NodeType
-from graphflow.check.checked import (
-    Absent,
-    ExpandedNode,
-    Format,
-    Gather,
-    ItemOf,
-    OutputOf,
-    Source,
-    Value,
-    outputs_in,
-)
+from graphflow.check.checked import ExpandedNode
+from graphflow.check.sources import Absent, NodeOutput, NodeSource, node_outputs
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.document.refusal import Refusal
 from graphflow.errors import DefinitionError, FileProblem, GraphflowError
 from graphflow.problems import CODES, Fault, Place, Problem
 from graphflow.values.facts import UNKNOWN, Facts, facts_of
+from graphflow.values.sources import Format, Gather, ItemOf, Value
 from graphflow.values.types import ListOf
 from graphflow.values.value import describe
 
@@ -36,7 +28,7 @@ _NOTHING = Planned()
 _NO_FACTS: Mapping[str, Facts] = {}
 
 
-def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> list[Problem]:
+def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> list[Problem]:
     """Give every node its facts and its plan function's answer; returns what the nodes refuse or advise."""
     wanted = _wanted(nodes, outputs)
     readers = _readers(nodes)
@@ -59,25 +51,25 @@ def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> l
     return list(problems.values())
 
 
-def _wanted(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> list[set[str]]:
+def _wanted(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> list[set[str]]:
     """The outputs of each node that some node or graph output names."""
     wanted: list[set[str]] = [set() for _ in nodes]
     for sources in (outputs, *(node.sources for node in nodes)):
         for source in sources.values():
-            if type(source) is OutputOf:
+            if type(source) is NodeOutput:
                 wanted[source.node].add(source.output)
             else:
-                for one in outputs_in(source):
+                for one in node_outputs(source):
                     wanted[one.node].add(one.output)
     return wanted
 
 
-def _readers(nodes: Sequence[ExpandedNode]) -> Mapping[Source | None, set[str]]:
-    """Source → names of the node types that read it."""
-    readers: dict[Source | None, set[str]] = {}
+def _readers(nodes: Sequence[ExpandedNode]) -> Mapping[NodeSource | None, set[str]]:
+    """NodeSource → names of the node types that read it."""
+    readers: dict[NodeSource | None, set[str]] = {}
     for node in nodes:
         for source in node.sources.values():
-            if type(source) is OutputOf:
+            if type(source) is NodeOutput:
                 readers.setdefault(source, set()).add(node.type.name)
     return readers
 
@@ -87,10 +79,10 @@ def facts_of_ports(node: ExpandedNode, nodes: Sequence[ExpandedNode]) -> dict[st
     return {name: port_facts(source, nodes, node.type, name) for name, source in node.sources.items()}
 
 
-def port_facts(source: Source, nodes: Sequence[ExpandedNode], type_: NodeType, port: str) -> Facts:
+def port_facts(source: NodeSource, nodes: Sequence[ExpandedNode], type_: NodeType, port: str) -> Facts:
     """What is known of the value that a port will get."""
     facts = source_facts(source, nodes)
-    single = not isinstance(source, OutputOf) or not isinstance(
+    single = not isinstance(source, NodeOutput) or not isinstance(
         nodes[source.node].type.outputs[source.output].type, ListOf
     )
     if isinstance(type_.ports[port].type, ListOf) and facts.items is None and single:
@@ -98,9 +90,9 @@ def port_facts(source: Source, nodes: Sequence[ExpandedNode], type_: NodeType, p
     return facts
 
 
-def source_facts(source: Source, nodes: Sequence[ExpandedNode]) -> Facts:
+def source_facts(source: NodeSource, nodes: Sequence[ExpandedNode]) -> Facts:
     """What is known of a source's value."""
-    if isinstance(source, OutputOf):
+    if isinstance(source, NodeOutput):
         node = nodes[source.node]
         facts = node.facts.get(source.output, UNKNOWN)
         output = node.type.outputs[source.output]
@@ -215,8 +207,8 @@ def problem_of(fault: Fault, node: ExpandedNode, nodes: Sequence[ExpandedNode]) 
     return Problem(fault.code, f"{node.path}: {texts[0]}", texts[1], texts[2], place, node.used)
 
 
-def _sender(source: Source | None, nodes: Sequence[ExpandedNode]) -> str:
+def _sender(source: NodeSource | None, nodes: Sequence[ExpandedNode]) -> str:
     """How the output is named that a port reads, such as `fill.latents`."""
     if isinstance(source, ItemOf):
         return f"{_sender(source.source, nodes)}[{source.item}]"
-    return f"{nodes[source.node].path}.{source.output}" if isinstance(source, OutputOf) else "the value given"
+    return f"{nodes[source.node].path}.{source.output}" if isinstance(source, NodeOutput) else "the value given"

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from graphflow.check.checked import Source, Value
+from graphflow.check.sources import NodeSource
 from graphflow.document.model import Document
+from graphflow.values.sources import Value
 from graphflow.values.types import INT
 
 SEED = "seed"
@@ -22,7 +23,7 @@ def sets_input(document: Document, given: Container[str]) -> bool:
     return decl is not None and decl.type == INT and SEED not in given
 
 
-def run_seed(seed: int | None, document: Document, inputs: Mapping[str, Source]) -> int:
+def run_seed(seed: int | None, document: Document, inputs: Mapping[str, NodeSource]) -> int:
     """The run's seed, once the inputs have their values."""
     if seed is not None:
         return seed

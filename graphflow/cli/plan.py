@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import Any
 
-from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
 from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.screens import show, tell, tell_json
 from graphflow.cli.settings import (
@@ -17,8 +16,10 @@ from graphflow.cli.settings import (
     load_checked,
 )
 from graphflow.plan.plan import Plan, plan
+from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Level
+from graphflow.values.sources import Format, Gather, ItemOf
 from graphflow.wording.words import counted
 
 LONGEST = 60
@@ -86,9 +87,9 @@ def _param(name: str, value: Any) -> list[str]:
     return [f"{key}={_value(tuple(entry) if isinstance(entry, list) else entry)}" for key, entry in entries.items()]
 
 
-def _source(source: Source, made: Plan) -> str:
-    if isinstance(source, OutputOf):
-        step = made.steps[source.node]
+def _source(source: StepSource, made: Plan) -> str:
+    if isinstance(source, StepOutput):
+        step = made.steps[source.step]
         single = len(step.function.outputs) == 1
         return step.path if single else f"{step.path}.{source.output}"
     if isinstance(source, ItemOf):
@@ -97,7 +98,7 @@ def _source(source: Source, made: Plan) -> str:
         return f"[{', '.join(_source(item, made) for item in source.items)}]"
     if isinstance(source, Format):
         return "text of " + ", ".join(_source(part, made) for part in source.parts if not isinstance(part, str))
-    return _value(source.value) if isinstance(source, Value) else "nothing"
+    return _value(source.value)
 
 
 def _value(value: Any) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from graphflow.check.checked import Absent, Checked, ExpandedNode, Format, Gather, ItemOf, OutputOf, Source
+from graphflow.check.checked import Checked, ExpandedNode
 from graphflow.check.expressions import Expr, FromInput, FromNode, references
 from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.sources import Absent, NodeOutput, NodeSource
+from graphflow.values.sources import Format, Gather, ItemOf
 from graphflow.values.types import STRING, ListOf, Type, Variable, item_of, list_of
 
 BoxKind = Literal["input", "picture", "node", "template", "output"]
@@ -309,7 +311,7 @@ def _frame(sketch: _Sketch, frames: dict[str, int], path: str) -> tuple[int | No
     return parent, last
 
 
-def _connect_source(sketch: _Sketch, types: _Types, source: Source, target: int, port: Pin) -> None:
+def _connect_source(sketch: _Sketch, types: _Types, source: NodeSource, target: int, port: Pin) -> None:
     for one, item in _places_in(source):
         type_ = types[one.node][one.output]
         if sketch.boxes[one.node].kind == "picture":
@@ -321,17 +323,17 @@ def _connect_source(sketch: _Sketch, types: _Types, source: Source, target: int,
         sketch.connect(one.node, pin, target, port)
 
 
-def _places_in(source: Source) -> list[tuple[OutputOf, int | None]]:
+def _places_in(source: NodeSource) -> list[tuple[NodeOutput, int | None]]:
     """Every output that a source reads, with the item that it takes."""
     if isinstance(source, ItemOf):
         return [(source.source, source.item)]
     parts = source.items if isinstance(source, Gather) else source.parts if isinstance(source, Format) else ()
     if parts:
         return [found for part in parts if not isinstance(part, str) for found in _places_in(part)]
-    return [(source, None)] if isinstance(source, OutputOf) else []
+    return [(source, None)] if isinstance(source, NodeOutput) else []
 
 
-def _source_type(types: _Types, source: Source) -> Type | None:
+def _source_type(types: _Types, source: NodeSource) -> Type | None:
     """What arrives from a source; None where that is not known, or of several types."""
     if isinstance(source, Format):
         return STRING
@@ -339,7 +341,7 @@ def _source_type(types: _Types, source: Source) -> Type | None:
     if len(found) != 1:
         return None
     (item,) = found
-    if isinstance(source, OutputOf):
+    if isinstance(source, NodeOutput):
         return types[source.node][source.output]
     return list_of(item) if isinstance(source, Gather) else item
 

@@ -11,8 +11,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 
-from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value
+from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.plan.step import PlannedStep
+from graphflow.values.sources import Format, Gather, ItemOf, Value
 from graphflow.values.value import digest_of
 
 Digests = Sequence[Mapping[str, str] | None]
@@ -49,10 +50,10 @@ class _UnknownDigest(Exception):
     """A step's result has no digest: the step failed, or its result could not be digested."""
 
 
-def source_digest(source: Source, digests: Digests) -> str:
+def source_digest(source: StepSource, digests: Digests) -> str:
     """The digest of what a source gives; raises `_UnknownDigest` where a step's result has none."""
-    if type(source) is OutputOf:
-        known = digests[source.node]
+    if type(source) is StepOutput:
+        known = digests[source.step]
         if known is None or source.output not in known:
             raise _UnknownDigest
         return known[source.output]

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from graphflow.check.checked import Format, Gather, ItemOf, OutputOf, Source, Value, outputs_in
 from graphflow.check.propagate import faults, planned, problem_of
 from graphflow.document.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
@@ -52,10 +51,12 @@ from graphflow.execute.step_problems import (
 from graphflow.execute.store import GONE, Store
 from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan
+from graphflow.plan.sources import StepOutput, StepSource, step_outputs
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Level, Place, Problem
 from graphflow.system.libraries import TURNS
 from graphflow.values.facts import UNKNOWN, facts_of
+from graphflow.values.sources import Format, Gather, ItemOf, Value
 from graphflow.values.value import coerce
 
 CANCELLED = "the run was cancelled"
@@ -65,7 +66,7 @@ CANCELLED = "the run was cancelled"
 class _Outside(InvalidValue):
     """A source reads an item beyond the end of a list."""
 
-    def __init__(self, source: ItemOf, count: int) -> None:
+    def __init__(self, source: ItemOf[StepOutput], count: int) -> None:
         self.source, self.count = source, count
         super().__init__(f"item {source.item} was asked for, and the list has {count}")
 
@@ -102,7 +103,7 @@ class Run:
         self._values: list[dict[str, Any] | None] = [None] * count
         self._bad: dict[int, str] = {}
         self._listener_error: Exception | None = None
-        self._waiting = {name: {one.node for one in outputs_in(source)} for name, source in plan.outputs.items()}
+        self._waiting = {name: {one.step for one in step_outputs(source)} for name, source in plan.outputs.items()}
         self._shown_by: dict[int, list[str]] = {}
         for name, producers in self._waiting.items():
             for producer in producers:
@@ -257,8 +258,8 @@ class Run:
         """Producer → the outputs of it that a step reads."""
         reads: dict[int, set[str]] = {}
         for source in self.plan.steps[number].inputs.values():
-            for one in (source,) if type(source) is OutputOf else outputs_in(source):
-                reads.setdefault(one.node, set()).add(one.output)
+            for one in (source,) if type(source) is StepOutput else step_outputs(source):
+                reads.setdefault(one.step, set()).add(one.output)
         return reads
 
     def _fetch(self, producer: int, outputs: set[str]) -> bool:
@@ -274,9 +275,9 @@ class Run:
         self._values[producer] = {**(held or {}), **found}
         return True
 
-    def _value(self, source: Source) -> Any:
-        if type(source) is OutputOf:
-            return self._values[source.node][source.output]  # type: ignore[index]
+    def _value(self, source: StepSource) -> Any:
+        if type(source) is StepOutput:
+            return self._values[source.step][source.output]  # type: ignore[index]
         if isinstance(source, Value):
             return source.value
         if isinstance(source, Gather):
@@ -316,18 +317,18 @@ class Run:
             self._tell(OutputReady(name, tuple(found.values()), tuple(found)))
         else:
             self.result.absent[name] = next((why for why in missing.values() if why != CANCELLED), CANCELLED)
-        for producer in {one.node for one in outputs_in(source)}:
+        for producer in {one.step for one in step_outputs(source)}:
             self._release(producer)
 
-    def _unready(self, name: str, source: Source, *, cancelled: bool) -> str:
+    def _unready(self, name: str, source: StepSource, *, cancelled: bool) -> str:
         """Why a graph output has no value, after trying to fetch or make what it reads; empty where it has one."""
-        for one in outputs_in(source):
-            if one.node in self._bad:
-                return self._bad[one.node]
-            if one.node in self._waiting[name]:
+        for one in step_outputs(source):
+            if one.step in self._bad:
+                return self._bad[one.step]
+            if one.step in self._waiting[name]:
                 return CANCELLED
-            if not self._fetch(one.node, {one.output}):
-                why = CANCELLED if cancelled else self._make(one.node)
+            if not self._fetch(one.step, {one.output}):
+                why = CANCELLED if cancelled else self._make(one.step)
                 if why:
                     return why
         return ""
@@ -335,14 +336,14 @@ class Run:
     def _failed_outside(self, name: str, error: _Outside) -> str:
         """A graph output reads an item beyond the end of a list: a failure of the step that made the list."""
         decl = (self.plan.checked.document.outputs or {}).get(name)
-        path = self.plan.steps[error.source.source.node].path
+        path = self.plan.steps[error.source.source.step].path
         problem = self._outside(error).at(decl.value.place if decl is not None else Place())
         self.result.failed[path] = StepError(path, problem)
         return problem.message
 
     def _outside(self, error: _Outside) -> Refusal:
         source = error.source
-        path = self.plan.steps[source.source.node].node.path
+        path = self.plan.steps[source.source.step].node.path
         return outside_list(f"${path}.{source.source.output}", source.item, error.count)
 
     # Execution
@@ -432,7 +433,7 @@ class Run:
         for name in node.sources:
             source = step.ports.get(name)
             known = source is not None and all(
-                one.output in (self._values[one.node] or ()) for one in outputs_in(source)
+                one.output in (self._values[one.step] or ()) for one in step_outputs(source)
             )
             facts[name] = (
                 facts_of(coerce(self._value(source), node.type.ports[name].type))

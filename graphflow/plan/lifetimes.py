@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphflow.check.checked import Source, outputs_in
+from graphflow.plan.sources import StepSource, step_outputs
 from graphflow.plan.step import PlannedStep
 from graphflow.values.component import Component
 
@@ -31,7 +31,7 @@ class Lifetimes:
     largest: int = 0
 
 
-def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, Source]) -> Lifetimes:
+def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -> Lifetimes:
     """Count readers, find first and last uses."""
     readers = [0] * len(steps)
     uses: dict[str, list[int]] = {}
@@ -46,7 +46,7 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, Source]) -> Li
             uses.setdefault(identity, []).append(number)
         largest = max(largest, sum(component.nbytes for component in own.values()))
     for source in outputs.values():
-        for producer in {one.node for one in outputs_in(source)}:
+        for producer in {one.step for one in step_outputs(source)}:
             readers[producer] += 1
     loads: dict[int, tuple[Component, ...]] = {}
     drops: dict[int, tuple[str, ...]] = {}
@@ -60,7 +60,7 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, Source]) -> Li
 
 def producers_of(step: PlannedStep) -> set[int]:
     """Numbers of the steps whose outputs a step reads."""
-    return {one.node for source in step.inputs.values() for one in outputs_in(source)}
+    return {one.step for source in step.inputs.values() for one in step_outputs(source)}
 
 
 def _peak(

@@ -14,10 +14,13 @@ from typing import Any
 from graphflow.catalog.authoring import Planned, Step
 from graphflow.catalog.node_type import StepFunction
 from graphflow.catalog.signature import step_function
-from graphflow.check.checked import ExpandedNode, Format, Gather, ItemOf, OutputOf, Source, Value, outputs_in
+from graphflow.check.checked import ExpandedNode
 from graphflow.check.propagate import facts_of_ports, planned
+from graphflow.check.sources import NodeOutput, NodeSource, node_outputs
 from graphflow.errors import DefinitionError
+from graphflow.plan.sources import StepOutput, StepSource, in_steps, step_outputs
 from graphflow.values.component import Component
+from graphflow.values.sources import Format, Gather, Value
 from graphflow.values.value import digest_of
 
 _NO_PLAN = Planned()
@@ -30,14 +33,14 @@ class Draft:
     path: str
     function: StepFunction
     params: dict[str, Any]
-    inputs: dict[str, Source]
+    inputs: dict[str, StepSource]
     wanted: set[str]
     uses: dict[str, Component]
     key: str
     cache: bool
     position: tuple[float, ...]
     node: ExpandedNode
-    ports: dict[str, Source] = field(default_factory=dict)
+    ports: dict[str, StepSource] = field(default_factory=dict)
     also: list[str] = field(default_factory=list)
 
 
@@ -46,11 +49,11 @@ class Lowered:
     """All steps, producers first, and what the graph's outputs read."""
 
     steps: list[Draft]
-    outputs: dict[str, Source]
+    outputs: dict[str, StepSource]
     avoided: list[str]
 
 
-def lower(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> Lowered:
+def lower(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> Lowered:
     """The steps that these outputs need."""
     wanted = _live(nodes, outputs)
     return _Lowering(nodes).run(wanted, outputs)
@@ -70,17 +73,17 @@ class _Live:
     avoided: list[str] = field(default_factory=list)
 
 
-def _live(nodes: Sequence[ExpandedNode], outputs: Mapping[str, Source]) -> list[_Live | None]:
+def _live(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> list[_Live | None]:
     live: list[_Live | None] = [None] * len(nodes)
 
-    def want(source: Source) -> None:
-        if type(source) is OutputOf:
+    def want(source: NodeSource) -> None:
+        if type(source) is NodeOutput:
             found = live[source.node]
             if found is None:
                 live[source.node] = found = _Live(set())
             found.outputs.add(source.output)
         else:
-            for one in outputs_in(source):
+            for one in node_outputs(source):
                 want(one)
 
     for source in outputs.values():
@@ -141,10 +144,10 @@ class _Lowering:
         self.nodes = nodes
         self.steps: list[Draft] = []
         self._by_recipe: dict[Any, int] = {}
-        self._outputs: dict[tuple[int, str], OutputOf] = {}
+        self._outputs: dict[NodeOutput, StepOutput] = {}
         self._params: dict[Any, str] = {}
 
-    def run(self, live: Sequence[_Live | None], outputs: Mapping[str, Source]) -> Lowered:
+    def run(self, live: Sequence[_Live | None], outputs: Mapping[str, NodeSource]) -> Lowered:
         avoided: list[str] = []
         for node in self.nodes:
             found = live[node.index]
@@ -155,17 +158,17 @@ class _Lowering:
                 self._many(node, found)
             else:
                 self._one(node, found)
-        lowered = {name: self._source(source) for name, source in outputs.items()}
+        lowered = {name: in_steps(source, self._outputs) for name, source in outputs.items()}
         for source in lowered.values():
             self._want(source)
         return Lowered(self.steps, lowered, avoided)
 
     def _one(self, node: ExpandedNode, live: _Live) -> None:
-        inputs = {name: self._source(source) for name, source in node.sources.items()}
+        inputs = {name: in_steps(source, self._outputs) for name, source in node.sources.items()}
         uses = dict(live.planned.uses)
         index = self._add(node, node.path, node.type.function, node.params, inputs, uses, node.position)
         for output in live.outputs:
-            self._outputs[node.index, output] = OutputOf(index, output)
+            self._outputs[NodeOutput(node.index, output)] = StepOutput(index, output)
 
     def _many(self, node: ExpandedNode, live: _Live) -> None:
         made: dict[str, int] = {}
@@ -174,7 +177,7 @@ class _Lowering:
             function = step_function(step.run, node.type.shipped_version)
             _fitting(node, step, function, functions)
             functions[step.name] = function
-            inputs: dict[str, Source] = {}
+            inputs: dict[str, StepSource] = {}
             for argument, given in step.inputs.items():
                 if isinstance(given, str):
                     source = self._origin(node, given, made)
@@ -189,14 +192,14 @@ class _Lowering:
             )
             made[step.name] = index
             for output, own in needed.items():
-                self._outputs[node.index, output] = OutputOf(index, own)
+                self._outputs[NodeOutput(node.index, output)] = StepOutput(index, own)
 
-    def _origin(self, node: ExpandedNode, origin: str, made: Mapping[str, int]) -> Source | None:
+    def _origin(self, node: ExpandedNode, origin: str, made: Mapping[str, int]) -> StepSource | None:
         """What a step's argument reads: another step's output, or a port of the node; None if that is not given."""
         name, dot, output = origin.partition(".")
         if dot:
-            return OutputOf(made[name], output)
-        return self._source(node.sources[name]) if name in node.sources else None
+            return StepOutput(made[name], output)
+        return in_steps(node.sources[name], self._outputs) if name in node.sources else None
 
     def _add(
         self,
@@ -204,7 +207,7 @@ class _Lowering:
         path: str,
         function: StepFunction,
         params: dict[str, Any],
-        inputs: dict[str, Source],
+        inputs: dict[str, StepSource],
         uses: dict[str, Component],
         position: tuple[float, ...],
     ) -> int:
@@ -220,15 +223,16 @@ class _Lowering:
         index = len(self.steps)
         draft = Draft(path, function, params, inputs, set(), uses, key, cache, position, node)
         if node.verify:
-            draft.ports = {name: self._source(source) for name, source in node.sources.items() if self._is_made(source)}
+            made = {name: source for name, source in node.sources.items() if self._is_made(source)}
+            draft.ports = {name: in_steps(source, self._outputs) for name, source in made.items()}
         self.steps.append(draft)
         if recipe is not None:
             self._by_recipe[recipe] = index
         return index
 
-    def _is_made(self, source: Source) -> bool:
+    def _is_made(self, source: NodeSource) -> bool:
         """Whether every node that a source reads is in the plan (a port that no needed step reads may be not)."""
-        return all((one.node, one.output) in self._outputs for one in outputs_in(source))
+        return all(output in self._outputs for output in node_outputs(source))
 
     def _static_key(self, function: StepFunction, params: dict[str, Any], uses: dict[str, Component]) -> str:
         text = "\n".join([
@@ -241,20 +245,9 @@ class _Lowering:
             known = self._params[text] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return known
 
-    def _source(self, source: Source) -> Source:
-        if type(source) is OutputOf:
-            return self._outputs[source.node, source.output]
-        if isinstance(source, ItemOf):
-            return ItemOf(self._outputs[source.source.node, source.source.output], source.item)
-        if isinstance(source, Gather):
-            return Gather(tuple([self._source(item) for item in source.items]))
-        if isinstance(source, Format):
-            return Format(tuple([part if isinstance(part, str) else self._source(part) for part in source.parts]))
-        return source
-
-    def _want(self, source: Source) -> None:
-        for one in (source,) if type(source) is OutputOf else outputs_in(source):
-            self.steps[one.node].wanted.add(one.output)
+    def _want(self, source: StepSource) -> None:
+        for read in (source,) if type(source) is StepOutput else step_outputs(source):
+            self.steps[read.step].wanted.add(read.output)
 
 
 def origins(step: Step) -> list[str]:
@@ -306,9 +299,9 @@ def _param_text(value: Any) -> str:
     return repr(value)
 
 
-def _token(source: Source) -> Any:
+def _token(source: StepSource) -> Any:
     """Equal for sources that will have equal values."""
-    if type(source) is OutputOf:
+    if type(source) is StepOutput:
         return source
     if isinstance(source, Value):
         return digest_of(source.value)
@@ -316,17 +309,4 @@ def _token(source: Source) -> Any:
         return ("list", *[_token(item) for item in source.items])
     if isinstance(source, Format):
         return ("text", *[part if isinstance(part, str) else _token(part) for part in source.parts])
-    return source
-
-
-def renumbered(source: Source, number: Sequence[int]) -> Source:
-    """The source with every step's number replaced."""
-    if type(source) is OutputOf:
-        return OutputOf(number[source.node], source.output)
-    if isinstance(source, ItemOf):
-        return ItemOf(OutputOf(number[source.source.node], source.source.output), source.item)
-    if isinstance(source, Gather):
-        return Gather(tuple([renumbered(item, number) for item in source.items]))
-    if isinstance(source, Format):
-        return Format(tuple([part if isinstance(part, str) else renumbered(part, number) for part in source.parts]))
     return source

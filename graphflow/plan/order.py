@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from graphflow.check.checked import outputs_in
+from graphflow.plan.sources import step_outputs
 
 if TYPE_CHECKING:
     from graphflow.plan.lower import Draft
@@ -28,7 +28,7 @@ def in_order(steps: Sequence[Draft]) -> list[int]:
     readers: dict[int, list[int]] = {}
     waiting = [0] * len(steps)
     for index, step in enumerate(steps):
-        producers = {one.node for source in step.inputs.values() for one in outputs_in(source)}
+        producers = {one.step for source in step.inputs.values() for one in step_outputs(source)}
         waiting[index] = len(producers)
         for producer in producers:
             readers.setdefault(producer, []).append(index)

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphflow.check.checked import Absent, Checked, Gather, Source, Unknown
+from graphflow.check.checked import Checked
+from graphflow.check.sources import Absent, NodeSource, Unknown
 from graphflow.errors import InvalidGraph
 from graphflow.plan.lifetimes import Lifetimes, lifetimes
 from graphflow.plan.lower import Lowered, lower
 from graphflow.plan.order import in_order
+from graphflow.plan.sources import StepSource, renumbered
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place, Problem, did_you_mean
 from graphflow.system.collector import paused
+from graphflow.values.sources import Gather
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +37,7 @@ class Plan:
 
     checked: Checked
     steps: tuple[PlannedStep, ...]
-    outputs: dict[str, Source]
+    outputs: dict[str, StepSource]
     absent: dict[str, str]
     avoided: tuple[str, ...] = ()
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
@@ -97,16 +100,14 @@ def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
     return Plan(checked, steps, outputs, absent, tuple(lowered.avoided), lifetimes(steps, outputs))
 
 
-def _present(source: Source) -> Source:
+def _present(source: NodeSource) -> NodeSource:
     if isinstance(source, Gather):
         return Gather(tuple(item for item in source.items if not isinstance(item, Absent)))
     return source
 
 
-def _numbered(lowered: Lowered, order: list[int]) -> tuple[tuple[PlannedStep, ...], dict[str, Source]]:
+def _numbered(lowered: Lowered, order: list[int]) -> tuple[tuple[PlannedStep, ...], dict[str, StepSource]]:
     """The steps in run order, with every reference to a step by its number in it."""
-    from graphflow.plan.lower import renumbered
-
     number = [0] * len(order)
     for place, index in enumerate(order):
         number[index] = place

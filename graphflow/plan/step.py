@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphflow.catalog.node_type import StepFunction
-from graphflow.check.checked import ExpandedNode, Source
+from graphflow.check.checked import ExpandedNode
+from graphflow.plan.sources import StepSource
 from graphflow.values.component import Component
 
 
@@ -18,7 +19,7 @@ class PlannedStep:
         path: `fill/decode`, or the node's path where the node is one step.
         function: what is called.
         params: argument → plain value.
-        inputs: argument → source; an `OutputOf` in it names a step by its place in the plan.
+        inputs: argument → source; steps are numbered by their place in the plan.
         wanted: outputs of the function that somebody reads.
         uses: role → component.
         key: digest of function, params and components: all of the recipe that is known before the run.
@@ -30,12 +31,12 @@ class PlannedStep:
     path: str
     function: StepFunction
     params: dict[str, Any]
-    inputs: dict[str, Source]
+    inputs: dict[str, StepSource]
     wanted: frozenset[str]
     uses: dict[str, Component]
     key: str
     cache: bool
     also: tuple[str, ...]
     node: ExpandedNode
-    ports: dict[str, Source]
+    ports: dict[str, StepSource]
     """The node's ports as sources of this plan, where the node has to be checked again with real values."""

@@ -9,19 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.checked import (
-    Absent,
-    Checked,
-    ExpandedNode,
-    Format,
-    Gather,
-    ItemOf,
-    OutputOf,
-    Source,
-    Unknown,
-    Value,
-)
+from graphflow.check.checked import Checked, ExpandedNode
 from graphflow.check.literals import Picture
+from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep
@@ -36,6 +26,7 @@ from graphflow.record.model import (
     StepRecord,
     UseRecord,
 )
+from graphflow.values.sources import Format, Gather, ItemOf, Value
 from graphflow.values.value import File, digest_of, value_word
 
 
@@ -95,10 +86,10 @@ def _node(node: ExpandedNode, checked: Checked, short: Callable[[Place], Place])
     )
 
 
-def _source(source: Source, checked: Checked) -> Any:
+def _source(source: NodeSource, checked: Checked) -> Any:
     if isinstance(source, Value):
         return plain(source.value)
-    if isinstance(source, OutputOf):
+    if isinstance(source, NodeOutput):
         return {"kind": "output", "node": checked.nodes[source.node].path, "output": source.output}
     if isinstance(source, ItemOf):
         return {**_source(source.source, checked), "item": source.item}

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from graphflow.check.checked import Gather
 from graphflow.errors import FileProblem, GraphflowError
 from graphflow.execute.events import (
     ComponentLoaded,
@@ -33,6 +32,7 @@ from graphflow.record.claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
 from graphflow.record.page import Page
+from graphflow.values.sources import Gather
 from graphflow.values.value import digest_of
 
 if TYPE_CHECKING:

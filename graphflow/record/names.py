@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from graphflow.check.checked import Value
 from graphflow.check.literals import Picture
 from graphflow.errors import FileProblem
 from graphflow.plan.plan import Plan
+from graphflow.values.sources import Value
 from graphflow.values.value import File
 
 RUN_JSON, EVENTS, REPORT = "run.json", "events.jsonl", "report.html"

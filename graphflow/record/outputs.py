@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from graphflow.check.checked import Gather, ItemOf, OutputOf, Source, Value
 from graphflow.plan.plan import Plan
+from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.record.names import RESERVED, output_file
 from graphflow.record.png import encode_png
+from graphflow.values.sources import Gather, ItemOf, Value
 from graphflow.values.types import Atom, ListOf, Type, Union
 from graphflow.values.value import describe, value_word
 
@@ -160,14 +161,14 @@ class _Possible(NamedTuple):
     items: int
 
 
-def _possible(source: Source, plan: Plan) -> _Possible:
+def _possible(source: StepSource, plan: Plan) -> _Possible:
     if isinstance(source, Gather):
         found = [one for item in source.items for one in _possible(item, plan).formats]
         return _Possible(found, False, len(source.items))
     if isinstance(source, ItemOf):
         return _Possible(_possible(source.source, plan).formats, True, 0)
-    if isinstance(source, OutputOf):
-        function = plan.steps[source.node].function
+    if isinstance(source, StepOutput):
+        function = plan.steps[source.step].function
         return _possible_of(function.types[function.outputs.index(source.output)])
     if isinstance(source, Value):
         items = source.value if isinstance(source.value, tuple) else (source.value,)

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from graphflow.check.checked import Gather, OutputOf
 from graphflow.check.literals import Picture
 from graphflow.errors import FileProblem
 from graphflow.execute.events import OutputReady
 from graphflow.plan.plan import Plan
+from graphflow.plan.sources import StepOutput
 from graphflow.values.picture_files import read_picture
+from graphflow.values.sources import Gather
 from graphflow.values.value import Image
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class Page:
             numbers = range(len(source.items)) if event.items is None else event.items
             items = list(zip([source.items[number] for number in numbers], event.value, strict=False))
         for part, item in items:
-            if isinstance(part, OutputOf):
-                self.add_step(self._plan.steps[part.node].path, {event.name: item})
+            if isinstance(part, StepOutput):
+                self.add_step(self._plan.steps[part.step].path, {event.name: item})
 
     def render(self, record: RunRecord) -> str:
         """The report as HTML."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from graphflow.check.checked import Checked, Gather
+from graphflow.check.checked import Checked
+from graphflow.values.sources import Gather
 
 Checks = Callable[..., Checked]
 GRID = (

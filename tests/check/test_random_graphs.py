@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphflow.check.check import check
-from graphflow.check.checked import outputs_in
+from graphflow.check.sources import node_outputs
 from graphflow.document.model import Document
 from graphflow.document.parse import parse
 from graphflow.document.write import write
@@ -60,8 +60,8 @@ def test_any_text_is_parsed_and_checked_or_refused(text: str) -> None:
 
 def assert_topological(made: Plan) -> None:
     for number, step in enumerate(made.steps):
-        assert all(one.node < number for source in step.inputs.values() for one in outputs_in(source))
-    assert all(one.node < len(made.steps) for source in made.outputs.values() for one in outputs_in(source))
+        assert all(one.node < number for source in step.inputs.values() for one in node_outputs(source))
+    assert all(one.node < len(made.steps) for source in made.outputs.values() for one in node_outputs(source))
 
 
 def planned(document: Document) -> Plan:

@@ -7,10 +7,11 @@ import pytest
 
 from graphflow.catalog.catalog import default_catalog
 from graphflow.check.check import check, no_library
-from graphflow.check.checked import Checked, outputs_in
+from graphflow.check.checked import Checked
 from graphflow.check.literals import Literals
 from graphflow.check.resolve import resolve
 from graphflow.check.resolved import Resolved
+from graphflow.check.sources import node_outputs
 from graphflow.check.templates import Templates
 from graphflow.document.parse import read_file
 from graphflow.draw.drawing import Box, Drawing, Pin, Status, of_checked, of_document
@@ -110,7 +111,7 @@ def test_every_source_of_a_checked_graph_is_a_line(read: Read) -> None:
         (checked.nodes[one.node].path, node.path)
         for node in checked.nodes
         for source in node.sources.values()
-        for one in outputs_in(source)
+        for one in node_outputs(source)
     }
     assert wanted <= {(source, target) for source, _, target, _ in ends(drawing)}
 
