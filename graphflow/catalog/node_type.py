@@ -150,6 +150,7 @@ class StepFunction:
         outputs: output names, in the order of the returned tuple.
         types: their types.
         optional: arguments with a default.
+        summary: what it does, in words: the first line of its docstring without the full stop; empty if it has none.
     """
 
     call: Callable[..., Any]
@@ -162,6 +163,7 @@ class StepFunction:
     outputs: tuple[str, ...]
     types: tuple[gt.Type, ...]
     optional: frozenset[str] = frozenset()
+    summary: str = ""
 
 
 @dataclass(frozen=True)

@@ -88,11 +88,10 @@ def node_type(function: Callable[..., Any], *, shipped_version: str | None = Non
         if name not in params or params[name].default is not None:
             raise DefinitionError(f"{_name(function)}: usual names a param whose default is None, and {name} is none")
         params[name] = dataclasses.replace(params[name], usual=text)
-    doc = inspect.cleandoc(function.__doc__ or "")
     return NodeType(
         name=function.__name__,
-        summary=doc.partition("\n")[0],
-        doc=doc,
+        summary=_first_line(function),
+        doc=_docstring(function),
         ports=ports,
         params=params,
         outputs=outputs,
@@ -145,6 +144,7 @@ def _step_function(
         outputs=tuple(outputs),
         types=tuple(output.type for output in outputs.values()),
         optional=frozenset(name for name, one in signature.parameters.items() if one.default is not one.empty),
+        summary=_first_line(function).rstrip("."),
     )
 
 
@@ -154,6 +154,14 @@ def _name(function: Callable[..., Any]) -> str:
     if code is not None and function.__module__.startswith(LOOSE):
         return f"{shown_path(Path(code.co_filename))}:{code.co_firstlineno}: {function.__qualname__}"
     return f"{function.__module__}.{function.__qualname__}"
+
+
+def _docstring(function: Callable[..., Any]) -> str:
+    return inspect.cleandoc(function.__doc__ or "")
+
+
+def _first_line(function: Callable[..., Any]) -> str:
+    return _docstring(function).partition("\n")[0]
 
 
 def _hints(function: Callable[..., Any]) -> tuple[dict[str, Any], inspect.Signature]:

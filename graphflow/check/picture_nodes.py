@@ -24,7 +24,7 @@ def _plan(_facts: Mapping[str, Facts], params: Mapping[str, Any], *_: Any) -> Pl
 
 @node(plan=_plan)
 def read_image(*, path: File) -> Image:
-    """Read a picture file as an RGB image, upright."""
+    """Read a picture file as RGB, upright."""
     return Image.of(read_picture(path.path))
 
 

@@ -20,15 +20,20 @@ class Lifetimes:
         drops: identities of components that no later step uses.
         uses: identity of each component → the steps that use it, first to last.
         largest: most bytes of components that one step uses.
-        peak: most bytes of components at any time, if each goes after its last use.
+        held: bytes of components that are loaded while the step runs, if each goes after its last use.
     """
 
     readers: tuple[int, ...] = ()
     loads: Mapping[int, tuple[Component, ...]] = field(default_factory=dict)
     drops: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    peak: int = 0
+    held: tuple[int, ...] = ()
     uses: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     largest: int = 0
+
+    @property
+    def peak(self) -> int:
+        """Most bytes of components at any time."""
+        return max(self.held, default=0)
 
 
 def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -> Lifetimes:
@@ -55,7 +60,8 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -
     for identity, numbers in uses.items():
         drops[numbers[-1]] = (*drops.get(numbers[-1], ()), identity)
     steady = {identity: tuple(numbers) for identity, numbers in uses.items()}
-    return Lifetimes(tuple(readers), loads, drops, _peak(loads, drops, components), steady, largest)
+    held = _held(len(steps), loads, drops, components)
+    return Lifetimes(tuple(readers), loads, drops, held, steady, largest)
 
 
 def producers_of(step: PlannedStep) -> set[int]:
@@ -63,14 +69,16 @@ def producers_of(step: PlannedStep) -> set[int]:
     return {one.step for source in step.inputs.values() for one in step_outputs(source)}
 
 
-def _peak(
+def _held(
+    count: int,
     loads: Mapping[int, tuple[Component, ...]],
     drops: Mapping[int, tuple[str, ...]],
     components: Mapping[str, Component],
-) -> int:
-    held = peak = 0
-    for number in sorted({*loads, *drops}):
-        held += sum(component.nbytes for component in loads.get(number, ()))
-        peak = max(peak, held)
-        held -= sum(components[identity].nbytes for identity in drops.get(number, ()))
-    return peak
+) -> tuple[int, ...]:
+    now = 0
+    held = []
+    for number in range(count):
+        now += sum(component.nbytes for component in loads.get(number, ()))
+        held.append(now)
+        now -= sum(components[identity].nbytes for identity in drops.get(number, ()))
+    return tuple(held)

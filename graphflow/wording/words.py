@@ -23,6 +23,16 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun.startswith(('a', 'e', 'i', 'o', 'u')) else 'a'} {noun}"
 
 
+def size_text(nbytes: int) -> str:
+    """A number of bytes for a person: `0 B`, `31.2 MiB`, `6.9 GiB`."""
+    size, units = float(nbytes), ["B", "KiB", "MiB", "GiB", "TiB"]
+    # From 999.95 on, one decimal would be written as four digits.
+    while size >= 999.95 and len(units) > 1:
+        size /= 1024
+        units.pop(0)
+    return f"{nbytes} B" if units[0] == "B" else f"{size:.1f} {units[0]}"
+
+
 def printable(text: str) -> str:
     r"""Text for a screen or a page: control characters as the escapes of a Python string, such as `\x1b`.
 

@@ -164,7 +164,7 @@ def test_set_reads_a_list_where_a_list_is_declared(graphflow, write):
         "small: {type: resize, image: $photo, for_each: {width: $widths}}",
         inputs="widths: {type: list of int, default: [1]}",
     )
-    done = graphflow("plan", "g.yaml", "--set", "widths=[3, 4, 5]")
+    done = graphflow("plan", "g.yaml", "--verbose", "--set", "widths=[3, 4, 5]")
     assert done.stdout.count("resize(") == 3
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import graphflow_nodes
 from graphflow.catalog.catalog import Catalog
+from graphflow.cli.plan_table import short_summary
 from graphflow.values.facts import facts_of
 from graphflow.values.value import Raster
 from graphflow_nodes import NODES
@@ -122,3 +123,12 @@ def test_reading_every_node_type_leaves_heavy_libraries_unloaded():
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert result.stdout.split() == [str(len(NODES))]
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_a_plan_says_in_a_few_words_what_a_node_does(name):
+    summary = CATALOG[name].function.summary
+    assert summary == CATALOG[name].summary.removesuffix(".")
+    words = short_summary(summary)
+    assert 10 < len(words) <= 50
+    assert not words.endswith("...")

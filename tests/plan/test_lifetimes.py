@@ -86,6 +86,10 @@ def test_the_peak_is_the_most_that_is_held_at_once():
     assert graph(everything).plan().lifetimes.peak == 60
 
 
+def test_a_component_is_held_from_its_first_step_to_its_last():
+    assert graph(CHAIN).plan().lifetimes.held == (10, 30, 10, 30)
+
+
 def test_components_of_a_stage_belong_to_its_steps():
     plan = graph("""
         nodes:

@@ -53,7 +53,7 @@ def crop(
         Anchor, Doc("Where the rectangle lies along each side whose left or top is not given.")
     ] = "center",
 ) -> T:
-    """Cut out `width` × `height` pixels, and give what was taken; a rectangle beyond the picture is refused."""
+    """Cut a rectangle out of a picture or a mask; one that reaches beyond the picture is refused."""
     x, w = _span(image.width, left, width, anchor, "left", "right")
     y, h = _span(image.height, top, height, anchor, "top", "bottom")
     return type(image).of(image.pil().crop((x, y, x + w, y + h)))

@@ -16,7 +16,7 @@ def overlay(
         Literal["soft", "binary"], Doc("soft blends by the mask's grey; binary takes generated from 50 % grey on.")
     ] = "soft",
 ) -> Annotated[Image, SizeOf("image")]:
-    """Keep the unmasked area of `image` and take the rest from `generated`; all three have one size.
+    """Put the masked area of `generated` into `image`; all three have one size.
 
     Where the mask is black the original's bytes are kept. Source: `soft` is diffusers'
     VaeImageProcessor.apply_overlay without a crop, byte for byte; `binary` is the composite of diffusers'

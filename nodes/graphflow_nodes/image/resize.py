@@ -70,7 +70,7 @@ def resize(
     ] = "lanczos",
     multiple_of: Annotated[int, Ge(1), Doc("Both sides are rounded down to a multiple of this, at least one.")] = 1,
 ) -> T:
-    """Scale a picture or a mask, and give what was taken.
+    """Scale a picture or a mask; the result is of the same kind.
 
     With `multiple_of` the aspect may change by less than one multiple. A size that is the picture's own leaves
     every pixel as it is. Source: Pillow's Image.resize, and ImageOps.fit for cover.

@@ -19,7 +19,7 @@ def mask_blur(
     *,
     blur_factor: Annotated[float, Ge(0), Le(1000), Doc("Standard deviation in pixels; 0 keeps the edge.")] = 4.0,
 ) -> Annotated[Mask, SizeOf("mask")]:
-    """Soften `mask` with a Gaussian of radius `blur_factor` pixels; zero keeps the edge.
+    """Soften a mask's edge, with a Gaussian of radius `blur_factor` pixels; zero keeps the edge.
 
     Size is kept; values stay in 0–255, white = repaint. Source: diffusers' VaeImageProcessor.blur, which is
     Pillow's GaussianBlur, byte for byte.

@@ -25,7 +25,10 @@ def mask_from_color(
         int, Ge(0), Le(255), Doc("How far red, green and blue may each be from the colour, in 0–255.")
     ] = 16,
 ) -> Annotated[Mask, SizeOf("image")]:
-    """White where red, green and blue are each within `tolerance` of `color`, black elsewhere; the size is kept."""
+    """Select the pixels of a colour: white where red, green and blue are each within `tolerance` of `color`.
+
+    Size is kept; all other pixels are black.
+    """
     import PIL.Image
     import PIL.ImageChops
 

@@ -19,7 +19,7 @@ def mask_grow(
         Literal["disc", "square"], Doc("disc: the same distance in every direction; square: corners stay sharp.")
     ] = "disc",
 ) -> Annotated[Mask, SizeOf("mask")]:
-    """Move the edge of the white part by `pixels` pixels outwards, or inwards where that is negative.
+    """Grow the white part of a mask, or shrink it if `pixels` is negative.
 
     Each pixel takes the brightest (shrinking: darkest) value within the distance, so grey edges keep their
     slope. What lies outside the picture doesn't count: shrinking leaves white at the picture's border alone.

@@ -12,7 +12,7 @@ def mask_threshold(
     *,
     threshold: Annotated[float, Ge(0), Le(1), Doc("White from this brightness on; 0 = black, 1 = white.")] = 0.5,
 ) -> Annotated[Mask, SizeOf("mask")]:
-    """Turn every pixel white whose brightness is at least `threshold`, and all others black.
+    """Turn grey into black and white: a brightness of at least `threshold` into white, any other one into black.
 
     Size is kept. 0.5 is where diffusers' inpainting pipelines harden a mask.
     """

@@ -1,0 +1,58 @@
+"""What steps are given, as text: values, and where they come from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from graphflow.plan.plan import Plan
+from graphflow.plan.sources import StepOutput, StepSource
+from graphflow.plan.step import PlannedStep
+from graphflow.values.sources import Format, Gather, ItemOf
+
+LONGEST = 60
+"""Letters of a text that are shown; a sampler's whole config is among them, and `--json` has it all."""
+
+
+def call_text(step: PlannedStep, made: Plan) -> str:
+    """The call of a step's function: `resize(image=photo, width=128)`."""
+    given = [f"{name}={source_text(source, made)}" for name, source in step.inputs.items()]
+    given += [text for name, value in step.params.items() if value is not None for text in _param(name, value)]
+    return f"{step.function.call.__name__}({', '.join(given)})"
+
+
+def _param(name: str, value: Any) -> list[str]:
+    """A param as it is shown; of one that is JSON, such as the settings of a call, each entry that says something."""
+    if not (isinstance(value, str) and value.startswith("{")):
+        return [f"{name}={value_text(value)}"]
+    entries = {key: entry for key, entry in json.loads(value).items() if entry is not None}
+    if name != "settings":
+        return [f"{name}={value_text(value)}"] if entries else []
+    return [f"{key}={value_text(tuple(entry) if isinstance(entry, list) else entry)}" for key, entry in entries.items()]
+
+
+def source_text(source: StepSource, made: Plan) -> str:
+    """Where a value comes from: a step's path, with the output if there are several; or the value itself."""
+    if isinstance(source, StepOutput):
+        step = made.steps[source.step]
+        single = len(step.function.outputs) == 1
+        return step.path if single else f"{step.path}.{source.output}"
+    if isinstance(source, ItemOf):
+        return f"{source_text(source.source, made)}[{source.item}]"
+    if isinstance(source, Gather):
+        return f"[{', '.join(source_text(item, made) for item in source.items)}]"
+    if isinstance(source, Format):
+        return "text of " + ", ".join(source_text(part, made) for part in source.parts if not isinstance(part, str))
+    return value_text(source.value)
+
+
+def value_text(value: Any) -> str:
+    """A value: a file's name, a list of its items, a long text's beginning."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    path = getattr(value, "path", None)
+    if path is not None:
+        return str(path.name)
+    if isinstance(value, str) and len(value) > LONGEST:
+        value = value[: LONGEST - 1] + "…"
+    return repr(value) if not isinstance(value, bool) else str(value).lower()
