@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphflow.catalog.authoring import Planned
 from graphflow.catalog.node_type import NodeType
 from graphflow.check.resolved import Resolved, ResolvedNode
-from graphflow.check.sources import NodeSource
+from graphflow.check.sources import NodeOutput, NodeSource
 from graphflow.document.model import Document
 from graphflow.errors import InvalidGraph
-from graphflow.problems import Level, Place, Problem
+from graphflow.problems import NOWHERE, Level, Place, Problem
 from graphflow.system.compute import CPU, Compute
 from graphflow.values.facts import Facts
+from graphflow.values.sources import ItemOf
 
 
 @dataclass(slots=True)
@@ -29,10 +30,11 @@ class ExpandedNode:
         sources: what each given port reads.
         places: where the values of its keys are written.
         used: where the templates around it are used.
-        planned: the plan function's answer; None where the type has none.
+        port_facts: of the value of each given port; empty if the type has no rules.
+        planned: the plan function's answer; None if the type has none.
         facts: of each output.
         wanted: the outputs that some node or output of the graph names.
-        verify: some fact was unknown, so the node is checked again when its values are there.
+        verify: some fact was unknown, so the node's rules are asked again when its values are there.
     """
 
     index: int
@@ -44,10 +46,22 @@ class ExpandedNode:
     cache: bool
     places: ResolvedNode | None
     used: tuple[tuple[Place, str], ...] = ()
+    port_facts: Mapping[str, Facts] = field(default_factory=dict)
     planned: Planned | None = None
     facts: Mapping[str, Facts] = field(default_factory=dict)
     verify: bool = False
     wanted: frozenset[str] = frozenset()
+
+    def place_of(self, key: str) -> Place:
+        """Where the value of `key` is written, or the node itself if it is not given."""
+        return self.places.place_of(key) if self.places is not None else NOWHERE
+
+
+def named_source(source: NodeSource | None, nodes: Sequence[ExpandedNode]) -> str:
+    """How the output is called that a port reads, such as `fill.latents`."""
+    if isinstance(source, ItemOf):
+        return f"{named_source(source.source, nodes)}[{source.item}]"
+    return f"{nodes[source.node].path}.{source.output}" if isinstance(source, NodeOutput) else "the value given"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from graphflow.check.propagate import faults, planned, problem_of
+from graphflow.catalog.rules import faults, planned, problem_of
 from graphflow.document.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
 from graphflow.errors import InvalidValue, StepError
@@ -42,7 +42,6 @@ from graphflow.execute.returned import outputs_of
 from graphflow.execute.step_problems import (
     changed,
     let_values_go,
-    place_of,
     reason_of,
     step_error,
     store_failed,
@@ -52,7 +51,7 @@ from graphflow.execute.store import GONE, Store
 from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput, StepSource, step_outputs
-from graphflow.plan.step import PlannedStep
+from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Level, Place, Problem
 from graphflow.system.libraries import TURNS
 from graphflow.values.facts import UNKNOWN, facts_of
@@ -369,8 +368,8 @@ class Run:
         try:
             types = function.argument_types
             arguments = {name: coerce(self._value(source), types[name]) for name, source in step.inputs.items()}
-            if step.node.verify:
-                self._verify(step)
+            if step.recheck is not None:
+                self._verify(step, step.recheck)
             arguments.update(step.params)
             if function.context is not None:
                 arguments[function.context] = self._context(number, step)
@@ -386,9 +385,8 @@ class Run:
             self._listeners_own()
             raise
         except _Outside as error:
-            place, used = place_of(step)
-            problem = self._outside(error).at(place)
-            raise StepError(step.path, dataclasses.replace(problem, used=used)) from error
+            problem = self._outside(error).at(step.node.place)
+            raise StepError(step.path, dataclasses.replace(problem, used=step.node.used)) from error
         except Exception as error:
             self._listeners_own()
             raise step_error(step, error) from error
@@ -426,22 +424,16 @@ class Run:
         place = bisect.bisect_left(steps, number)
         return steps[place] if place < len(steps) else math.inf
 
-    def _verify(self, step: PlannedStep) -> None:
+    def _verify(self, step: PlannedStep, recheck: Recheck) -> None:
         """Ask the node's rules again, now that values show the facts that were unknown before the run."""
-        node = step.node
-        facts = {}
-        for name in node.sources:
-            source = step.ports.get(name)
-            known = source is not None and all(
-                one.output in (self._values[one.step] or ()) for one in step_outputs(source)
-            )
-            facts[name] = (
-                facts_of(coerce(self._value(source), node.type.ports[name].type))
-                if source is not None and known
-                else UNKNOWN
-            )
-        for fault in faults(node, facts, planned(node, facts, node.wanted)):
-            problem = problem_of(fault, node, self.plan.checked.nodes)
+        node, facts = step.node, {}
+        for name, source in recheck.ports.items():
+            facts[name] = UNKNOWN
+            if source is not None and all(one.output in (self._values[one.step] or ()) for one in step_outputs(source)):
+                facts[name] = facts_of(coerce(self._value(source), node.type.ports[name].type))
+        for fault in faults(node.type, facts, planned(node, facts, recheck.wanted)):
+            place = recheck.places.get(fault.about, node.place)
+            problem = problem_of(fault, node, place, recheck.senders.get(fault.about, "the value given"))
             if problem.level is Level.PROBLEM:
                 raise StepError(step.path, problem)
 

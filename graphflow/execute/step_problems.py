@@ -9,7 +9,7 @@ from pathlib import Path
 from graphflow.errors import FileProblem, GraphflowError, StepError
 from graphflow.execute.out_of_memory import is_out_of_memory
 from graphflow.plan.step import PlannedStep
-from graphflow.problems import Place, Problem, shown_path
+from graphflow.problems import Problem, shown_path
 
 _IN_PLACE = (ValueError, TypeError, AttributeError)
 """What Python and numpy raise where something read-only is written to."""
@@ -32,15 +32,8 @@ def let_values_go(error: BaseException) -> None:
                 pending.append(cause)
 
 
-def place_of(step: PlannedStep) -> tuple[Place, tuple[tuple[Place, str], ...]]:
-    """Where the step's node is written, and where the templates around it are used."""
-    node = step.node
-    return (node.places.decl.place if node.places is not None else Place()), node.used
-
-
 def _problem(step: PlannedStep, code: str, message: str, why: str, fix: str = "") -> Problem:
-    place, used = place_of(step)
-    return Problem(code, message, why, fix, place, used)
+    return Problem(code, message, why, fix, step.node.place, step.node.used)
 
 
 def warning(step: PlannedStep, message: str, why: str, fix: str) -> Problem:

@@ -13,7 +13,7 @@ from graphflow.plan.lifetimes import Lifetimes, lifetimes
 from graphflow.plan.lower import Lowered, lower
 from graphflow.plan.order import in_order
 from graphflow.plan.sources import StepSource, renumbered
-from graphflow.plan.step import PlannedStep
+from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Place, Problem, did_you_mean
 from graphflow.system.collector import paused
 from graphflow.values.sources import Gather
@@ -115,11 +115,18 @@ def _numbered(lowered: Lowered, order: list[int]) -> tuple[tuple[PlannedStep, ..
     for index in order:
         draft = lowered.steps[index]
         inputs = {name: renumbered(source, number) for name, source in draft.inputs.items()}
-        ports = {name: renumbered(source, number) for name, source in draft.ports.items()} if draft.ports else {}
+        recheck = None if draft.recheck is None else _recheck(draft.recheck, number)
         steps.append(
             PlannedStep(
                 draft.path, draft.function, draft.params, inputs, frozenset(draft.wanted), draft.uses,
-                draft.key, draft.cache, tuple(draft.also), draft.node, ports,
+                draft.key, draft.cache, tuple(draft.also), draft.node, recheck,
             )
         )  # fmt: skip
     return tuple(steps), {name: renumbered(source, number) for name, source in lowered.outputs.items()}
+
+
+def _recheck(recheck: Recheck, number: list[int]) -> Recheck:
+    ports = recheck.ports.items()
+    return recheck._replace(
+        ports={name: None if source is None else renumbered(source, number) for name, source in ports}
+    )

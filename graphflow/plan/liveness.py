@@ -1,0 +1,114 @@
+"""Liveness: which nodes, and which of their steps, the outputs need, found backwards from the outputs.
+
+It goes through single steps, so a step that would make what nothing reads (a decode whose picture is not wanted) is
+not there at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphflow.catalog.authoring import Planned, Step
+from graphflow.catalog.rules import planned
+from graphflow.check.checked import ExpandedNode
+from graphflow.check.sources import NodeOutput, NodeSource, node_outputs
+from graphflow.errors import DefinitionError
+
+_NO_PLAN = Planned()
+
+
+@dataclass(slots=True)
+class Need:
+    """What is needed of one node.
+
+    Attributes:
+        outputs: of the node.
+        planned: the plan function's answer for these outputs.
+        steps: of the node, with the outputs of each that are needed; empty if the node is one step.
+        avoided: paths of its steps that are not needed.
+    """
+
+    outputs: set[str]
+    planned: Planned = _NO_PLAN
+    steps: list[tuple[Step, dict[str, str]]] = field(default_factory=list)
+    avoided: list[str] = field(default_factory=list)
+
+
+def needs_of(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> list[Need | None]:
+    """What these outputs need of each node; None if nothing."""
+    needs: list[Need | None] = [None] * len(nodes)
+
+    def want(source: NodeSource) -> None:
+        if type(source) is NodeOutput:
+            need = needs[source.node]
+            if need is None:
+                needs[source.node] = need = Need(set())
+            need.outputs.add(source.output)
+        else:
+            for output in node_outputs(source):
+                want(output)
+
+    for source in outputs.values():
+        want(source)
+    for node in reversed(nodes):
+        need = needs[node.index]
+        if need is None:
+            continue
+        if node.planned is not None:
+            need.planned = node.planned
+            if need.planned.steps and need.outputs != node.wanted:
+                need.planned = planned(node, node.port_facts, need.outputs) or _NO_PLAN
+        if not need.planned.steps:
+            for source in node.sources.values():
+                want(source)
+            continue
+        for port in _needed_steps(node, need):
+            if port in node.sources:
+                want(node.sources[port])
+    return needs
+
+
+def _needed_steps(node: ExpandedNode, need: Need) -> list[str]:
+    """Choose the node's steps that are needed; returns the ports that they read."""
+    names = _step_names(node, need)
+    read: dict[str, set[str]] = {name: set() for name in names}
+    ports: list[str] = []
+    for step in reversed(need.planned.steps):
+        given = step.outputs if isinstance(step.outputs, Mapping) else {name: name for name in step.outputs}
+        needed = {name: own for name, own in given.items() if name in need.outputs}
+        if not needed and not read[step.name]:
+            need.avoided.append(f"{node.path}/{step.name}")
+            continue
+        need.steps.append((step, needed))
+        for origin in _origins(step):
+            name, dot, output = origin.partition(".")
+            if not dot:
+                ports.append(origin)
+            elif name not in names:
+                message = f"the step {step.name} reads {origin}, and there is no step {name}"
+                raise DefinitionError(f"{node.type.name}: {message}")
+            else:
+                read[name].add(output)
+    need.steps.reverse()
+    return ports
+
+
+def _step_names(node: ExpandedNode, need: Need) -> set[str]:
+    """The names of a node's steps.
+
+    Raises:
+        DefinitionError: two have one name, or no step gives an output that is needed.
+    """
+    steps = need.planned.steps
+    names = {step.name for step in steps}
+    given = {output for step in steps for output in step.outputs}
+    if len(names) < len(steps) or not need.outputs <= given:
+        lost = ", ".join(sorted(need.outputs - given))
+        raise DefinitionError(f"{node.type.name}: " + (f"no step gives {lost}" if lost else "two steps have one name"))
+    return names
+
+
+def _origins(step: Step) -> list[str]:
+    """Everything that a step reads, in the order in which it is written."""
+    return [origin for read in step.inputs.values() for origin in ((read,) if isinstance(read, str) else read)]

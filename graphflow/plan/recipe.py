@@ -1,0 +1,49 @@
+"""Recipes: two steps with equal ones give equal results, so one of them is enough."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from graphflow.catalog.node_type import StepFunction
+from graphflow.plan.sources import StepOutput, StepSource
+from graphflow.values.component import Component
+from graphflow.values.sources import Format, Gather, Value
+from graphflow.values.value import digest_of
+
+
+def text_of(function: StepFunction, params: Mapping[str, Any], uses: Mapping[str, Component]) -> str:
+    """All of a recipe but the inputs: the function, its params and its components."""
+    return "\n".join([
+        function.identity,
+        *[f"{name}={type(value).__name__} {_param_text(value)}" for name, value in sorted(params.items())],
+        *[f"{role}:{component.identity}" for role, component in sorted(uses.items())],
+    ])  # fmt: skip
+
+
+def key_of(text: str) -> str:
+    """The digest of a recipe's text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def token_of(source: StepSource) -> Any:
+    """A hashable value that is equal for sources that will have equal values."""
+    if type(source) is StepOutput:
+        return source
+    if isinstance(source, Value):
+        return digest_of(source.value)
+    if isinstance(source, Gather):
+        return ("list", *[token_of(item) for item in source.items])
+    if isinstance(source, Format):
+        return ("text", *[part if isinstance(part, str) else token_of(part) for part in source.parts])
+    return source
+
+
+def _param_text(value: Any) -> str:
+    known = getattr(value, "digest", None)
+    if known is not None:
+        return str(known)
+    if isinstance(value, tuple):
+        return "(" + ", ".join(f"{type(item).__name__} {_param_text(item)}" for item in value) + ")"
+    return repr(value)
