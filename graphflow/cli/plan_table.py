@@ -52,6 +52,7 @@ def lines(
 def _columns(made: Plan) -> list[Column]:
     times, names = made.lifetimes, _short_names(_components(made))
     numbers = range(len(made.steps))
+    memory = [(size_text(held),) for held in times.held] if times.peak else [()] * len(made.steps)
     loads = [tuple(names[one.identity] for one in times.loads.get(number, ())) for number in numbers]
     frees = [tuple(names[identity] for identity in times.drops.get(number, ())) for number in numbers]
     return [
@@ -61,7 +62,7 @@ def _columns(made: Plan) -> list[Column]:
         Column("does", [_does(step) for step in made.steps], least=18),
         Column("loads", loads, least=12),
         Column("frees", frees, least=12),
-        Column("memory", [(size_text(held) if times.peak else "",) for held in times.held], right=True),
+        Column("memory", memory, right=True),
     ]
 
 

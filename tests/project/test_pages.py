@@ -278,7 +278,11 @@ def test_the_library_of_the_readme_is_the_library():
     assert named == {path.stem for path in (ROOT / "graphs").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("page", [*PAGES, Page(ROOT / "CONTRIBUTING.md")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, Page(ROOT / "CONTRIBUTING.md"), *map(Page, sorted((ROOT / "docs" / "decisions").glob("*.md")))],
+    ids=lambda page: str(page.path.relative_to(ROOT)),
+)
 def test_links_of_a_page_resolve(page: Page):
     broken = []
     for link in re.findall(r"\]\(([^)\s]+)\)", page.prose):
