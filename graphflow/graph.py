@@ -220,7 +220,7 @@ class Graph:
         entries = {"source": Entry(scalar), **{key: Entry(self._tree(value)) for key, value in details.items()}}
         decl = CheckpointDecl(name, scalar, MapTree(entries))
         try:
-            CheckpointReader().declared(decl, self.document)
+            CheckpointReader(CPU, self.catalog.families).declared(decl, self.document)
         except Refusal as refusal:
             raise InvalidGraph(refusal.problems(Place())) from refusal
         self.document.checkpoints[name] = decl
@@ -351,7 +351,7 @@ class Graph:
 
     def _ready(self) -> NodeReader:
         if self._resolver is None:
-            literals = Literals()
+            literals = Literals(self.catalog)
             self._templates = Templates(self.catalog, literals, library.templates)
             self._templates.prepare(self.document)
             self._resolver = NodeReader(self.document, self.catalog, self._templates.find, literals)

@@ -1,5 +1,21 @@
-"""The classes of components that come along, by name."""
+"""The model families that come along, and reading checkpoints of theirs."""
 
-from graphflow.checkpoints.classes import known_classes
+from pathlib import Path
 
-CLASSES = known_classes()
+from graphflow.catalog.catalog import default_catalog
+from graphflow.checkpoints import checkpoint
+from graphflow.checkpoints.checkpoint import Checkpoint, CheckpointReader
+from graphflow.system.compute import CPU
+
+FAMILIES = default_catalog().families
+CLASSES = FAMILIES.classes
+
+
+def read_checkpoint(name: str, path: Path) -> Checkpoint:
+    """The facts of a local checkpoint."""
+    return checkpoint.read_checkpoint(name, path, FAMILIES)
+
+
+def reader() -> CheckpointReader:
+    """Reads checkpoints for a call that computes on the CPU."""
+    return CheckpointReader(CPU, FAMILIES)

@@ -1,14 +1,14 @@
-"""The catalog: which node types a graph may name, as a value that is handed around.
+"""The catalog: which node types a graph may name and which model families it may use, as a value that is handed around.
 
 A catalog lists `module:function` strings, and imports a module when one of its node types is first looked
-up, so checking a graph imports no more than the graph names.
+up, so checking a graph imports no more than the graph names. Families are imported together, when a checkpoint is first
+read.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 import importlib.util
 import sys
 import traceback
@@ -19,31 +19,43 @@ from types import ModuleType
 from typing import Any
 
 from graphflow.catalog.authoring import NODE_MARK
+from graphflow.catalog.listed_families import Listed, families_of, imported
 from graphflow.catalog.node_type import NodeType
 from graphflow.catalog.signature import LOOSE, node_type
+from graphflow.checkpoints.families import Families
+from graphflow.checkpoints.family import Family
+from graphflow.checkpoints.model_class import ModelClass
 from graphflow.errors import DefinitionError, FileProblem, GraphflowError
 from graphflow.system.distribution import DISTRIBUTION, shipped_version
 from graphflow.system.files import read_regular
 
 ENTRY_POINTS = "graphflow.nodes"
 """The entry-point group in which a package lists its nodes: an iterable of functions or `module:function`."""
+FAMILY_ENTRY_POINTS = "graphflow.families"
+"""The group in which it lists its families: an iterable of `Family`, `ModelClass` or `module:NAME`."""
 
 
 class Catalog:
-    """Node types by name; it never changes, `extended` gives a new one.
+    """Node types by name, and model families; it never changes, `extended` gives a new one.
 
     Args:
         entries: name → a marked function, or `module:function` to be imported when it is first asked for.
+        families: in the order in which a checkpoint is offered to them.
         shipped_version: vouches for the source of `entries`; None for third-party nodes.
     """
 
     def __init__(
-        self, entries: Mapping[str, str | Callable[..., Any]] | None = None, *, shipped_version: str | None = None
+        self,
+        entries: Mapping[str, str | Callable[..., Any]] | None = None,
+        *,
+        families: Iterable[Listed] = (),
+        shipped_version: str | None = None,
     ) -> None:
         self._entries: dict[str, tuple[str | Callable[..., Any], str | None]] = {
             name: (entry, shipped_version) for name, entry in (entries or {}).items()
         }
         self._read: dict[str, NodeType] = {}
+        self._families = tuple(families)
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
@@ -64,28 +76,41 @@ class Catalog:
         found = self._read.get(name)
         if found is None:
             entry, version = self._entries[name]
-            function = _imported(entry) if isinstance(entry, str) else entry
+            function = imported(entry) if isinstance(entry, str) else entry
             found = self._read[name] = node_type(function, shipped_version=version)
         return found
 
-    def extended(self, *functions: Callable[..., Any]) -> Catalog:
-        """A new catalog with these marked functions added.
+    @functools.cached_property
+    def families(self) -> Families:
+        """The model families, and the classes of components that they bring.
+
+        Raises:
+            DefinitionError: one of them cannot be imported, or two have one name.
+        """
+        return families_of(self._families)
+
+    def extended(self, *added: Callable[..., Any] | Family | ModelClass) -> Catalog:
+        """A new catalog with these marked functions, families and classes of components added.
 
         Raises:
             DefinitionError: a name is there already, or a function is no node.
         """
-        added = Catalog({_node_name(function): function for function in functions})
-        if len(added) < len(functions):
+        families = [one for one in added if isinstance(one, (Family, ModelClass))]
+        functions = [one for one in added if not isinstance(one, (Family, ModelClass))]
+        entries: dict[str, str | Callable[..., Any]] = {_node_name(function): function for function in functions}
+        if len(entries) < len(functions):
             raise DefinitionError("two of the functions have one name")
-        return self.joined(added)
+        return self.joined(
+            Catalog(entries, families=[Listed(one, f"{one.name} given to extended()") for one in families])
+        )
 
     def joined(self, *others: Catalog) -> Catalog:
-        """A new catalog with the node types of all.
+        """A new catalog with the node types and families of all.
 
         Raises:
-            DefinitionError: two catalogs have node types of one name.
+            DefinitionError: two catalogs have node types, or families, of one name.
         """
-        result = Catalog()
+        result = Catalog(families=[one for catalog in (self, *others) for one in catalog._families])
         for catalog in (self, *others):
             for name, entry in catalog._entries.items():
                 if name in result._entries:
@@ -98,6 +123,8 @@ class Catalog:
         for name in result._entries:
             if name not in result._read and callable(result._entries[name][0]):
                 result[name]
+        if any(not isinstance(listed.entry, str) for listed in result._families):
+            _ = result.families  # names that are taken show at once, as those of nodes do
         return result
 
 
@@ -112,29 +139,21 @@ def _node_name(function: Callable[..., Any]) -> str:
     return function.__name__
 
 
-def _imported(entry: str) -> Callable[..., Any]:
-    module, _, name = entry.partition(":")
-    try:
-        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise DefinitionError(f"the catalog lists {entry}, which cannot be imported: {error}") from error
-    return function
-
-
 @functools.cache
 def default_catalog() -> Catalog:
-    """The node types that graphflow ships."""
+    """The node types and model families that graphflow ships."""
     return _of_distribution(DISTRIBUTION, shipped_version=shipped_version())
 
 
 def named_catalog(names: Iterable[str]) -> Catalog:
-    """The default catalog and the node types of the packages and files that the user named.
+    """The default catalog, and the node types and families of the packages and files that the user named.
 
     Args:
-        names: each an installed distribution with entry points in `graphflow.nodes`, or a `.py` file.
+        names: each an installed distribution with entry points in `graphflow.nodes` or `graphflow.families`, or a
+            `.py` file.
 
     Raises:
-        DefinitionError: a package lists no nodes, a file marks none, or a name is taken already.
+        DefinitionError: a package or a file has neither nodes nor families, or a name is taken already.
         FileProblem: a file does not exist or cannot be imported.
     """
     return default_catalog().joined(
@@ -144,23 +163,29 @@ def named_catalog(names: Iterable[str]) -> Catalog:
 
 def _of_distribution(name: str, *, shipped_version: str | None = None) -> Catalog:
     try:
-        points = metadata.distribution(name).entry_points.select(group=ENTRY_POINTS)
+        points = metadata.distribution(name).entry_points
     except (metadata.PackageNotFoundError, ValueError) as error:
         fix = "for a file of nodes write its path with .py"
         raise DefinitionError(f"no package {name or '(nothing)'} is installed; {fix}") from error
     entries: dict[str, str | Callable[..., Any]] = {}
-    for point in points:
+    for point in points.select(group=ENTRY_POINTS):
         for entry in _listed(name, point):
             key = entry.rpartition(":")[2] if isinstance(entry, str) else _node_name(entry)
             if key in entries:
                 raise DefinitionError(f"{name} lists two node types named {key}")
             entries[key] = entry
-    if not entries:
-        raise DefinitionError(f"the package {name} lists no node types (entry point {ENTRY_POINTS})")
-    return Catalog(entries, shipped_version=shipped_version)
+    families = [
+        Listed(entry, entry if isinstance(entry, str) else f"{point.value} of the package {name}")
+        for point in points.select(group=FAMILY_ENTRY_POINTS)
+        for entry in _listed(name, point, "families")
+    ]
+    if not entries and not families:
+        groups = f"entry points {ENTRY_POINTS}, {FAMILY_ENTRY_POINTS}"
+        raise DefinitionError(f"the package {name} lists no node types and no families ({groups})")
+    return Catalog(entries, families=families, shipped_version=shipped_version)
 
 
-def _listed(name: str, point: metadata.EntryPoint) -> list[str | Callable[..., Any]]:
+def _listed(name: str, point: metadata.EntryPoint, what: str = "nodes") -> list[Any]:
     """What an entry point of the package `name` lists."""
     try:
         return list(point.load())
@@ -168,15 +193,17 @@ def _listed(name: str, point: metadata.EntryPoint) -> list[str | Callable[..., A
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise DefinitionError(f"the nodes of the package {name} ({point.value}) cannot be read: {reason}") from error
+        raise DefinitionError(f"the {what} of the package {name} ({point.value}) cannot be read: {reason}") from error
 
 
 def loose_catalog(path: Path) -> Catalog:
-    """The node types that one Python file marks; importing it runs it, so the user has to name it.
+    """The node types that one Python file marks, and the families and classes of components at its top.
+
+    Importing the file runs it, so the user has to name it.
 
     Raises:
         FileProblem: the file does not exist, or importing it fails.
-        DefinitionError: it marks no node.
+        DefinitionError: it has neither.
     """
     module = _module_from(path)
     functions = {
@@ -184,9 +211,15 @@ def loose_catalog(path: Path) -> Catalog:
         for name, value in vars(module).items()
         if getattr(value, NODE_MARK, None) is not None and value.__module__ == module.__name__
     }
-    if not functions:
-        raise DefinitionError(f"{path} marks no node: write @node() above a function")
-    catalog = Catalog({function.__name__: function for function in functions.values()})
+    families = [
+        Listed(value, f"{name} in {path}")
+        for name, value in vars(module).items()
+        if isinstance(value, (Family, ModelClass))
+    ]
+    if not functions and not families:
+        fix = "write @node() above a function, or a Family at the top of the file"
+        raise DefinitionError(f"{path} marks no node and has no family: {fix}")
+    catalog = Catalog({function.__name__: function for function in functions.values()}, families=families)
     for name in catalog:
         catalog[name]
     return catalog

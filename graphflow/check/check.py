@@ -69,7 +69,7 @@ def check(
         InvalidValue: `seed` is no whole number from 0, or `inputs` no map.
     """
     _require_call(seed, inputs)
-    literals = Literals(compute)
+    literals = Literals(catalog, compute)
     templates = Templates(catalog, literals, library)
     templates.prepare(document)
     resolved = resolve(document, catalog, templates.find, literals)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import glob
 import re
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from graphflow.catalog.catalog import Catalog
 from graphflow.check.patterns import files_in, matching_files
 from graphflow.checkpoints.checkpoint import Checkpoint, CheckpointReader
 from graphflow.document.model import Document
@@ -39,13 +41,15 @@ class Picture:
 class Literals:
     """Reads literals and remembers files, so that one named a thousand times is looked at once."""
 
-    compute: InitVar[Compute] = CPU
-    checkpoints: CheckpointReader = field(init=False)
+    catalog: Catalog
+    compute: Compute = CPU
     _files: dict[Path, File] = field(default_factory=dict)
     _pictures: dict[Path, File] = field(default_factory=dict)
 
-    def __post_init__(self, compute: Compute) -> None:
-        self.checkpoints = CheckpointReader(compute)
+    @cached_property
+    def checkpoints(self) -> CheckpointReader:
+        """Reads checkpoints; only a graph that names one needs the catalog's families."""
+        return CheckpointReader(self.compute, self.catalog.families)
 
     def read(self, scalar: Scalar, text: str, type_: Type, document: Document) -> Any:
         """The value of `text` (the scalar's, references resolved) as one of type `type_`.

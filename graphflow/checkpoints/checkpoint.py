@@ -12,9 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 from graphflow.checkpoints import embedded
-from graphflow.checkpoints.classes import known_classes
 from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.details import NO_DETAILS, Details, read_details
+from graphflow.checkpoints.families import Families
+from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.hub import is_repository, snapshot
 from graphflow.checkpoints.lora import Lora
 from graphflow.checkpoints.own_code import refuse_own_code
@@ -33,8 +34,6 @@ from graphflow.values.component import Component
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 """Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""
 
-_TOKENIZER = "CLIPTokenizer"
-"""The class of a tokenizer whose config names none, as published ones do not always."""
 _PLAIN = "get the model as .safetensors with its original weights"
 _UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
@@ -51,6 +50,7 @@ class Checkpoint:
         class_name: of the pipeline or the component; empty where unknown.
         components: role → files of it; the one of a `component` has the role "".
         missing: roles that a file's family has and the file has not.
+        family: None if it is a single model, on the hub, or of no family of the call.
         flags: what model_index.json says of the pipeline itself, such as force_zeros_for_empty_prompt.
         details: what a document says of it beside its source.
         compute: what the call says about computing.
@@ -64,6 +64,7 @@ class Checkpoint:
     components: Mapping[str, ComponentFiles] = field(default_factory=dict, compare=False)
     missing: tuple[str, ...] = ()
     flags: Mapping[str, bool] = field(default_factory=dict, compare=False)
+    family: Family | None = field(default=None, compare=False)
     details: Details = NO_DETAILS
     compute: Compute = CPU
     source: str = ""
@@ -100,9 +101,10 @@ class Checkpoint:
 
 @dataclass
 class CheckpointReader:
-    """Finds checkpoints and reads their facts, each once, for a call that computes as `compute` says."""
+    """Finds checkpoints of these families and reads their facts, each once, for a call that computes like this."""
 
-    compute: Compute = CPU
+    compute: Compute
+    families: Families
     _entries: dict[int, tuple[CheckpointDecl, Checkpoint]] = field(default_factory=dict)
     _known: dict[tuple[str, Path], Checkpoint] = field(default_factory=dict)
 
@@ -148,7 +150,8 @@ class CheckpointReader:
         # A single model, such as a ControlNet, takes no LoRA; its node reports that.
         for lora in details.loras if found.kind != "component" else ():
             _check_lora(decl, lora, components)
-        whole = replace(found, name=decl.name, components=components, details=details)
+        family = self.families.of(found.class_name, components)
+        whole = replace(found, name=decl.name, components=components, family=family, details=details)
         return _whole(whole, decl.source.place)
 
     def _part(
@@ -173,7 +176,7 @@ class CheckpointReader:
             why, fix = "it is not on this machine", f"get it with: hf download {source.text.partition('@')[0]}"
             raise Refusal("checkpoint-missing", message, why, fix, place=source.place)
         if other.kind == "component" and other.path is not None:
-            return _part(role, other.path, other.name)
+            return _part(role, other.path, other.name, self.families)
         if role in other.components:
             return other.components[role]
         theirs = list(other.components) if other.kind != "component" else []
@@ -197,19 +200,19 @@ class CheckpointReader:
 
     def _look(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
         if text.startswith("embedded/"):
-            return _embedded(text)
+            return _embedded(text, self.families)
         try:
             path = path_of(text, folder)
         except FileProblem as error:
             raise Refusal("checkpoint-missing", f"the checkpoint {error.message}", error.why, error.fix) from error
         if path.exists():
-            return read_checkpoint(text, path)
+            return read_checkpoint(text, path, self.families)
         for place in filter(None, os.environ.get(MODELS_VARIABLE, "").split(os.pathsep)):
             if (Path(place) / text).exists():
-                return read_checkpoint(text, Path(place) / text)
+                return read_checkpoint(text, Path(place) / text, self.families)
         if is_repository(text) and not text.endswith((".safetensors", *_UNSAFE)):
             here = snapshot(text)
-            return Checkpoint(text, "hub") if here is None else read_checkpoint(text, here)
+            return Checkpoint(text, "hub") if here is None else read_checkpoint(text, here, self.families)
         there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
         close = nearest(text, names) or (
             (found := nearest(path.name, there)) and (Path(text).parent / found).as_posix()
@@ -258,7 +261,7 @@ def _of_variant(decl: CheckpointDecl, components: dict[str, ComponentFiles], var
     }
 
 
-def _embedded(text: str) -> Checkpoint:
+def _embedded(text: str, families: Families) -> Checkpoint:
     name = text.removeprefix("embedded/")
     try:
         known = embedded.names()
@@ -268,11 +271,13 @@ def _embedded(text: str) -> Checkpoint:
         close, listed = nearest(name, known), " or ".join(f"embedded/{one}" for one in known)
         fix = f"did you mean embedded/{close}?" if close else f"write {listed}" if known else "use a folder or file"
         raise Refusal("checkpoint-missing", f"there is no checkpoint {text}", fix=fix)
-    parts = {role: _part(role, folder, text) for role, folder in embedded.components(name).items()}
-    return Checkpoint(text, "pipeline", embedded.path_of(name), str(embedded.describe(name).get("class", "")), parts)
+    folders, class_name = embedded.components(name), str(embedded.describe(name).get("class", ""))
+    parts = {role: _part(role, folder, text, families) for role, folder in folders.items()}
+    family = families.of(class_name, parts)
+    return Checkpoint(text, "pipeline", embedded.path_of(name), class_name, parts, family=family)
 
 
-def _part(role: str, folder: Path, checkpoint: str) -> ComponentFiles:
+def _part(role: str, folder: Path, checkpoint: str, families: Families) -> ComponentFiles:
     """A component whose class only its own config names; the class decides what it is, not the role.
 
     Raises:
@@ -280,17 +285,17 @@ def _part(role: str, folder: Path, checkpoint: str) -> ComponentFiles:
     """
     config = ComponentFiles(role, "", "", folder).config
     if "_class_name" in config:
-        return _files(role, "diffusers", str(config["_class_name"]), folder, checkpoint)
-    if (folder / "tokenizer_config.json").is_file() and not (folder / "config.json").is_file():
-        return _files(role, "transformers", str(config.get("tokenizer_class", _TOKENIZER)), folder, checkpoint)
-    if class_name := _architecture(config):
-        return _files(role, "transformers", class_name, folder, checkpoint)
+        return _files(role, "diffusers", str(config["_class_name"]), folder, checkpoint, families)
+    if class_name := str(config.get("tokenizer_class") or _architecture(config)):
+        return _files(role, "transformers", class_name, folder, checkpoint, families)
     message, why = f"{checkpoint} has no {role}", f"no config in {folder.name} names its class"
     raise Refusal("checkpoint-broken", message, why, "get the whole checkpoint")
 
 
-def _files(role: str, library: str, class_name: str, folder: Path, checkpoint: str) -> ComponentFiles:
-    model = known_classes().get(class_name)
+def _files(
+    role: str, library: str, class_name: str, folder: Path, checkpoint: str, families: Families
+) -> ComponentFiles:
+    model = families.classes.get(class_name)
     return ComponentFiles(role, library, class_name, folder, checkpoint, model=model)
 
 
@@ -300,17 +305,18 @@ def _architecture(config: Mapping[str, Any]) -> str:
     return str(named[0]) if isinstance(named, list) and named else ""
 
 
-def read_checkpoint(name: str, path: Path) -> Checkpoint:
+def read_checkpoint(name: str, path: Path, families: Families) -> Checkpoint:
     """The facts of a local checkpoint.
 
     Args:
         name: as written.
         path: a folder with model_index.json or config.json, or a .safetensors file.
+        families: those that it may be of.
 
     Raises:
         Refusal: it is neither, its weights are pickled, or its files are damaged.
     """
-    return _unchanged(name, path, _stamp(name, path))
+    return _unchanged(name, path, _stamp(name, path), families)
 
 
 Stamp = tuple[tuple[str, int, int, int, int], ...]
@@ -344,7 +350,7 @@ def _stamp(name: str, path: Path) -> Stamp:
 
 
 @functools.lru_cache(maxsize=64)
-def _unchanged(name: str, path: Path, _: Stamp) -> Checkpoint:
+def _unchanged(name: str, path: Path, _: Stamp, families: Families) -> Checkpoint:
     """The facts of a checkpoint, read once for the same files, so that what its components cache is kept."""
     if path.is_file():
         if path.suffix == ".gguf":
@@ -361,16 +367,19 @@ def _unchanged(name: str, path: Path, _: Stamp) -> Checkpoint:
                 why,
                 "convert it to .safetensors with a tool that you trust",
             )
-        single = read_single_file(name, path)
-        return Checkpoint(name, "file", path, single.class_name, single.components, single.missing, single.flags)
+        single = read_single_file(name, path, families)
+        family = families.of(single.class_name, single.components)
+        return Checkpoint(
+            name, "file", path, single.class_name, single.components, single.missing, single.flags, family
+        )  # fmt: skip
     if (path / "model_index.json").is_file():
-        return _pipeline(name, path)
+        return _pipeline(name, path, families)
     if (path / "config.json").is_file():
         config = read_json(path / "config.json")
         class_name = str(config.get("_class_name") or _architecture(config))
         refuse_own_code(name, [path])
         library = "diffusers" if "_class_name" in config else "transformers"
-        files = _files("", library, class_name, path, name)
+        files = _files("", library, class_name, path, name, families)
         _safe_weights(files)
         return Checkpoint(name, "component", path, class_name, {"": files})
     raise Refusal(
@@ -381,7 +390,7 @@ def _unchanged(name: str, path: Path, _: Stamp) -> Checkpoint:
     )
 
 
-def _pipeline(name: str, path: Path) -> Checkpoint:
+def _pipeline(name: str, path: Path, families: Families) -> Checkpoint:
     index = read_json(path / "model_index.json")
     components = {}
     for role, value in index.items():
@@ -397,11 +406,13 @@ def _pipeline(name: str, path: Path) -> Checkpoint:
                 "model_index.json names it",
                 "get the whole checkpoint",
             )
-        components[role] = _files(role, str(value[0]), str(value[1]), folder, name)
+        components[role] = _files(role, str(value[0]), str(value[1]), folder, name, families)
         _safe_weights(components[role])
     refuse_own_code(name, [path, *(files.folder for files in components.values())])
     flags = {key: value for key, value in index.items() if isinstance(value, bool)}
-    return Checkpoint(name, "pipeline", path, str(index.get("_class_name", "")), components, flags=flags)
+    class_name = str(index.get("_class_name", ""))
+    family = families.of(class_name, components)
+    return Checkpoint(name, "pipeline", path, class_name, components, flags=flags, family=family)
 
 
 def _safe_weights(files: ComponentFiles) -> None:

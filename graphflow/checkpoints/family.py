@@ -129,7 +129,7 @@ class LoraTarget:
     apply: Callable[[Any, Path, str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Family:
     """A kind of checkpoint.
 
@@ -176,6 +176,12 @@ class Family:
     def readout(self) -> str:
         """What conditionings of one kind have in common, so that they can be exchanged."""
         return " + ".join(dict.fromkeys(reader.readout for reader in self.texts))
+
+    @property
+    def classes(self) -> tuple[ModelClass, ...]:
+        """The classes of its parts and of its adapters, each once."""
+        parts = (one for classes in self.parts.values() for one in classes)
+        return tuple(dict.fromkeys((*parts, *self.adapters)))
 
     def recognises(self, pipeline: str, roles: Iterable[str]) -> bool:
         """Whether a checkpoint of this pipeline class, with these roles, is of the family."""

@@ -17,9 +17,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from graphflow.checkpoints.classes import known_classes
 from graphflow.checkpoints.clip_vocabulary import Vocabulary, clip_vocabulary
 from graphflow.checkpoints.components import ComponentFiles
+from graphflow.checkpoints.families import Families
 from graphflow.checkpoints.model_class import Shape
 from graphflow.checkpoints.reading import read_header
 from graphflow.checkpoints.single_layouts import (
@@ -139,12 +139,13 @@ class SingleFile:
     flags: dict[str, bool]
 
 
-def read_single_file(name: str, path: Path) -> SingleFile:
+def read_single_file(name: str, path: Path, families: Families) -> SingleFile:
     """What a single file is, from its header and the published configs.
 
     Args:
         name: as written.
         path: a .safetensors file.
+        families: those that it may be of.
 
     Raises:
         Refusal: it is cut off, no checkpoint, or of a family or of sizes that are not known.
@@ -166,7 +167,7 @@ def read_single_file(name: str, path: Path) -> SingleFile:
         library, class_name = _class_of(config)
         components[role] = FilePart(
             role, library, class_name, path, name, settings=settings, prefix=prefix, stored=stored,
-            vocabulary=model.vocabulary, model=known_classes().get(class_name),
+            vocabulary=model.vocabulary, model=families.classes.get(class_name),
         )  # fmt: skip
     return SingleFile(model.class_name, components, layout.missing, dict(model.flags))
 

@@ -7,6 +7,7 @@ import importlib
 import json
 from pathlib import Path
 
+from graphflow.catalog.catalog import default_catalog
 from graphflow.checkpoints import embedded
 from graphflow.checkpoints.checkpoint import Checkpoint, CheckpointReader
 from graphflow.cli.codes import DONE, FAILED
@@ -14,6 +15,7 @@ from graphflow.cli.screens import tell
 from graphflow.document.model import Document
 from graphflow.document.refusal import Refusal
 from graphflow.errors import GraphflowError
+from graphflow.system.compute import CPU
 from graphflow.system.distribution import DISTRIBUTION
 from graphflow.system.paths import path_of
 
@@ -72,7 +74,7 @@ def _export(name: str, folder: Path) -> int:
 def _verify(names: list[str]) -> int:
     """Read every weight of these checkpoints; embedded ones are compared with the digests that come along."""
     published = json.loads((embedded.folder() / "digests.json").read_text(encoding="utf-8"))
-    reader = CheckpointReader()
+    reader = CheckpointReader(CPU, default_catalog().families)
     wrong = 0
     for name in names:
         try:

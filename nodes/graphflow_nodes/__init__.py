@@ -1,4 +1,4 @@
-"""The node types that ship with graphflow, one a file, as the catalog looks them up; nothing else is imported."""
+"""The node types and model families that ship with graphflow, as the catalog looks them up; it imports nothing else."""
 
 NODES: tuple[str, ...] = (
     "graphflow_nodes.conditioning.controlnet_condition:controlnet_condition",
@@ -26,3 +26,19 @@ NODES: tuple[str, ...] = (
     "graphflow_nodes.stages.text2img:text2img",
 )
 """`module:function` of every node type, sorted."""
+
+FAMILIES: tuple[str, ...] = (
+    "graphflow_nodes.models.clip:CLIP_TEXT",
+    "graphflow_nodes.models.clip:CLIP_TEXT_WITH_PROJECTION",
+    "graphflow_nodes.models.clip:CLIP_TOKENIZER",
+    "graphflow_nodes.models.clip:CLIP_TOKENIZER_FAST",
+    "graphflow_nodes.models.dpt:DPT",
+    "graphflow_nodes.models.dpt:DPT_PROCESSOR",
+    "graphflow_nodes.models.schedulers:SCHEDULERS",
+    "graphflow_nodes.models.unet:CONTROLNET",
+    "graphflow_nodes.models.unet:UNET",
+    "graphflow_nodes.models.vae:ASYMMETRIC_AUTOENCODER_KL",
+    "graphflow_nodes.models.vae:AUTOENCODER_KL",
+    "graphflow_nodes.models.vae:AUTOENCODER_TINY",
+)
+"""`module:NAME` of every model family, and of the classes of components that belong to none."""

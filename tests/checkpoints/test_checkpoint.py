@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from graphflow.checkpoints.checkpoint import MODELS_VARIABLE, Checkpoint, CheckpointReader, read_checkpoint
+from graphflow.checkpoints.checkpoint import MODELS_VARIABLE, Checkpoint
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Entry, Mapping, Scalar
 from graphflow_nodes.models.defaults import class_defaults
-from tests.shipped import CLASSES
+from tests.shipped import CLASSES, read_checkpoint, reader
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -78,7 +78,7 @@ def read(text: str, folder: Path, **declared: str) -> Checkpoint:
         )
         for name, source in declared.items()
     }
-    return CheckpointReader().read(text, Document(checkpoints=decls, folder=folder), folder)
+    return reader().read(text, Document(checkpoints=decls, folder=folder), folder)
 
 
 def refusal(text: str, folder: Path, **declared: str) -> Refusal:

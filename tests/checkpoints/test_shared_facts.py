@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from graphflow.checkpoints import embedded
-from graphflow.checkpoints.checkpoint import CheckpointReader, read_checkpoint
 from graphflow.checkpoints.clip_vocabulary import clip_vocabulary
 from graphflow.checkpoints.components import ComponentFiles, read_json
 from graphflow.checkpoints.single_file import published
@@ -23,6 +22,7 @@ from graphflow.document.refusal import Refusal
 from graphflow_nodes.models.clip import CLIP_TOKENIZER
 from graphflow_nodes.models.defaults import class_defaults
 from graphflow_nodes.models.vae import AUTOENCODER_KL
+from tests.shipped import read_checkpoint, reader
 from tests.tiny import make
 
 
@@ -143,7 +143,7 @@ def own_package(tiny, tmp_path, monkeypatch) -> Path:
 
 
 def test_embedded_checkpoint_of_two_tokenizers_knows_both(own_package):
-    found = CheckpointReader().read("embedded/mine", Document(), own_package).components
+    found = reader().read("embedded/mine", Document(), own_package).components
     assert {role: (files.library, files.class_name) for role, files in found.items()} == {
         "tokenizer": ("transformers", "CLIPTokenizer"),
         "tokenizer_2": ("transformers", "CLIPTokenizer"),
@@ -157,6 +157,6 @@ def test_embedded_checkpoint_of_two_tokenizers_knows_both(own_package):
 def test_embedded_part_whose_class_nothing_names_is_told(content, own_package):
     (own_package / "components" / "unet" / "config.json").write_text(content)
     with pytest.raises(Refusal) as caught:
-        CheckpointReader().read("embedded/mine", Document(), own_package)
+        reader().read("embedded/mine", Document(), own_package)
     assert caught.value.message == "embedded/mine has no unet"
     assert caught.value.why == "no config in unet names its class"

@@ -17,7 +17,7 @@ from graphflow.checkpoints.single_file import FilePart, published, read_single_f
 from graphflow.checkpoints.weights import Stored, digest_of_files, tensor_digests, weights_digest
 from graphflow_nodes.models.clip import CLIP_TOKENIZER
 from tests.checkpoints.test_single_layouts import shapes, tensors, write
-from tests.shipped import CLASSES
+from tests.shipped import CLASSES, FAMILIES
 
 SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
 
@@ -143,7 +143,7 @@ def spread(path: Path, dtype: str, values: list[float]) -> Path:
 @pytest.mark.parametrize(("scale", "prediction", "size"), [(0.2, "v_prediction", 96), (0.02, None, 64)])
 def test_a_bias_tells_what_stable_diffusion_2_predicts(scale, prediction, size, tmp_path):
     values = [scale * (-1) ** number for number in range(320)]
-    single = read_single_file("x", spread(tmp_path / "x.safetensors", "float16", values))
+    single = read_single_file("x", spread(tmp_path / "x.safetensors", "float16", values), FAMILIES)
     assert single.components["scheduler"].config.get("prediction_type") == prediction
     assert single.components["unet"].config["sample_size"] == size
 
@@ -158,13 +158,13 @@ def test_a_bias_tells_what_stable_diffusion_2_predicts(scale, prediction, size, 
     ],
 )
 def test_what_a_file_says_of_itself_counts_first(said, prediction, tmp_path):
-    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors("sd2", "base"), **said))
+    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors("sd2", "base"), **said), FAMILIES)
     assert single.components["scheduler"].config.get("prediction_type") == prediction
 
 
 def test_marks_of_v_prediction_reach_the_scheduler_of_any_family(tmp_path):
     marks = {name: torch.zeros(0) for name in ("v_pred", "ztsnr")}
-    single = read_single_file("x", write(tmp_path / "x.safetensors", {**tensors("sdxl", "base"), **marks}))
+    single = read_single_file("x", write(tmp_path / "x.safetensors", {**tensors("sdxl", "base"), **marks}), FAMILIES)
     scheduler = single.components["scheduler"].config
     assert (scheduler["prediction_type"], scheduler["rescale_betas_zero_snr"]) == ("v_prediction", True)
 
@@ -173,7 +173,7 @@ def test_more_words_and_more_channels_are_read_off_the_shapes(tmp_path):
     found = dict(tensors("sd15", "inpaint"))
     words = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
     found[words] = torch.empty(49_410, 768, dtype=torch.float16, device="meta")
-    single = read_single_file("x", write(tmp_path / "x.safetensors", found))
+    single = read_single_file("x", write(tmp_path / "x.safetensors", found), FAMILIES)
     assert single.class_name == "StableDiffusionInpaintPipeline"
     assert single.components["text_encoder"].config["vocab_size"] == 49_410
     assert single.components["unet"].config["in_channels"] == 9

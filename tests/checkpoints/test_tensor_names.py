@@ -11,6 +11,7 @@ from graphflow.checkpoints.tensor_names import in_folder
 from graphflow.checkpoints.weights import Stored
 from graphflow.execute.loader import converted
 from tests.checkpoints.test_single_layouts import FILES, states, tensors, write
+from tests.shipped import FAMILIES
 
 
 def numbered(part: FilePart) -> dict[str, torch.Tensor]:
@@ -40,7 +41,7 @@ def by_us(part: FilePart) -> dict[str, float]:
 @pytest.mark.parametrize(("family", "variant"), FILES)
 def test_names_in_a_published_file_are_those_of_diffusers_conversion_and_of_its_class(family, variant, tmp_path):
     said = {"modelspec__prediction_type": "v" if variant == "v" else "epsilon"}
-    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors(family, variant), **said))
+    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors(family, variant), **said), FAMILIES)
     for role, state in states(family, variant).items():
         part = single.components[role]
         assert isinstance(part, FilePart)

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from graphflow.checkpoints.checkpoint import read_checkpoint
 from graphflow_nodes.models.defaults import class_defaults
 from tests.checkpoints.test_checkpoint import safetensors
-from tests.shipped import CLASSES
+from tests.shipped import CLASSES, read_checkpoint
 
 CONFIG = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 2, "num_attention_heads": 1, "vocab_size": 3}
 SHAPES = CLASSES["CLIPTextModel"].tensors(class_defaults()["CLIPTextModel"] | CONFIG) or {}

@@ -73,7 +73,8 @@ def read(tmp_path: Path) -> Callable[[str], tuple[Resolved, Checked]]:
         document, problems = read_file(path)
         assert document is not None
         assert not problems
-        catalog, literals = default_catalog(), Literals()
+        catalog = default_catalog()
+        literals = Literals(catalog)
         templates = Templates(catalog, literals, no_library)
         templates.prepare(document)
         checked = check(document, catalog)

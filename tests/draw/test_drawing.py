@@ -171,7 +171,8 @@ def test_a_document_with_problems_is_drawn_as_far_as_it_goes(tmp_path: Path) -> 
     path.write_text(FAULTY, encoding="utf-8")
     document, _ = read_file(path)
     assert document is not None
-    catalog, literals = default_catalog(), Literals()
+    catalog = default_catalog()
+    literals = Literals(catalog)
     templates = Templates(catalog, literals, no_library)
     templates.prepare(document)
     drawing = of_document(resolve(document, catalog, templates.find, literals))

@@ -14,10 +14,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 import graphflow as gf
 from graphflow.checkpoints import single_file
-from graphflow.checkpoints.checkpoint import read_checkpoint
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.single_file import Published
-from tests.shipped import CLASSES
+from tests.shipped import CLASSES, read_checkpoint
 from tests.tiny import parts
 
 _UNET, _TEXT = "down_blocks.0.attentions.0.transformer_blocks.0.attn1", "encoder.layers.0.self_attn"

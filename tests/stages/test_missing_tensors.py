@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import graphflow as gf
-from graphflow.checkpoints.checkpoint import read_checkpoint
 from graphflow.checkpoints.components import Placed
 from graphflow.errors import FileProblem
 from graphflow.execute.loader import load
 from graphflow_nodes.models.dpt import DPT
+from tests.shipped import read_checkpoint
 from tests.tiny import layouts
 
 Tensors = dict[str, torch.Tensor]

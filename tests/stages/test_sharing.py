@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import graphflow as gf
-from graphflow.checkpoints.checkpoint import read_checkpoint
+from tests.shipped import read_checkpoint
 
 
 def chain(folders, *, through: str):

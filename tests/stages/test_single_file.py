@@ -16,11 +16,11 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 import graphflow as gf
 from graphflow.checkpoints import single_file
-from graphflow.checkpoints.checkpoint import MODELS_VARIABLE, read_checkpoint
+from graphflow.checkpoints.checkpoint import MODELS_VARIABLE
 from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.single_file import FilePart, Published
 from graphflow.execute.loader import load
-from tests.shipped import CLASSES
+from tests.shipped import CLASSES, read_checkpoint
 from tests.tiny import layouts, parts
 
 SD2_TOKENIZER = single_file.published("sd2", "base").configs["tokenizer"]

@@ -87,7 +87,7 @@ class Checkpoints:
 def _publish(folder: Path) -> None:
     """Here the published Stable Diffusion has the sizes of the tiny one, which its single file leaves out."""
     from graphflow.checkpoints import single_file
-    from graphflow.checkpoints.checkpoint import read_checkpoint
+    from tests.shipped import read_checkpoint
     from tests.tiny import parts
 
     found = read_checkpoint("tiny", folder)
