@@ -1,1 +1,1 @@
-"""Parse: from YAML text to a document whose every key and value knows where it is written."""
+"""Parsing: from YAML text to a document that keeps the place of every key and value."""

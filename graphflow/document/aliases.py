@@ -1,6 +1,6 @@
-"""Names that other tools have for what a graph writes: ComfyUI, AUTOMATIC1111's web UI, samplers as papers write them.
+"""Names that other tools use: ComfyUI, AUTOMATIC1111's web UI, samplers as papers write them.
 
-No spelling leads from them to the names here, so messages look them up.
+Their spelling is too different from graphflow's names for a suggestion, so messages look them up.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KEYS: dict[str, str] = {
     "text": "prompt",
     "w": "width",
 }
-"""Port or param elsewhere → here."""
+"""Name in another tool → port or param of graphflow."""
 
 TYPES: dict[str, tuple[str, ...]] = {
     "BatchImages": ("image_grid",),
@@ -53,32 +53,32 @@ TYPES: dict[str, tuple[str, ...]] = {
     "VAEEncode": ("vae_encode",),
     "txt2img": ("text2img",),
 }
-"""Node type elsewhere → here."""
+"""Node type of another tool → node types of graphflow."""
 
 
 def key_meant(key: str, known: Sequence[str]) -> str | None:
-    """The known key that `key` stands for in another tool, else the one that it is most likely a slip of."""
+    """The known key that `key` means in another tool, else the nearest known key."""
     alias = KEYS.get(key.lower())
     return alias if alias in known else nearest(key, known)
 
 
 def types_meant(name: str, known: Sequence[str]) -> list[str]:
-    """The known node types that `name` stands for in another tool, else the one that it is most likely a slip of."""
-    found = [one for one in TYPES.get(name, ()) if one in known]
-    close = None if found else nearest(name, known)
-    return found if close is None else [close]
+    """The known node types that `name` means in another tool, else the nearest known node type."""
+    meant = [type_ for type_ in TYPES.get(name, ()) if type_ in known]
+    close = None if meant else nearest(name, known)
+    return meant if close is None else [close]
 
 
 def choices_meant(value: str, known: Sequence[str]) -> list[str]:
-    """The allowed values that `value` is another spelling or the beginning of, else the nearest one.
+    """The allowed values of which `value` is another spelling or the beginning, else the nearest one.
 
-    `dpm++ 2m karras` is `dpmpp_2m_karras`; `DPM++` begins `dpmpp_2m` and `dpmpp_2m_karras`.
+    `dpm++ 2m karras` is `dpmpp_2m_karras`; `DPM++` is the beginning of `dpmpp_2m` and `dpmpp_2m_karras`.
     """
     word = re.sub(r"[\s-]+", "_", value.strip().lower().replace("++", "pp"))
     if word in known:
         return [word]
-    if begun := [one for one in known if len(word) > 2 and one.startswith(word)]:
-        return begun
+    if longer := [name for name in known if len(word) > 2 and name.startswith(word)]:
+        return longer
     close = nearest(word, known) or nearest(value, known)
     return [] if close is None else [close]
 

@@ -1,6 +1,6 @@
-"""Files that are given for a document and are something else: pictures, workflows of ComfyUI, records of runs.
+"""Files that are given as a document but are something else: pictures, workflows of ComfyUI, records of runs.
 
-They are recognised by their content, so that the problem says what the file is instead of what a document needs.
+They are recognised by their content, so that the problem says what the file is instead of listing syntax errors.
 """
 
 from __future__ import annotations
@@ -12,32 +12,33 @@ from graphflow.problems import Place, Problem
 from graphflow.values.picture_files import format_of
 
 _MOST_JSON = 16 * 2**20
-"""JSON files of more bytes are not looked into."""
+"""Larger JSON files are not parsed."""
 
 _FIX = (
-    "write it as a YAML document with node types that `graphflow nodes` lists; `graphflow new` starts from another one"
+    "rewrite it as a YAML document with node types that `graphflow nodes` lists; `graphflow new` copies a graph to "
+    "start from"
 )
 _ORIGINAL = "give the YAML document it was made from; run.json has its text under document.text"
 
 
 def foreign_file(content: bytes, file: str) -> Problem | None:
-    """The problem with a file that is no document but something known; None for everything else.
+    """The problem with a file of a known kind that is not a document; None for everything else.
 
     Args:
-        content: the file; of a large one its first bytes.
+        content: the file, or its first bytes if it is large.
         file: its name, as messages show it.
     """
-    found = _picture(content) or (_json(content) if content.lstrip()[:1] == b"{" else None)
-    if found is None:
+    kind_and_fix = _picture(content) or (_json(content) if content.lstrip()[:1] == b"{" else None)
+    if kind_and_fix is None:
         return None
-    what, fix = found
+    kind, fix = kind_and_fix
     why = "graphflow reads YAML documents that start with graphflow: 1"
-    return Problem("file-unreadable", f"this is {what}, not a graph", why, fix, Place(file))
+    return Problem("file-unreadable", f"this is {kind}, not a graph", why, fix, Place(file))
 
 
 def _picture(content: bytes) -> tuple[str, str] | None:
     kind = format_of(content[:16])
-    # Text may begin with BM, too; in a picture four zero bytes follow the size.
+    # Text may begin with BM too; in a picture, four zero bytes follow the size.
     if not kind or (kind == "BMP" and content[6:10] != bytes(4)):
         return None
     if kind == "PNG" and b"iTXtgraphflow\0" in content:
@@ -61,5 +62,5 @@ def _json(content: bytes) -> tuple[str, str] | None:
         return "a ComfyUI workflow", _FIX
     document = data.get("document")
     if "format" in data and isinstance(document, dict) and isinstance(document.get("text"), str):
-        return "the record of a run", _ORIGINAL.replace("run.json", "it")
+        return "the record of a run", _ORIGINAL.replace("run.json", "this file")
     return None

@@ -1,4 +1,4 @@
-"""The document as frozen data: what was written, in the order in which it was written."""
+"""The document as frozen data, in the order in which it was written."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ RESERVED = ("type", "template", "for_each", "when", "cache")
 
 @dataclass(frozen=True, slots=True)
 class InputDecl:
-    """What the graph's caller can set.
+    """An input: a value that the graph's caller can set.
 
     Attributes:
-        type: None where the written type is not one (a problem says so).
-        default: None where the caller has to give a value.
+        type: None if the written type is not valid (a problem says so).
+        default: None if the caller has to give a value.
         minimum, maximum: inclusive limits of a number.
     """
 
@@ -46,12 +46,12 @@ class CheckpointDecl:
 
 @dataclass(frozen=True, slots=True)
 class NodeDecl:
-    """A node: either of a type, or a template's insertion.
+    """A node, either of a node type or of a template.
 
     Attributes:
         kind: `type` or `template`.
         ref: the node type's name, or the template's name or path.
-        values: every other key of the node, unread: their types are the node type's.
+        values: all other keys of the node, not yet read, because their types depend on the node type.
     """
 
     id: str
@@ -66,7 +66,7 @@ class NodeDecl:
 
 @dataclass(frozen=True, slots=True)
 class OutputDecl:
-    """A graph output: its name and what it shows."""
+    """A graph output: its name and its reference."""
 
     name: str
     value: Scalar
@@ -78,9 +78,9 @@ class Document:
     """A whole graph as written.
 
     Attributes:
-        outputs: None where the document has no such key.
-        file: where it was read from, as messages show it; empty for one built in Python.
-        folder: where its relative paths start.
+        outputs: None if the document has no such key.
+        file: the file it was read from, as messages show it; empty if the graph was built in Python.
+        folder: the folder to which its paths are relative.
     """
 
     name: str = ""

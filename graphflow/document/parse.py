@@ -1,4 +1,4 @@
-"""From text to a `Document`: structure, known keys and names; no value is read before its type is known."""
+"""From text to a `Document`: structure, known keys and names; values are read later, when their types are known."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None,
     """Parse the document at `path`; `shown` is its name in messages.
 
     Raises:
-        FileProblem: there is no such file, or it cannot be read.
+        FileProblem: the file does not exist or cannot be read.
     """
     content = read_start(path, DOCUMENT_BYTES + 1)
     foreign = foreign_file(content, shown or str(path))
@@ -60,7 +60,7 @@ def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None,
 
 
 def _too_long(file: str) -> Problem:
-    fix = "put a part of it into a template"
+    fix = "move a part of it into a template"
     return Problem("over-limit", f"the document has more than {DOCUMENT_BYTES:,} bytes", "", fix, Place(file, 1, 1))
 
 
@@ -72,11 +72,11 @@ def parse(text: str, file: str = "", folder: Path | None = None) -> tuple[Docume
     Args:
         text: the YAML.
         file: its name, as messages show it.
-        folder: where its relative paths start; the current folder where it is not given.
+        folder: the folder to which its paths are relative; by default the current folder.
 
     Returns:
-        The document and all problems. It is None only where nothing below the top can be trusted; else
-        what could be read is there, so that later checks find the other problems, too.
+        The document and all problems. The document is None only if nothing below the top level can be trusted;
+        otherwise it has everything that could be read, so that later checks find the other problems too.
     """
     if len(text) > DOCUMENT_BYTES:
         return None, [_too_long(file)]
@@ -91,7 +91,7 @@ def parse(text: str, file: str = "", folder: Path | None = None) -> tuple[Docume
         fix = "start with: graphflow: 1"
         return None, [
             *problems,
-            Problem("wrong-shape", f"the document is {word_of(tree)}, not a map", "", fix, tree.place),
+            Problem("wrong-shape", f"the document must be a map, not {word_of(tree)}", "", fix, tree.place),
         ]
     parser = _Parser(problems)
     return parser.document(tree, file, folder or Path.cwd()), parser.problems
@@ -139,23 +139,21 @@ class _Parser:
         entry = tree.entries.get("graphflow")
         if entry is None:
             fix = f"start with: graphflow: {FORMAT_VERSION}"
-            self._say("version-missing", "the document does not say its format version", tree.place, fix=fix)
+            self._say("version-missing", "the document does not state its format version", tree.place, fix=fix)
         elif not isinstance(entry.value, Scalar) or entry.value.text != str(FORMAT_VERSION):
             shown = entry.value.text if isinstance(entry.value, Scalar) else word_of(entry.value)
             fix = f"write graphflow: {FORMAT_VERSION}, or upgrade: pip install -U {DISTRIBUTION}"
-            self._say(
-                "version-unknown", f"format version {shown or '(empty)'} is not known", entry.value.place, fix=fix
-            )
+            self._say("version-unknown", f"unknown format version {shown or '(empty)'}", entry.value.place, fix=fix)
 
     def _filled(self, value: Tree, key: str) -> bool:
         if isinstance(value, Scalar) and value.empty:
-            fix = 'did a # start a comment? put text that holds " #" in quotes; remove the key where it has no value'
+            fix = 'write a value, or remove the key; text that contains " #" needs quotes, since # starts a comment'
             self._say("empty-value", f"{key} has no value", value.place, fix=fix)
             return False
         return True
 
     def _all_filled(self, value: Tree, key: str) -> bool:
-        """Whether no scalar inside is empty; each that is gets its problem."""
+        """Whether no scalar inside is empty; each empty one gets a problem."""
         pending, filled = [(value, key)], True
         while pending:
             tree, name = pending.pop()
@@ -168,21 +166,21 @@ class _Parser:
         return filled
 
     def _words(self, entry: Entry | None, key: str) -> str:
-        """Text of a key that describes, or the empty string."""
+        """The text of a key such as `description`, or the empty string."""
         scalar = self._scalar(entry.value, key) if entry is not None else None
         return scalar.text if scalar is not None else ""
 
     def _scalar(self, value: Tree, key: str) -> Scalar | None:
         if not isinstance(value, Scalar):
-            fix = "write text; put it in quotes where it begins with [ or {"
-            self._say("wrong-shape", f"{key} is {word_of(value)}, and text is needed", value.place, fix=fix)
+            fix = "write text, in quotes if it begins with [ or {"
+            self._say("wrong-shape", f"{key} must be text, not {word_of(value)}", value.place, fix=fix)
             return None
         return value if self._filled(value, key) else None
 
     def _declared(self, key: str, entry: Entry | None, read: Callable[[str, Entry], D | None]) -> dict[str, D]:
-        """What a section declares, by name; declarations that cannot be read at all are left out."""
-        found = ((name, read(name, one)) for name, one in self._section(entry, key))
-        return {name: decl for name, decl in found if decl is not None}
+        """The declarations of a section, by name; those that cannot be read at all are left out."""
+        declarations = ((name, read(name, item)) for name, item in self._section(entry, key))
+        return {name: decl for name, decl in declarations if decl is not None}
 
     def _section(self, entry: Entry | None, key: str) -> list[tuple[str, Entry]]:
         if entry is None or (isinstance(entry.value, Scalar) and not self._filled(entry.value, key)):
@@ -190,7 +188,7 @@ class _Parser:
         if not isinstance(entry.value, Mapping):
             self._say(
                 "wrong-shape",
-                f"{key} is {word_of(entry.value)}, not a map",
+                f"{key} must be a map, not {word_of(entry.value)}",
                 entry.value.place,
                 fix="write NAME: … below it",
             )
@@ -199,24 +197,25 @@ class _Parser:
 
     def _name(self, name: str, place: Place, what: str, *, reserved: tuple[str, ...] = ()) -> bool:
         if not NAME.match(name):
-            fix = "use small letters, digits and _, starting with a letter"
-            self._say("bad-name", f"{name!r} cannot name {what}", place, fix=fix)
+            fix = "use lowercase letters, digits and _, starting with a letter"
+            self._say("bad-name", f"{name!r} is not a valid name for {what}", place, fix=fix)
             return False
         if len(name) > LONGEST_NAME:
-            message = f"{name[:20]}… has {len(name):,} characters, and a name has at most {LONGEST_NAME}"
+            message = f"{name[:20]}… has {len(name):,} characters; a name can have at most {LONGEST_NAME}"
             self._say("over-limit", message, place, fix="choose a shorter name")
             return False
         if name in reserved:
             fix = "choose another name"
-            self._say("bad-name", f"{name} cannot name {what}: it is a key of every node", place, fix=fix)
+            message = f"{name} is not a valid name for {what}: it is a key of every node"
+            self._say("bad-name", message, place, fix=fix)
             return False
         return True
 
     def _once(self, name: str, place: Place, what: str) -> bool:
         first = self.taken.setdefault(name, place)
         if first is not place:
-            why = f"inputs and nodes share one namespace; the other one is in line {first.line}"
-            self._say("name-taken", f"{what} {name} has a name that is taken", place, why=why, fix="rename one of them")
+            why = f"inputs and nodes share one namespace; line {first.line} uses the name first"
+            self._say("name-taken", f"the name of {what} {name} is taken", place, why=why, fix="rename one of them")
             return False
         return True
 
@@ -224,7 +223,7 @@ class _Parser:
         if isinstance(value, Scalar) and not self._filled(value, what):
             return None
         if not isinstance(value, Mapping):
-            self._say("wrong-shape", f"{what} is {looks_like(value)}, not a map", value.place, fix=fix)
+            self._say("wrong-shape", f"{what} must be a map, not {looks_like(value)}", value.place, fix=fix)
             return None
         return value
 
@@ -269,7 +268,7 @@ class _Parser:
         except ValueError as error:
             close = nearest(str(error), ATOMS)
             fix = f"did you mean {close}?" if close else f"write {', '.join(ATOMS)}, list of T or A | B"
-            self._say("unknown-value-type", f"{str(error) or '(nothing)'} is no type", scalar.place, fix=fix)
+            self._say("unknown-value-type", f"{str(error) or '(nothing)'} is not a type", scalar.place, fix=fix)
             return None
 
     def _limit(self, name: str, key: str, entry: Entry | None, type_: Type | None) -> Scalar | None:
@@ -279,7 +278,7 @@ class _Parser:
         if scalar is not None and type_ is not None and member_for(item_of(type_), (INT.word, FLOAT.word)) is None:
             self._say(
                 "no-effect",
-                f"{key} has no meaning for the input {name}",
+                f"{key} has no effect on the input {name}",
                 scalar.place,
                 why=f"its type is {type_}",
                 fix=f"remove {key}",
@@ -294,7 +293,7 @@ class _Parser:
         source_text = flow_text(value.text) if isinstance(value, Scalar) else "…"
         tree = self._map(value, f"the checkpoint {name}", f"write {name}: {{source: {source_text}}}")
         if tree is None and isinstance(value, Scalar) and not value.empty:
-            # What is meant is clear, so that what names it has no further problem.
+            # The intention is clear, so nodes that name the checkpoint get no further problem.
             return CheckpointDecl(name, value, Mapping({"source": Entry(value, value.place)}, value.place), entry.place)
         if tree is None:
             return None
@@ -312,7 +311,7 @@ class _Parser:
     def _node(self, name: str, entry: Entry) -> NodeDecl | None:
         if not self._name(name, entry.place, "a node") or not self._once(name, entry.place, "the node"):
             return None
-        tree = self._map(entry.value, f"the node {name}", f"write {name}: and below it type: …")
+        tree = self._map(entry.value, f"the node {name}", f"write {name}: and type: … on the next line")
         if tree is None:
             return NodeDecl(name, "type", BROKEN, {}, place=entry.place)
         entries = tree.entries
@@ -330,7 +329,7 @@ class _Parser:
         return NodeDecl(
             id=name,
             kind=kinds[0] if kinds else "type",
-            # An empty ref keeps the node's name known, so that references to it are no further problem.
+            # An empty ref keeps the node's name known, so references to it cause no further problem.
             ref=ref or BROKEN,
             values=values,
             for_each=own.get("for_each"),
@@ -348,10 +347,10 @@ class _Parser:
         parts = read_text(scalar.text)
         if len(parts) != 1 or isinstance(parts[0], str):
             fix = "write $NODE or $NODE.PORT"
-            self._say("wrong-shape", f"the output {name} is no reference", scalar.place, fix=fix)
+            self._say("wrong-shape", f"the output {name} is not a reference", scalar.place, fix=fix)
             return None
         return OutputDecl(name, scalar, entry.place)
 
 
 BROKEN = Scalar("", NOWHERE, empty=True)
-"""Stands for a value whose problem is told already; it fits everything."""
+"""Stands for a value whose problem was already reported; every check accepts it."""

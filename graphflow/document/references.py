@@ -1,4 +1,4 @@
-"""The references inside values as they are written."""
+"""The references inside values of a document."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from graphflow.problems import Place
 
 
 def tree_references(tree: Tree | None) -> Iterator[tuple[Reference, Place]]:
-    """Every reference in a value as written, with the place of its scalar."""
+    """Every reference in a value, with the place of its scalar."""
     pending = [tree] if tree is not None else []
     while pending:
-        one = pending.pop()
-        if isinstance(one, Scalar):
-            if "$" in one.text:
-                yield from ((part, one.place) for part in read_text(one.text) if isinstance(part, Reference))
-        elif isinstance(one, Sequence):
-            pending.extend(reversed(one.items))
+        value = pending.pop()
+        if isinstance(value, Scalar):
+            if "$" in value.text:
+                yield from ((part, value.place) for part in read_text(value.text) if isinstance(part, Reference))
+        elif isinstance(value, Sequence):
+            pending.extend(reversed(value.items))
         else:
-            pending.extend(entry.value for entry in reversed(list(one.entries.values())))
+            pending.extend(entry.value for entry in reversed(list(value.entries.values())))
 
 
 def node_references(decl: NodeDecl) -> Iterator[tuple[Reference, Place]]:
-    """Every reference that a node makes, in any of its keys."""
+    """Every reference in any key of a node."""
     for tree in (*(entry.value for entry in decl.values.values()), decl.for_each, decl.when, decl.cache):
         yield from tree_references(tree)
 
 
 def is_reference(tree: Tree) -> bool:
-    """Whether a value is one reference and nothing else."""
+    """Whether a value is a single reference and nothing else."""
     if not isinstance(tree, Scalar) or "$" not in tree.text:
         return False
     parts = read_text(tree.text)

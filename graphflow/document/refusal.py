@@ -1,4 +1,4 @@
-"""A written value cannot be used: raised where it is read, turned into a problem where its place is known."""
+"""The error for a value that cannot be used; the caller, which knows its place, turns it into a problem."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from graphflow.wording.words import counted
 
 
 class Refusal(Exception):
-    """What a problem says, without its place; `place` is given only where another one than the reader's is meant.
+    """A problem without its place.
 
     Attributes:
-        more: what else is wrong with the same value.
+        place: given only if it differs from the place of the value that is read.
+        more: further refusals of the same value.
     """
 
     def __init__(
@@ -31,18 +32,18 @@ class Refusal(Exception):
 
     @classmethod
     def together(cls, refusals: Sequence[Refusal], place: Place | None = None) -> Refusal:
-        """One that says what all of these say, at `place`; they themselves stay as they are.
+        """One refusal at `place` that stands for all of these, which are not changed.
 
         Raises:
-            ValueError: there is none.
+            ValueError: `refusals` is empty.
         """
-        first, *others = [cls(one.code, one.message, one.why, one.fix, place=one.place or place) for one in refusals]
+        first, *others = [cls(r.code, r.message, r.why, r.fix, place=r.place or place) for r in refusals]
         first.more = tuple(others)
         return first
 
     def problems(self, place: Place, *, about: str = "") -> list[Problem]:
-        """The problems at `place`, one for each thing that is wrong; `about` names the key before the messages."""
-        return [one.at(self.place or place, about=about) for one in (self, *self.more)]
+        """The problems at `place`, one per refusal; `about` names the key before the messages."""
+        return [refusal.at(self.place or place, about=about) for refusal in (self, *self.more)]
 
     def at(self, place: Place, *, about: str = "") -> Problem:
         """The problem at `place`; `about` names the key before the message."""
@@ -53,7 +54,7 @@ class Refusal(Exception):
 
 
 def outside_list(shown: str, index: int, count: int) -> Refusal:
-    """An item is asked for that the list has not; said by check, or by a run where only that shows the list."""
+    """The refusal of an index outside the list; raised by a run if the list is not known before."""
     why = f"the list has {counted(count, 'item')}"
     fix = f"use an index from 0 to {count - 1}" if count > 1 else "use index 0" if count else "leave the index out"
     return Refusal("bad-index", f"{shown}[{index}] is outside the list", why, fix)

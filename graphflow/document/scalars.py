@@ -1,6 +1,6 @@
-"""Scalars by declared type: YAML 1.2 core forms of int, float and bool, and nothing else.
+"""Scalars by declared type: only the YAML 1.2 core forms of int, float and bool.
 
-Source of the forms: YAML 1.2.2, section 10.3.2 (core schema). NaN and infinity are no numbers of a graph.
+Source of the forms: YAML 1.2.2, section 10.3.2 (core schema). NaN and infinity are not allowed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from graphflow.document.tree import Scalar
 from graphflow.errors import InvalidValue
-from graphflow.wording.words import counted
+from graphflow.wording.words import counted, with_article
 
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
@@ -24,21 +24,21 @@ def read_scalar(scalar: Scalar, word: str) -> Any:
     """The Python value of a scalar whose key declares the type `word` (string, int, float or bool).
 
     Raises:
-        InvalidValue: it is not of that type; the message says what is written and what would do.
+        InvalidValue: it is not of that type; the message quotes it.
     """
     if word == "string":
         if scalar.kind is not None and scalar.kind is not str:
-            raise InvalidValue(f"{scalar.text} is a Python {scalar.kind.__name__}, and text is needed")
+            raise InvalidValue(f"{scalar.text} is a Python {scalar.kind.__name__}, not text")
         return scalar.text
     if scalar.kind is not None and (scalar.kind not in _PYTHON[word]):
-        raise InvalidValue(f"{scalar.text!r} is a Python {scalar.kind.__name__}, and a {word} is needed")
+        raise InvalidValue(f"{scalar.text!r} is a Python {scalar.kind.__name__}, not {with_article(word)}")
     return {"int": _read_int, "float": _read_float, "bool": _read_bool}[word](scalar.text)
 
 
 def _read_int(text: str) -> int:
     if not _INT.match(text):
-        whole = " (a float does not become an int)" if _FLOAT.match(text) else ""
-        raise InvalidValue(f"{text!r} is no int{whole}")
+        whole = " (a float is not converted to an int)" if _FLOAT.match(text) else ""
+        raise InvalidValue(f"{text!r} is not an int{whole}")
     if len(text) > 100:
         raise InvalidValue(f"an int of {counted(len(text), 'digit')} is too long")
     return int(text[2:], {"o": 8, "x": 16}[text[1]]) if text[:2] in ("0o", "0x") else int(text)
@@ -46,7 +46,7 @@ def _read_int(text: str) -> int:
 
 def _read_float(text: str) -> float:
     if _NOT_FINITE.match(text):
-        raise InvalidValue(f"{text} is no number that a graph can use")
+        raise InvalidValue(f"{text} is not a finite number")
     if _FLOAT.match(text):
         value = float(text)
         if value in (float("inf"), float("-inf")):
@@ -54,17 +54,17 @@ def _read_float(text: str) -> float:
         return value
     if _INT.match(text):
         return float(_read_int(text))
-    raise InvalidValue(f"{text!r} is no float")
+    raise InvalidValue(f"{text!r} is not a float")
 
 
 def _read_bool(text: str) -> bool:
     if text in _BOOLS:
         return _BOOLS[text]
-    raise InvalidValue(f"{text!r} is no bool")
+    raise InvalidValue(f"{text!r} is not a bool")
 
 
 def hint(text: str, word: str) -> str:
-    """What to write instead of `text`, which is no `word`."""
+    """The fix for a `text` that is not of the type `word`."""
     if word == "bool":
         return f"write {_OLD_BOOLS.get(text.lower(), 'true or false')}"
     if word == "int":
@@ -80,7 +80,7 @@ def write_scalar(value: str | int | float | bool) -> str:
 
 
 def shown(value: object) -> str:
-    """A value in a message: as a document writes it, a string always in quotes."""
+    """A value as messages show it: as in a document, but strings always in quotes."""
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(shown, value))}]"
     return write_scalar(value) if isinstance(value, (bool, int, float)) else repr(value)

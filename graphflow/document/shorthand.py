@@ -1,4 +1,4 @@
-"""What a document says in short where a declaration is needed: `seed: 3` for `seed: {type: int, default: 3}`."""
+"""Suggestions for values that stand in the place of a declaration: `seed: 3` means `seed: {type: int, default: 3}`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from graphflow.values.picture_files import ENDINGS
 from graphflow.values.types import parse_type
 
 LONGEST = 60
-"""Characters of a value that a fix repeats."""
+"""A fix repeats values of up to this many characters."""
 
 _PLAIN = re.compile(r"[\w.+/](?:[\w ./+-]*[\w./+])?\Z")
 
 
 def declaration(value: Tree) -> str:
-    """The declaration of an input that somebody wrote as its default, or as its type alone.
+    """The declaration of an input for which only its default or its type was written.
 
     Args:
-        value: what stands in the place of the declaration.
+        value: the value that stands in the place of the declaration.
     """
     if isinstance(value, Scalar):
         try:
@@ -38,13 +38,13 @@ def declaration(value: Tree) -> str:
 
 
 def looks_like(value: Tree) -> str:
-    """What a value is, in words: `a number` and `a bool` where its text is read as one, else `word_of` it."""
+    """A value in words: `a number` or `a bool` if its text can be read as one, else its `word_of`."""
     words = {"int": "a number", "float": "a number", "bool": "a bool"}
     return words.get(_type(value), word_of(value)) if isinstance(value, Scalar) else word_of(value)
 
 
 def _type(scalar: Scalar) -> str:
-    """The type that a value looks like; what looks like none is text."""
+    """The type that a scalar looks like; `string` if it looks like no other."""
     for word in ("int", "float", "bool"):
         try:
             read_scalar(scalar, word)
@@ -55,7 +55,7 @@ def _type(scalar: Scalar) -> str:
 
 
 def flow_text(text: str) -> str:
-    """Text as it may stand in a YAML flow map: in quotes where it has to; `…` where it is long."""
+    """Text for a YAML flow map: in quotes if it needs them; `…` if it is long."""
     if len(text) > LONGEST:
         return "…"
     return text if _PLAIN.match(text) else json.dumps(text, ensure_ascii=False)

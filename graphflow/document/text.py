@@ -1,7 +1,7 @@
 """References inside text: `$name`, `$node.port`, `$node.port[0]`, each also in braces.
 
-A run of dollars directly before a reference is read in pairs, each pair one plain dollar: `$$name` is the
-text "$name", `$$$name` is a dollar and the value of `name`. Every other dollar is a plain one.
+Dollars directly before a reference are read in pairs, each pair as one plain dollar: `$$name` is the text "$name",
+`$$$name` is a dollar and the value of `name`. Every other dollar is a plain one.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import NamedTuple, TypeAlias
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _PATH = r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?(?:\[[0-9]{1,9}\])?"
-# A run of dollars begins where no dollar stands before it: trying every one of a million takes for ever.
+# Dollars match only from the first of a row, since trying each of a million takes forever.
 _DOLLARS = re.compile(rf"(?<!\$)(\$+)(?:\{{({_PATH})\}}|({_PATH}))")
 _PARTS = re.compile(r"([a-z0-9_]+)(?:\.([a-z0-9_]+))?(?:\[([0-9]+)\])?\Z")
 
 
 class Reference(NamedTuple):
-    """What a reference names: an input or a node, one of the node's outputs, an item of a list."""
+    """A reference to an input or a node, to one of the node's outputs, or to an item of a list."""
 
     name: str
     port: str | None = None
@@ -34,7 +34,7 @@ Part: TypeAlias = str | Reference
 
 
 def read_text(text: str) -> tuple[Part, ...]:
-    """Cut text into plain pieces and references; text without any is one piece, the empty text none."""
+    """Split text into plain pieces and references; text without references is one piece, empty text none."""
     if "$" not in text:
         return (text,) if text else ()
     parts: list[Part] = []
@@ -65,12 +65,12 @@ def _joined(parts: list[Part]) -> tuple[Part, ...]:
 def _reference(path: str) -> Reference:
     match = _PARTS.match(path)
     if match is None:
-        raise ValueError(f"{path!r} is no reference")
+        raise ValueError(f"{path!r} is not a reference")
     return Reference(match[1], match[2], int(match[3]) if match[3] is not None else None)
 
 
 def write_text(parts: Iterable[Part]) -> str:
-    """The text that `read_text` cuts into these parts."""
+    """The text that `read_text` splits into these parts."""
     merged = _joined(list(parts))
     text = ""
     for number, part in enumerate(merged):
@@ -91,7 +91,7 @@ def escape(text: str) -> str:
 
 
 def written(reference: Reference, *, after: str = "") -> str:
-    """A reference as a document writes it; in braces where `after` would otherwise be read as part of it."""
+    """A reference as a document writes it; in braces if `after` would otherwise be read as part of it."""
     plain = f"${reference}"
     alone = _DOLLARS.match(plain + after)
     return plain if alone is not None and alone.end() == len(plain) else f"${{{reference}}}"

@@ -1,7 +1,7 @@
 """YAML text as a tree of scalars, sequences and mappings, each with its place.
 
-The tree is built from PyYAML's events (libyaml's where it is there), not from its constructed values: a
-scalar stays the text that was written, because only the key that holds it knows which type it has.
+The tree is built from PyYAML's events (libyaml's if it is available), not from its constructed values: a scalar
+stays the text that was written, because its type depends on its key.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Scalar:
 
     Attributes:
         text: the characters, quotes and escapes of YAML resolved.
-        empty: nothing was written (an empty string in quotes is not empty).
-        kind: the Python type it came from, where the graph is built in Python; None in a file.
-        folder: where relative paths in it start, where that is not the document's folder.
+        empty: whether nothing was written (an empty string in quotes is not empty).
+        kind: the Python type of its value, if the graph is built in Python; None in a file.
+        folder: the folder to which a path in it is relative, if that is not the document's folder.
     """
 
     text: str
@@ -60,7 +60,7 @@ class Entry:
 
     value: Tree
     place: Place = field(default=NOWHERE, compare=False, repr=False)
-    """Where the key is written."""
+    """The place of the key."""
 
 
 Tree: TypeAlias = Scalar | Sequence | Mapping
@@ -79,29 +79,29 @@ def read_tree(text: str, file: str) -> tuple[Tree | None, list[Problem]]:
         file: its name as messages show it.
 
     Returns:
-        The tree, None where there is none, and the problems found on the way. After a syntax error the
-        tree is None, because what follows it cannot be trusted.
+        The tree (None for an empty file) and the problems. After a syntax error the tree is None, because what
+        follows the error cannot be trusted.
     """
     builder = _Builder(file)
     try:
         for event in yaml.parse(text, Loader=_Loader):
             builder.take(event)
     except (yaml.YAMLError, UnicodeError) as error:
-        found = _syntax_problem(error, text, file)
-        # After an alias that is none, the rest of its line is no second fault.
-        told = any(one.code == found.code and one.place.line == found.place.line for one in builder.problems)
-        return None, builder.problems if told else [*builder.problems, found]
+        problem = _syntax_problem(error, text, file)
+        # After an unknown alias, the rest of its line is not a second fault.
+        known = any(p.code == problem.code and p.place.line == problem.place.line for p in builder.problems)
+        return None, builder.problems if known else [*builder.problems, problem]
     except _TooMuch as error:
         return None, [*builder.problems, *error.args]
     return builder.root, builder.problems
 
 
 class _TooMuch(Exception):
-    """Raised with the problem, to leave the parser."""
+    """Raised with the problem to stop the parser."""
 
 
 class _Builder:
-    """Puts events together with a stack of open collections, so depth costs no Python frames."""
+    """Builds the tree from events with a stack of open collections, without recursion."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -117,7 +117,7 @@ class _Builder:
             self._reject_tag(event)
             place = self._place(event)
             empty = event.value == "" and event.style in (None, "") and event.anchor is None
-            # Every dollar may begin a reference, which is a value of its own.
+            # Every dollar may start a reference, which counts as a value.
             self._put(_Anchored(Scalar(event.value, place, empty), 1 + event.value.count("$"), 0), event)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             self._reject_tag(event)
@@ -125,34 +125,34 @@ class _Builder:
             is_map = isinstance(event, yaml.MappingStartEvent)
             self._open.append(_Collection(is_map, self._place(event), event, self._count))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            one = self._open.pop()
-            count = self._count - one.before + 1
-            self._put(_Anchored(one.close(self.problems), count, one.height), one.event, own=1)
+            closed = self._open.pop()
+            count = self._count - closed.before + 1
+            self._put(_Anchored(closed.close(self.problems), count, closed.height), closed.event, own=1)
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents == 2:
-                self._say(event, "wrong-shape", "a second document starts here", fix="keep one graph a file")
+                self._say(event, "wrong-shape", "a second document starts here", fix="write one graph per file")
 
-    def _put(self, one: _Anchored, event: Any, *, own: int | None = None) -> None:
-        """Put a value where it stands; `own` is what it adds to the count where its parts are counted already."""
-        self._count += one.count if own is None else own
+    def _put(self, value: _Anchored, event: Any, *, own: int | None = None) -> None:
+        """Add a value to the open collection; `own` is its own share of the count, if its parts are counted already."""
+        self._count += value.count if own is None else own
         if self._count > VALUES:
-            message = f"the document holds more than {VALUES:,} values"
-            why = "an alias counts as all that it stands for" if self._anchors else ""
+            message = f"the document has more than {VALUES:,} values"
+            why = "an alias counts as its whole content" if self._anchors else ""
             raise _TooMuch(Problem("over-limit", message, why, "make it smaller", self._place(event)))
         if event.anchor is not None:
-            self._anchors[event.anchor] = one
+            self._anchors[event.anchor] = value
         if self._open:
-            self._open[-1].children.append(one.tree)
-            self._open[-1].height = max(self._open[-1].height, one.height + 1)
+            self._open[-1].children.append(value.tree)
+            self._open[-1].height = max(self._open[-1].height, value.height + 1)
         elif self._documents == 1:
-            self.root = one.tree
+            self.root = value.tree
 
     def _require_depth(self, depth: int, event: Any) -> None:
         if depth > DEPTH:
-            message, fix = f"more than {DEPTH} levels of maps and lists", "no document needs so many"
+            message, fix = f"maps and lists are nested more than {DEPTH} levels deep", "use fewer levels"
             raise _TooMuch(Problem("over-limit", message, "", fix, self._place(event)))
 
     def _alias(self, event: Any) -> None:
@@ -161,7 +161,7 @@ class _Builder:
             self._say(
                 event,
                 "yaml-syntax",
-                f"*{event.anchor} names no anchor",
+                f"the alias *{event.anchor} has no anchor",
                 why="unquoted text that starts with * is an alias in YAML",
                 fix=f'put the whole text in quotes: "*{event.anchor}"',
             )
@@ -177,7 +177,7 @@ class _Builder:
                 "yaml-feature",
                 f"the tag {shown} cannot be used",
                 why="a graph is data; a value's type follows from its key",
-                fix="leave the tag out, or put text that starts with ! in quotes",
+                fix="remove the tag, or put text that starts with ! in quotes",
             )
 
     def _place(self, event: Any) -> Place:
@@ -189,7 +189,7 @@ class _Builder:
 
 @dataclass(frozen=True, slots=True)
 class _Anchored:
-    """A value, how many values it holds (itself included), and how many levels of maps and lists."""
+    """A value, the number of values in it (itself included), and its levels of maps and lists."""
 
     tree: Tree
     count: int
@@ -198,7 +198,7 @@ class _Anchored:
 
 @dataclass(frozen=True, slots=True)
 class _Alias:
-    """Where an alias stands; it has no anchor of its own."""
+    """The place of an alias; it has no anchor of its own."""
 
     start_mark: Any
     anchor: None = None
@@ -206,13 +206,13 @@ class _Alias:
 
 @dataclass
 class _Collection:
-    """A map or list whose end has not come yet."""
+    """A map or list that is still being read."""
 
     is_map: bool
     place: Place
     event: Any
     before: int
-    """Values that were read before it began."""
+    """Number of values read before it began."""
     height: int = 1
     children: list[Tree] = field(default_factory=list)
 
@@ -223,7 +223,7 @@ class _Collection:
         for key, value in self._pairs(problems):
             if key.text in entries:
                 first = entries[key.text].place
-                fix = f"remove one of the two; the first is in line {first.line}"
+                fix = f"remove one of the two; the first is on line {first.line}"
                 problems.append(Problem("repeated-key", f"{key.text} is written twice", fix=fix, place=key.place))
             else:
                 entries[key.text] = Entry(value, key.place)
@@ -245,13 +245,13 @@ class _Collection:
 def _syntax_problem(error: Exception, text: str, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).partition("\n")[0])
-    context, begun = getattr(error, "context", None) or "", getattr(error, "context_mark", None)
+    context, start = getattr(error, "context", None) or "", getattr(error, "context_mark", None)
     why = ""
-    if begun is not None and ("quoted scalar" in context or "simple key" in context):
-        # What is wrong shows only where the text ends; where it begins is where to look.
-        mark = begun
-    elif begun is not None and mark is not None and begun.line != mark.line and "flow" in context:
-        why = f"the {'[' if 'sequence' in context else '{'} of line {begun.line + 1} is still open"
+    if start is not None and ("quoted scalar" in context or "simple key" in context):
+        # The parser notices only at the end of the text, but the fault is at its start.
+        mark = start
+    elif start is not None and mark is not None and start.line != mark.line and "flow" in context:
+        why = f"the {'[' if 'sequence' in context else '{'} on line {start.line + 1} is still open"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = text.splitlines()
     written = lines[line - 1] if line <= len(lines) else ""
@@ -266,23 +266,23 @@ def _usual_cause(reason: str, written: str, column: int) -> str:
     if "\t" in written and ("tab" in reason.lower() or "cannot start any token" in reason):
         return "indent with spaces, not tabs"
     if "mapping values are not allowed" in reason:
-        return "put text that holds a colon in quotes, and check the indentation of this line"
+        return "put text that contains a colon in quotes, and check the indentation of this line"
     if "cannot start any token" in reason:
-        return "put text that starts with one of @ ` % in quotes"
+        return "put text that starts with @, ` or % in quotes"
     if "expected alphabetic or numeric character" in reason:
         return "put text that starts with * or & in quotes"
     if "unknown escape" in reason or "expected escape sequence" in reason:
-        return 'in "…" a backslash begins an escape; write the text in single quotes'
+        return 'in "…" a backslash starts an escape; use single quotes'
     if "quoted scalar" in reason or "unexpected end of stream" in reason:
-        return "a quote is opened and not closed"
+        return "close the quotes"
     if "simple key" in reason:
-        return "write KEY: VALUE in this line"
+        return "write KEY: VALUE on this line"
     if "expected ',' or" in reason:
         if _INDEX_IN_FLOW.search(written[:column]):
-            return 'inside [ ] and { } put a reference that has brackets of its own in quotes: "$node[0]"'
-        return "a [ or { is not closed, a comma is missing, or text that holds a colon needs quotes"
+            return 'inside [ ] and { }, put a reference with brackets in quotes: "$node[0]"'
+        return "close the [ or {, add a missing comma, or put text that contains a colon in quotes"
     if "did not find expected key" in reason or "expected <block end>" in reason:
         return "check the indentation of this line and the one above, and close quotes and brackets"
     if "special characters" in reason or "control characters" in reason or "codec" in reason:
         return "save the file as UTF-8 text, and write control characters as escapes in quotes"
-    return "check the line above, too: quotes, brackets and indentation"
+    return "check quotes, brackets and indentation, also on the line above"

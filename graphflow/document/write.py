@@ -20,7 +20,7 @@ def write(document: Document) -> str:
     """The document as YAML, sections in their usual order, one blank line between nodes.
 
     Raises:
-        InvalidValue: a text in it has no form in UTF-8.
+        InvalidValue: a text in it cannot be encoded as UTF-8.
     """
     head: dict[str, Tree] = {"graphflow": _plain(write_scalar(FORMAT_VERSION))}
     head |= {key: Scalar(text) for key in ("name", "description") if (text := getattr(document, key))}
@@ -67,7 +67,7 @@ def _block(node: yaml.MappingNode, *, flow: bool = False) -> str:
         return str(yaml.serialize(node, Dumper=_Dumper, allow_unicode=True, width=100))
     except UnicodeEncodeError as error:
         text = error.object[error.start : error.end]
-        raise InvalidValue(f"text with {text!r} in it cannot be saved: it is half a character") from error
+        raise InvalidValue(f"text that contains {text!r} cannot be saved: it is half a character") from error
 
 
 def _tree(tree: Tree, *, inner: bool = False) -> yaml.Node:
@@ -90,12 +90,12 @@ def _plain(text: str) -> Scalar:
 
 
 def _scalar(scalar: Scalar) -> yaml.ScalarNode:
-    # Python text that looks like a number or a bool is quoted for the eyes of other YAML readers.
+    # Python text that looks like a number or a bool is quoted for other YAML readers.
     quoted = scalar.kind is str
     tag = _STRING if quoted else _RESOLVER.resolve(yaml.ScalarNode, scalar.text, (True, False))
     if not scalar.text:
         return yaml.ScalarNode(_STRING, "", style='"')
-    # PyYAML's own emitter, which stands in for libyaml, folds these away outside double quotes.
+    # PyYAML's own emitter, used without libyaml, loses these outside double quotes.
     breaks = any(letter in scalar.text for letter in "\r\x85\u2028\u2029\ufeff")
     return yaml.ScalarNode(tag, scalar.text, style='"' if breaks else None)
 

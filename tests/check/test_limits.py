@@ -38,7 +38,7 @@ def test_aliases_count_as_what_they_stand_for() -> None:
     assert len(text) < 550
     document, (problem,) = parse(text, "g.yaml")
     assert document is None
-    assert (problem.code, problem.message) == ("over-limit", "the document holds more than 200,000 values")
+    assert (problem.code, problem.message) == ("over-limit", "the document has more than 200,000 values")
     assert "alias" in problem.why
 
 

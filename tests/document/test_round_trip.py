@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphflow as gf
-from graphflow.catalog.node_type import RESERVED
-from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
+from graphflow.document.model import RESERVED, CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import parse
 from graphflow.document.scalars import read_scalar, write_scalar
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence
