@@ -39,7 +39,9 @@ def lines(
         for column in _columns(made)
     ]
     head = f"{name}: {counted(len(made.steps), 'step')}, seed {made.checked.seed}"
-    shown = [clean(head), "", *table(columns, width), ""]
+    shown = [clean(head), ""]
+    if made.steps:
+        shown += [*table(columns, width), ""]
     for total in _totals(made):
         first, *rest = wrapped(clean(total), max(width - 2, 20))
         shown += [first, *[f"  {text}" for text in rest]]

@@ -106,6 +106,16 @@ def test_columns_with_nothing_in_them_are_left_out():
     assert shown("nodes: {a: {type: number}}")[2].split() == ["#", "node", "does"]
 
 
+def test_a_plan_without_steps_has_no_table():
+    skipped = shown("nodes: {a: {type: number, when: false}}")
+    assert skipped == [
+        "g.yaml: 0 steps, seed 0",
+        "",
+        "output a is absent: a: when is false",
+        "skipped a: when is false",
+    ]
+
+
 def test_a_long_name_is_shortened_in_its_middle():
     name = "n" * 60 + "end"
     (row,) = [line for line in shown(f"nodes: {{{name}: {{type: number}}}}") if line.startswith("1 ")]
