@@ -139,7 +139,9 @@ def _step_function(
         environment=environment or "pure",
         deterministic=deterministic,
         arguments=tuple(arguments),
-        argument_types={name: _type(function, name, hint)[0] for name, hint in arguments.items()},
+        argument_types={
+            name: _type(function, name, hint)[0] for name, hint in arguments.items() if not _is_setting(hint)
+        },
         context=next((name for name in signature.parameters if _is_context(hints[name])), None),
         outputs=tuple(outputs),
         types=tuple(output.type for output in outputs.values()),
@@ -179,6 +181,13 @@ def _hints(function: Callable[..., Any]) -> tuple[dict[str, Any], inspect.Signat
 
 def _is_context(hint: Any) -> bool:
     return hint is Context
+
+
+def _is_setting(hint: Any) -> bool:
+    """Whether an argument takes frozen data that is not a value of an edge, such as a latent space: a param only."""
+    bare, _ = _split(hint)
+    is_data = isinstance(bare, type) and dataclasses.is_dataclass(bare)
+    return is_data and not hasattr(bare, "word") and bare not in _ATOMS_BY_CLASS
 
 
 def _split(hint: Any) -> tuple[Any, tuple[Any, ...]]:

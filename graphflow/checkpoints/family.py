@@ -60,14 +60,14 @@ class LatentRules:
         encode: the step `encode(image, context, *, space, seed) -> Latents`; it borrows `vae`.
         decode: the step `decode(latents, context) -> Image`; it borrows `vae`.
         vae: the role that both borrow.
-        multiple: pixels of which both sides of a picture must be a multiple; 0 for the space's cell alone.
+        multiple: both sides of a picture must be a multiple of so many pixels, and of the space's cell.
     """
 
     space: Callable[[Parts], LatentSpace]
     encode: StepRun
     decode: StepRun
     vae: str = "vae"
-    multiple: int = 0
+    multiple: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ class StageSpec:
         moves_steps: whether the class sets `steps_offset` of its scheduler to 1, whatever the checkpoint says.
         control: the argument that takes control pictures; empty if the class has none.
         flags: arguments of the class beside its components.
+        if_flag: param → flag of the family without which the class doesn't read the param; the class is given the flag.
         rules: each `rule(request)` yields what the stage refuses; see `graphflow_nodes.planning.request`.
     """
 
@@ -107,6 +108,7 @@ class StageSpec:
     moves_steps: bool = False
     control: str = ""
     flags: Mapping[str, Any] = field(default_factory=dict)
+    if_flag: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Callable[..., Iterable[Fault]], ...] = ()
 
 

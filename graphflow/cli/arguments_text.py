@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from typing import Any
 
 from graphflow.plan.plan import Plan
@@ -22,13 +22,16 @@ def call_text(step: PlannedStep, made: Plan) -> str:
 
 
 def _param(name: str, value: Any) -> list[str]:
-    """A param as it is shown; of one that is JSON, such as the settings of a call, each entry that says something."""
-    if not (isinstance(value, str) and value.startswith("{")):
+    """A param as it is shown; if it holds several, such as the settings of a call, each one that is set."""
+    if not is_data(value):
         return [f"{name}={value_text(value)}"]
-    entries = {key: entry for key, entry in json.loads(value).items() if entry is not None}
-    if name != "settings":
-        return [f"{name}={value_text(value)}"] if entries else []
-    return [f"{key}={value_text(tuple(entry) if isinstance(entry, list) else entry)}" for key, entry in entries.items()]
+    entries = value.shown() if hasattr(value, "shown") else {name: str(value)}
+    return [f"{key}={value_text(entry)}" for key, entry in entries.items() if entry is not None]
+
+
+def is_data(value: Any) -> bool:
+    """Whether a param is frozen data that never travels on an edge, such as a latent space."""
+    return dataclasses.is_dataclass(value) and not hasattr(type(value), "word")
 
 
 def source_text(source: StepSource, made: Plan) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import math
 import sys
 from typing import Any
 
-from graphflow.cli.arguments_text import source_text, value_text
+from graphflow.cli.arguments_text import is_data, source_text, value_text
 from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.plan_table import lines
 from graphflow.cli.screens import show, tell, tell_json
@@ -83,6 +85,12 @@ def as_json(made: Plan) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
+    if is_data(value):
+        value = dataclasses.asdict(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no infinity
     return value if value is None or isinstance(value, (str, int, float, bool)) else value_text(value)

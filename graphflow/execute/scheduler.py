@@ -440,7 +440,10 @@ class Run:
 
 def _kind_of(step: PlannedStep) -> int:
     """A number for what decides which parts of the libraries a step imports: its function, and its params in words."""
-    words = [f"{name} {value}" for name, value in step.params.items() if isinstance(value, str)]
+    kinds = {
+        name: value if isinstance(value, str) else getattr(value, "kind", None) for name, value in step.params.items()
+    }
+    words = [f"{name} {kind}" for name, kind in kinds.items() if kind is not None]
     return hash((step.function.identity, *words))
 
 

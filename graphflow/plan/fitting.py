@@ -45,6 +45,9 @@ def _argument_misfit(node: ExpandedNode, step: Step, function: StepFunction) -> 
     if unknown:
         return f"gives {', '.join(unknown)}, which its function does not take"
     given = {*step.params, *(argument for argument, read in step.inputs.items() if _is_given(node, read))}
+    data = [name for name in step.inputs if name not in function.argument_types]
+    if data:
+        return f"reads {', '.join(data)} from elsewhere, which its function takes as a param"
     missing = [name for name in function.arguments if name not in given and name not in function.optional]
     if missing:
         return f"does not give {', '.join(missing)}"

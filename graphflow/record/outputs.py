@@ -62,12 +62,9 @@ def _latents(value: Any, _: str | None) -> bytes:
 
 
 def _conditioning(value: Any, _: str | None) -> bytes:
-    from graphflow.values.tensor_values import TENSORS
     from graphflow.values.tensors import to_safetensors
 
-    named = {name: getattr(value, name) for name in TENSORS}
-    about = {"readout": value.readout, "encoder": value.encoder}
-    return to_safetensors({name: tensor for name, tensor in named.items() if tensor is not None}, about)
+    return to_safetensors(value.tensors, {"readout": value.readout, "encoder": value.encoder})
 
 
 _PNG = Format(("png",), encode_png)

@@ -6,20 +6,16 @@ and after every step and names a step that changed a tensor in place.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from graphflow.values import tensors
 from graphflow.values.latent_space import LatentSpace, Noise
 
-TENSORS = (
-    "prompt_embeds",
-    "negative_prompt_embeds",
-    "pooled_prompt_embeds",
-    "negative_pooled_prompt_embeds",
-)
-"""The tensors of a conditioning."""
+_NEGATIVE = "negative_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,36 +65,43 @@ class Conditioning:
     """A text as a model reads it: the encoded prompt, and with guidance the negative prompt.
 
     Attributes:
-        prompt_embeds: (1, tokens, width).
-        negative_prompt_embeds: the same shape; None if no negative prompt is encoded.
-        pooled_prompt_embeds, negative_pooled_prompt_embeds: (1, width), if the family reads them.
-        readout: how the family reads its encoder, such as `sd`; other families refuse it.
+        tensors: argument of the pipeline → tensor, such as `prompt_embeds` (1, tokens, width) and
+            `pooled_prompt_embeds` (1, width); those of a negative text begin with `negative_`. Cannot be changed.
+        readout: what was read of the text encoder; a family that reads another one refuses it. Empty if unknown.
         encoder: identity of the text encoder.
     """
 
-    prompt_embeds: Any
-    negative_prompt_embeds: Any = None
-    pooled_prompt_embeds: Any = None
-    negative_pooled_prompt_embeds: Any = None
+    tensors: Mapping[str, Any]
     readout: str = ""
     encoder: str = ""
 
     word: ClassVar[str] = "conditioning"
 
-    def _tensors(self) -> list[Any]:
-        return [tensor for name in TENSORS if (tensor := getattr(self, name)) is not None]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tensors", MappingProxyType(dict(sorted(self.tensors.items()))))
+
+    @property
+    def positive(self) -> dict[str, Any]:
+        """The tensors of the prompt."""
+        return {name: tensor for name, tensor in self.tensors.items() if not name.startswith(_NEGATIVE)}
+
+    @property
+    def negative(self) -> dict[str, Any]:
+        """The tensors of the negative prompt, under the names of the prompt's; empty if none was encoded."""
+        named = {name: tensor for name, tensor in self.tensors.items() if name.startswith(_NEGATIVE)}
+        return {name.removeprefix(_NEGATIVE): tensor for name, tensor in named.items()}
 
     @property
     def version(self) -> tuple[int, ...]:
         """Numbers that change when a tensor is changed in place."""
-        return tuple(int(tensor._version) for tensor in self._tensors())
+        return tuple(int(tensor._version) for tensor in self.tensors.values())
 
     @property
     def nbytes(self) -> int:
-        return sum(map(tensors.nbytes, self._tensors()))
+        return sum(map(tensors.nbytes, self.tensors.values()))
 
     @cached_property
     def digest(self) -> str:
         """sha256 of all tensors, in hexadecimal."""
-        named = [f"{name} {tensors.digest(value)}" for name in TENSORS if (value := getattr(self, name)) is not None]
+        named = [f"{name} {tensors.digest(tensor)}" for name, tensor in self.tensors.items()]
         return " ".join([self.readout, self.encoder, *named])

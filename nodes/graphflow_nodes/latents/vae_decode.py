@@ -8,8 +8,8 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.facts import Facts
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image
-from graphflow_nodes.planning.stage import Stage
-from graphflow_nodes.steps.vae import decode
+from graphflow_nodes.planning.checkpoint_rules import refused, usable
+from graphflow_nodes.planning.latent_rules import clean_faults, space_faults
 
 
 def _plan(
@@ -18,20 +18,22 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage("vae_decode", facts, params, checkpoints["checkpoint"])
-    if not stage.known():
-        return stage.refused()
-    stage.check_latents(facts["latents"], "latents")
-    step = Step("decode", decode, {"latents": "latents"}, stage.rule(), ("image",), stage.use("vae"))
-    size = Facts(facts["latents"].width, facts["latents"].height)
-    return Planned({"image": size}, problems=tuple(stage.faults), steps=(step,))
+    checkpoint, latents = checkpoints["checkpoint"], facts["latents"]
+    family, faults = usable("vae_decode", checkpoint, stage=False)
+    if family is None:
+        return refused(checkpoint, faults)
+    rules, space = family.latents, family.latents.space(checkpoint.components)
+    problems = (*space_faults(space, checkpoint.name, latents, "latents"), *clean_faults(latents, "latents"))
+    uses = {"vae": checkpoint.component(rules.vae)}
+    step = Step("decode", rules.decode, {"latents": "latents"}, {}, ("image",), uses)
+    return Planned({"image": Facts(latents.width, latents.height)}, problems=problems, steps=(step,))
 
 
-@node(version=1, environment="torch", plan=_plan)
+@node(version=2, environment="torch", plan=_plan)
 def vae_decode(
     latents: Annotated[Latents, Doc("Of the checkpoint's own latent space.")],
     *,
     checkpoint: Annotated[Checkpoint, Doc("Whose VAE decodes.")],
 ) -> Annotated[Image, SizeOf("latents"), Doc("The picture; a stage's own .image is the same and is merged with it.")]:
-    """Decode latents with a checkpoint's VAE, as the Stable Diffusion classes do after sampling."""
+    """Decode latents with a checkpoint's VAE, as the pipelines of its family do after sampling."""
     raise AssertionError("it runs as its step")

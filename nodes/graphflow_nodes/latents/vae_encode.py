@@ -8,8 +8,8 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.facts import Facts
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image
-from graphflow_nodes.planning.stage import Stage
-from graphflow_nodes.steps.vae import encode
+from graphflow_nodes.planning.checkpoint_rules import refused, usable
+from graphflow_nodes.planning.size_rules import size_faults
 
 
 def _plan(
@@ -18,18 +18,20 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage("vae_encode", facts, params, checkpoints["checkpoint"])
-    if not stage.known():
-        return stage.refused()
-    image = facts["image"]
-    stage.check_size(image.width, image.height, ("image", "image"))
-    settings = {"space": stage.space.to_json(), "seed": params["seed"], **stage.rule()}
-    step = Step("encode", encode, {"image": "image"}, settings, ("latents",), stage.use("vae"))
-    output = Facts(image.width, image.height, stage.space, word="latents")
-    return Planned({"latents": output}, problems=tuple(stage.faults), steps=(step,))
+    checkpoint, image = checkpoints["checkpoint"], facts["image"]
+    family, faults = usable("vae_encode", checkpoint, stage=False)
+    if family is None:
+        return refused(checkpoint, faults)
+    rules, space = family.latents, family.latents.space(checkpoint.components)
+    problems = tuple(size_faults(family, space, checkpoint.name, (image.width, image.height), ("image", "image")))
+    settings = {"space": space, "seed": params["seed"]}
+    uses = {"vae": checkpoint.component(rules.vae)}
+    step = Step("encode", rules.encode, {"image": "image"}, settings, ("latents",), uses)
+    output = Facts(image.width, image.height, space, word="latents")
+    return Planned({"latents": output}, problems=problems, steps=(step,))
 
 
-@node(version=1, environment="torch", plan=_plan)
+@node(version=2, environment="torch", plan=_plan)
 def vae_encode(
     image: Annotated[Image, Doc("Both sides a multiple of the VAE's factor.")],
     *,

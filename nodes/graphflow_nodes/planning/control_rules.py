@@ -1,80 +1,66 @@
-"""What a stage refuses of its control signals before anything is loaded."""
+"""Control signals of a stage: which ControlNets it loads, and what it refuses of them before anything is loaded."""
 
 from __future__ import annotations
 
-from graphflow.values.facts import Facts
-from graphflow_nodes.planning.stage import Stage
-from graphflow_nodes.steps.control import signals
+from collections.abc import Iterator, Mapping
 
-_SHARED = ("block_out_channels", "layers_per_block")
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.components import ComponentFiles
+from graphflow.problems import Fault
+from graphflow.values.component import Component
+from graphflow.values.facts import UNKNOWN, Facts
+from graphflow_nodes.planning.request import Request
+from graphflow_nodes.steps.control import role
 
 
-def check_control(stage: Stage, width: int | None, height: int | None, *, crop: bool = False) -> None:
-    """Refuse control signals that don't fit a stage which paints at this size, or cuts it out of such a picture."""
-    if not stage.entry.control:
+def named(stage: str, facts: Mapping[str, Facts]) -> str:
+    """The stage's name in the family: with `+control` if there are control signals."""
+    return f"{stage}+control" if "control" in facts and facts["control"].items != () else stage
+
+
+def signals(facts: Mapping[str, Facts]) -> tuple[Facts, ...]:
+    """The facts of each control signal of a stage; empty if it has none, or if they are known only later."""
+    return facts.get("control", UNKNOWN).items or ()
+
+
+def nets(checkpoint: Checkpoint, facts: Mapping[str, Facts]) -> dict[str, Component]:
+    """Role → ControlNet of a stage, in the precision of its checkpoint's other components."""
+    return {
+        role(number): checkpoint.placed(signal.net)
+        for number, signal in enumerate(signals(facts))
+        if isinstance(signal.net, ComponentFiles)
+    }
+
+
+def port_of(number: int, facts: Mapping[str, Facts]) -> str:
+    """How a control signal is called in messages."""
+    return "control" if len(signals(facts)) == 1 else f"control[{number}]"
+
+
+def control_faults(request: Request, width: int | None, height: int | None, *, crop: bool = False) -> Iterator[Fault]:
+    """Control signals that don't fit a stage which paints at this size, or cuts it out of such a picture."""
+    if not request.spec.control:
         return
-    if stage.facts["control"].items is None:
+    if request.facts["control"].items is None:
         why = "which ControlNets a stage loads is decided before the run"
         fix = "write the list out: [$a, $b]"
-        stage.refuse("the items of control are not known before the run", why, fix, "control")
-    for number, signal in enumerate(signals(stage.facts)):
-        one = "control" if len(signals(stage.facts)) == 1 else f"control[{number}]"
-        _check_size(stage, signal, one, (width, height), crop=crop)
+        yield Fault("the items of control are not known before the run", why, fix, "control")
+    for number, signal in enumerate(signals(request.facts)):
+        port = port_of(number, request.facts)
+        yield from _size_faults(signal, port, (width, height), crop=crop)
         if signal.net is None:
             why = "which ControlNets a stage loads is decided before the run"
-            stage.refuse(f"the ControlNet of {one} is not known", why, "use a controlnet_condition", "control")
-        elif signal.net.class_name == "ControlNetModel":
-            _check_fit(stage, signal)
+            yield Fault(f"the ControlNet of {port} is not known", why, "use a controlnet_condition", "control")
         if crop and signal.masked:
             why = "padding_mask_crop cuts out of pictures, and a picture cannot say which of its pixels are hidden"
             fix = "leave padding_mask_crop out, or use another preprocess than inpaint"
-            stage.refuse(f"{one} cannot be cut out", why, fix, "padding_mask_crop")
+            yield Fault(f"{port} cannot be cut out", why, fix, "padding_mask_crop")
 
 
-def check_score(stage: Stage) -> None:
-    """Refuse what ends in a TypeError of diffusers: ControlNets, an aesthetic score and no size that is told."""
-    if stage.name == "img2img+control" and stage.scored and stage.params.get("original_size") is None:
-        why = f"{stage.entry.pipeline} fails where the checkpoint has an aesthetic score and no size is told"
-        stage.refuse("original_size is needed here", why, "write original_size: [HEIGHT, WIDTH]", "control")
-
-
-def check_scaling(stage: Stage) -> None:
-    """Warn where the class reads the VAE's latents as if it had no mean and deviation."""
-    if stage.entry.decode == "xl_control" and None not in (stage.space.mean, stage.space.std):
-        why = f"{stage.entry.pipeline} encodes and decodes without them, so colours may be off"
-        fix = "use another VAE, or inpaint without control"
-        message = f"latents_mean and latents_std of {stage.checkpoint.name} have no effect here"
-        stage.refuse(message, why, fix, "control", "no-effect")
-
-
-def _check_size(stage: Stage, signal: Facts, one: str, size: tuple[int | None, int | None], *, crop: bool) -> None:
+def _size_faults(signal: Facts, port: str, size: tuple[int | None, int | None], *, crop: bool) -> Iterator[Fault]:
     if signal.size is None or None in size or signal.size == size:
         return
     theirs, mine = (f"{width}×{height}" for width, height in (signal.size, size))
-    why = f"{one} is {theirs}, and {'image is' if crop else 'the stage paints'} {mine}"
+    why = f"{port} is {theirs}, and {'image is' if crop else 'the stage paints'} {mine}"
     fix = f"put a resize to {mine} before its controlnet_condition"
-    stage.refuse(f"{one} has another size", why, fix, "control", "size-mismatch")
-
-
-def _check_fit(stage: Stage, signal: Facts) -> None:
-    """Refuse a ControlNet of another structure than the UNet's: their layers are added to each other."""
-    if signal.net is None:
-        raise ValueError("a control has no ControlNet")
-    mine, theirs = stage.checkpoint.components["unet"].full_config, signal.net.full_config
-    cells = stage.checkpoint.components["vae"].full_config["latent_channels"]
-    name = stage.checkpoint.name
-    why = ""
-    if mine["addition_embed_type"] != theirs["addition_embed_type"]:
-        kind = "SDXL" if theirs["addition_embed_type"] else "Stable Diffusion"
-        why = f"it is made for {kind}, and {name} is {stage.family.name if stage.family else 'not'}"
-    elif mine["cross_attention_dim"] != theirs["cross_attention_dim"]:
-        why = (
-            f"it reads texts {theirs['cross_attention_dim']} wide, and the unet of {name} {mine['cross_attention_dim']}"
-        )
-    elif theirs["in_channels"] != cells:
-        why = f"it reads {theirs['in_channels']} latent channels, and {name} has {cells}"
-    elif any(mine[key] != theirs[key] for key in _SHARED):
-        why = f"its layers have other sizes than those of the unet of {name}"
-    if why:
-        fix = f"name a ControlNet that was trained for {stage.family.name if stage.family else name}"
-        stage.refuse(f"{signal.net.label} does not fit {name}", why, fix, "control")
+    yield Fault(f"{port} has another size", why, fix, "control", "size-mismatch")

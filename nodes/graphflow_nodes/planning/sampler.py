@@ -16,6 +16,7 @@ from graphflow.values.latent_space import Noise
 from graphflow_nodes.models.defaults import class_defaults
 from graphflow_nodes.planning.sampler_settings import conflicts, misfit, most_steps
 from graphflow_nodes.planning.samplers import FROM_NOISE_ONLY, OWN, PACKAGES, REPLACED, RESUMING, SAMPLERS
+from graphflow_nodes.steps.sampling import SchedulerChoice
 
 _ANOTHER = "write components: {scheduler: ./other} beside its source, which takes that of another checkpoint"
 
@@ -66,17 +67,15 @@ class Sampler:
         """What the checkpoint's files say."""
         return self.checkpoint.components["scheduler"].config
 
-    def to_json(self) -> str:
-        """What `graphflow_nodes.steps.pipeline` makes it from."""
+    @cached_property
+    def choice(self) -> SchedulerChoice:
+        """What a step makes it from."""
         # diffusers looks the class that a config names up among all that it has, to drop what only that one reads.
         known = self.own_config.get("_class_name") in (*OWN, *REPLACED)
-        described = {
-            "own": self.own,
-            "config": {key: value for key, value in self.own_config.items() if known or key != "_class_name"},
-            "class": None if self._choice[0] is None else self.class_name,
-            "changes": self.changes,
-        }
-        return json.dumps(described, sort_keys=True)
+        config = {key: value for key, value in self.own_config.items() if known or key != "_class_name"}
+        return SchedulerChoice(
+            self.own, config, None if self._choice[0] is None else self.class_name, dict(self.changes)
+        )
 
     def faults(self) -> Iterator[Fault]:
         """What is wrong with its name and settings, and with the checkpoint's own, which is made whatever is named."""

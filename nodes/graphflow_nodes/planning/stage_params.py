@@ -1,6 +1,6 @@
 """The params and outputs that stages have in common, each described once."""
 
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from graphflow.catalog.authoring import Doc, Ge, Gt, Le, Len, Lt
 from graphflow.catalog.authoring import Seed as AnySeed
@@ -30,8 +30,11 @@ Score = Annotated[float | None, Ge(0), Le(10), Doc("How pleasing the picture is 
 ClipSkip = Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip from the end.")]
 Seed = Annotated[AnySeed, Doc("Decides the noise.")]
 
-Sampler = Literal[tuple(SAMPLERS)]
-"""A short name, or a class of diffusers."""
+if TYPE_CHECKING:
+    Sampler = str
+else:
+    Sampler = Literal[tuple(SAMPLERS)]
+    """A short name, or a class of diffusers."""
 
 Scheduler = Annotated[Sampler | None, Doc("The sampler; the checkpoint's own where it is not given.")]
 

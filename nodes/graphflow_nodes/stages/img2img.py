@@ -8,9 +8,10 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.facts import Facts
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image
-from graphflow_nodes.families import usual
-from graphflow_nodes.planning.control_rules import check_control, check_score
-from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.families.shipped import usual
+from graphflow_nodes.planning.checkpoint_rules import requested
+from graphflow_nodes.planning.control_rules import control_faults, named
+from graphflow_nodes.planning.latent_rules import latents_faults, latents_hints
 from graphflow_nodes.planning.stage_params import (
     ClipSkip,
     Control,
@@ -30,7 +31,9 @@ from graphflow_nodes.planning.stage_params import (
     Steps,
     Strength,
 )
-from graphflow_nodes.steps.control import named
+from graphflow_nodes.planning.stage_rules import request_size_faults, split_faults, stage_faults, strength_faults
+from graphflow_nodes.planning.stage_steps import answer, sample_step
+from graphflow_nodes.planning.texts import texts_of
 
 
 def _plan(
@@ -39,27 +42,26 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage(named("img2img", facts), facts, params, checkpoints["checkpoint"], wanted)
-    if not stage.known():
-        return stage.refused()
-    stage.check_channels()
+    request = requested(named("img2img", facts), facts, params, checkpoints["checkpoint"], wanted)
+    if isinstance(request, Planned):
+        return request
     image = facts["image"]
+    faults = [*stage_faults(request)]
     if image.word == "latents":
-        stage.check_latents(image, "image")
+        faults += latents_faults(request, image, "image")
     else:
-        stage.check_size(image.width, image.height, ("image", "image"))
-        stage.advise_latents(image)
-    check_control(stage, image.width, image.height)
-    check_score(stage)
-    stage.check_strength()
-    if params["denoising_end"] is not None:
-        stage.check_resuming("denoising_end")
-    texts = stage.texts()
-    sample = stage.sampling(texts, {"image": "image"}, () if image.word == "latents" else ("vae",))
-    return stage.planned([*texts[0], sample], image.width, image.height)
+        faults += request_size_faults(request, image.width, image.height, ("image", "image"))
+        faults += latents_hints(request)
+    faults += control_faults(request, image.width, image.height)
+    faults += strength_faults(request)
+    if request.given("denoising_end"):
+        faults += split_faults(request, "denoising_end")
+    texts = texts_of(request)
+    sample = sample_step(request, texts, ("image",), encodes=image.word != "latents")
+    return answer(request, texts, sample, (image.width, image.height), faults)
 
 
-@node(version=1, environment="torch", plan=_plan, usual=usual("img2img"))
+@node(version=2, environment="torch", plan=_plan, usual=usual("img2img"))
 def img2img(
     image: Annotated[Image | Latents, Doc("What to repaint; latents of the checkpoint's own space save an encode.")],
     prompt: Prompt,

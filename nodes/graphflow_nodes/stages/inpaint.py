@@ -1,17 +1,19 @@
 """inpaint: repaint the white part of a mask under a text."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from graphflow.catalog.authoring import Doc, Ge, Planned, SameSize, Step, node
+from graphflow.catalog.authoring import Doc, Ge, Planned, SameSize, node
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image, Mask
-from graphflow_nodes.families import usual
-from graphflow_nodes.planning.control_rules import check_control, check_scaling
-from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.families.shipped import usual
+from graphflow_nodes.planning.checkpoint_rules import refused, requested
+from graphflow_nodes.planning.control_rules import control_faults, named
+from graphflow_nodes.planning.latent_rules import latents_faults, latents_hints, pixels_needed
+from graphflow_nodes.planning.request import Request
 from graphflow_nodes.planning.stage_params import (
     ClipSkip,
     Control,
@@ -29,8 +31,9 @@ from graphflow_nodes.planning.stage_params import (
     Steps,
     Strength,
 )
-from graphflow_nodes.steps.control import named, nets
-from graphflow_nodes.steps.sample import paint_crop
+from graphflow_nodes.planning.stage_rules import painted_size, request_size_faults, stage_faults, strength_faults
+from graphflow_nodes.planning.stage_steps import answer, crop_step, sample_step
+from graphflow_nodes.planning.texts import texts_of
 
 
 def _plan(
@@ -39,87 +42,75 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage(named("inpaint", facts), facts, params, checkpoints["checkpoint"])
-    if not stage.known():
-        return stage.refused()
-    stage.check_channels(mask=True)
-    image = facts["image"]
+    request = requested(named("inpaint", facts), facts, params, checkpoints["checkpoint"], wanted)
+    if isinstance(request, Planned):
+        return request
+    image, crop = facts["image"], request.given("padding_mask_crop")
+    faults = [*stage_faults(request)]
     if image.word == "latents":
-        _check_latents(stage, image)
-    if facts["mask"].soft:
-        why, fix = "inpainting takes a mask as black or white", "let an overlay read the soft mask, after this"
-        message = "mask is hardened at one half"
-        stage.faults.append(Fault(message, why, fix, "mask", "node-hint", unless_read_by="overlay"))
-    stage.check_strength()
-    check_control(stage, image.width, image.height, crop=params["padding_mask_crop"] is not None)
-    check_scaling(stage)
-    if params["padding_mask_crop"] is not None:
-        return _cropped(stage, wanted)
+        faults += _latents_faults(request, image)
+    faults += _soft_mask_hints(facts["mask"])
+    faults += strength_faults(request)
+    faults += control_faults(request, image.width, image.height, crop=crop)
+    if crop:
+        return _cropped(request, faults)
     for side in ("width", "height"):
-        if params[side] is not None:
+        if request.given(side):
             why = f"without padding_mask_crop the stage works at the picture's own {side}"
-            stage.refuse(f"{side} has no meaning here", why, "put a resize before image", side)
+            faults.append(Fault(f"{side} has no meaning here", why, "put a resize before image", side))
     if image.word != "latents":
-        stage.check_size(image.width, image.height, ("image", "image"))
-        if stage.channels == 4:
-            stage.advise_latents(image)
-    texts = stage.texts()
-    sample = stage.sampling(texts, {"image": "image", "mask": "mask"}, ("vae",))
-    return stage.planned([*texts[0], sample], image.width, image.height)
+        faults += request_size_faults(request, image.width, image.height, ("image", "image"))
+        if not request.reads_pixels:
+            faults += latents_hints(request)
+    texts = texts_of(request)
+    sample = sample_step(request, texts, ("image", "mask"), encodes=True)
+    return answer(request, texts, sample, (image.width, image.height), faults)
 
 
-def _check_latents(stage: Stage, image: Facts) -> None:
-    name = stage.checkpoint.name
-    if stage.channels != 4:
-        why = f"the UNet of {name} has {stage.channels} channels and reads the masked picture's pixels"
-        stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
-    elif not stage.entry.latents:
-        why = f"{stage.entry.pipeline}, which inpaints with ControlNets, reads pixels"
-        stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
-    elif stage.guides_decoding:
-        why = f"the vae of {name} decodes with the picture around the mask, which latents are not"
-        stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
-    elif stage.params["padding_mask_crop"] is not None:
-        why = "padding_mask_crop cuts the part to repaint out of pixels"
-        stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
+def _soft_mask_hints(mask: Facts) -> Iterator[Fault]:
+    if mask.soft:
+        why, fix = "inpainting takes a mask as black or white", "let an overlay read the soft mask, after this"
+        yield Fault("mask is hardened at one half", why, fix, "mask", "node-hint", unless_read_by="overlay")
+
+
+def _latents_faults(request: Request, image: Facts) -> Iterator[Fault]:
+    """Latents if the class reads the picture's pixels, and latents that don't fit."""
+    name, spec = request.checkpoint.name, request.spec
+    if request.reads_pixels:
+        yield pixels_needed(f"the {request.family.denoiser} of {name} reads the masked picture's pixels")
+    elif not spec.latents:
+        yield pixels_needed(f"{spec.pipeline}, which inpaints with ControlNets, reads pixels")
+    elif request.guides_decoding:
+        yield pixels_needed(f"the vae of {name} decodes with the picture around the mask, which latents are not")
+    elif request.given("padding_mask_crop"):
+        yield pixels_needed("padding_mask_crop cuts the part to repaint out of pixels")
     else:
-        stage.check_latents(image, "image")
+        yield from latents_faults(request, image, "image")
 
 
-def _cropped(stage: Stage, wanted: frozenset[str]) -> Planned:
-    """The answer where the surroundings of the mask are painted at the model's size and pasted back."""
-    if "latents" in wanted:
+def _cropped(request: Request, faults: list[Fault]) -> Planned:
+    """The answer if the surroundings of the mask are painted at the model's size and pasted back."""
+    image, mask = request.image, request.facts["mask"].content
+    if "latents" in request.wanted:
         why = "with padding_mask_crop the result is pasted into the picture, which has no latents"
-        stage.refuse(
-            "the output latents is not there", why, "read .image, or leave padding_mask_crop out", "padding_mask_crop"
-        )
-    mask = stage.facts["mask"].content
+        fix = "read .image, or leave padding_mask_crop out"
+        faults.append(Fault("the output latents is not there", why, fix, "padding_mask_crop"))
     if mask is not None and mask().pil().getbbox() is None:
         why = "padding_mask_crop cuts out its white part"
-        stage.refuse("the mask is black everywhere", why, "paint white what is to be repainted", "mask")
-    if (size := stage.painted_size()) is None:
-        return stage.refused()
+        faults.append(Fault("the mask is black everywhere", why, "paint white what is to be repainted", "mask"))
+    size = painted_size(request)
+    if isinstance(size, Fault):
+        return refused(request.checkpoint, (*faults, size))
     width, height = size
-    stage.check_size(width, height, ("width", "height"))
-    steps, inputs = stage.texts()
-    inputs |= {"image": "image", "mask": "mask"}
-    settings = stage.common(width=width, height=height, padding_mask_crop=stage.params["padding_mask_crop"])
-    if stage.entry.control:
-        inputs["control"] = "control"
-    paint = Step(
-        "paint",
-        paint_crop,
-        inputs,
-        settings,
-        ("image",),
-        stage.use("unet", "vae") | nets(stage.checkpoint, stage.facts),
-    )
-    image = stage.facts["image"]
+    faults += request_size_faults(request, width, height, ("width", "height"))
+    texts = texts_of(request)
+    crop = request.params["padding_mask_crop"]
+    paint = crop_step(request, texts, width=width, height=height, padding_mask_crop=crop)
     outputs = {"image": Facts(image.width, image.height)}
-    return Planned(outputs, problems=tuple(stage.faults), steps=(*steps, paint), verify=mask is None)
+    return Planned(outputs, problems=(*faults, *texts.faults), steps=(*texts.steps, paint), verify=mask is None)
 
 
-@node(version=1, environment="torch", plan=_plan, usual=usual("inpaint"))
+@node(version=2, environment="torch", plan=_plan, usual=usual("inpaint"))
 def inpaint(
     image: Annotated[Image | Latents, Doc("What to repaint; latents only where the checkpoint's UNet has 4 channels.")],
     mask: Annotated[Mask, SameSize("image"), Doc("White = repaint; grey is hardened at one half.")],

@@ -1,15 +1,18 @@
 """refiner: polish a picture with SDXL, or finish what another SDXL stage left noisy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from graphflow.catalog.authoring import Doc, Gt, Lt, Planned, SameSize, node
 from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.tensor_values import Latents
 from graphflow.values.value import Image, Mask
-from graphflow_nodes.families import usual
-from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.families.shipped import usual
+from graphflow_nodes.planning.checkpoint_rules import requested
+from graphflow_nodes.planning.latent_rules import latents_faults, latents_hints, pixels_needed
+from graphflow_nodes.planning.request import Request
 from graphflow_nodes.planning.stage_params import (
     ClipSkip,
     Corner,
@@ -26,6 +29,9 @@ from graphflow_nodes.planning.stage_params import (
     Steps,
     Strength,
 )
+from graphflow_nodes.planning.stage_rules import request_size_faults, split_faults, stage_faults, strength_faults
+from graphflow_nodes.planning.stage_steps import answer, sample_step
+from graphflow_nodes.planning.texts import texts_of
 
 
 def _plan(
@@ -35,51 +41,46 @@ def _plan(
     wanted: frozenset[str],
 ) -> Planned:
     masked = "mask" in facts
-    stage = Stage("refiner+mask" if masked else "refiner", facts, params, checkpoints["checkpoint"])
-    if not stage.known():
-        return stage.refused()
-    stage.check_channels(mask=masked)
-    image, start = facts["image"], params["denoising_start"]
+    stage = "refiner+mask" if masked else "refiner"
+    request = requested(stage, facts, params, checkpoints["checkpoint"], wanted)
+    if isinstance(request, Planned):
+        return request
+    image = facts["image"]
+    faults = [*stage_faults(request)]
     if image.word == "latents":
-        stage.check_latents(image, "image")
-        if masked and stage.channels != 4:
-            why = f"the UNet of {stage.checkpoint.name} has {stage.channels} channels and reads the picture's pixels"
-            stage.refuse("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")
+        faults += latents_faults(request, image, "image")
+        if masked and request.reads_pixels:
+            faults.append(
+                pixels_needed(f"the {request.family.denoiser} of {request.checkpoint.name} reads the picture's pixels")
+            )
     else:
-        stage.check_size(image.width, image.height, ("image", "image"))
-        if not masked or stage.channels == 4:
-            stage.advise_latents(image)
-    if start is None:
-        stage.check_strength()
+        faults += request_size_faults(request, image.width, image.height, ("image", "image"))
+        if not masked or not request.reads_pixels:
+            faults += latents_hints(request)
+    if request.given("denoising_start"):
+        faults += _ensemble_faults(request, image, masked=masked)
     else:
-        _check_ensemble(stage, image, masked=masked)
-    texts = stage.texts()
-    ports = {"image": "image", "mask": "mask"} if masked else {"image": "image"}
-    sample = stage.sampling(texts, ports, () if image.word == "latents" else ("vae",))
-    return stage.planned([*texts[0], sample], image.width, image.height)
+        faults += strength_faults(request)
+    texts = texts_of(request)
+    sample = sample_step(request, texts, ("image", "mask") if masked else ("image",), encodes=image.word != "latents")
+    return answer(request, texts, sample, (image.width, image.height), faults)
 
 
-def _check_ensemble(stage: Stage, image: Facts, *, masked: bool) -> None:
-    """What holds where a refiner takes over in the middle of denoising."""
-    stage.check_resuming("denoising_start")
+def _ensemble_faults(request: Request, image: Facts, *, masked: bool) -> Iterator[Fault]:
+    """What is refused if a refiner takes over in the middle of denoising."""
+    yield from split_faults(request, "denoising_start")
     if image.word == "image":
-        why = "a picture has no noise left to take away"
-        stage.refuse(
-            "denoising_start needs noisy latents",
-            why,
-            "use the sender's .latents, or strength instead",
-            "denoising_start",
-            "latent-noise",
-        )
+        why, fix = "a picture has no noise left to take away", "use the sender's .latents, or strength instead"
+        yield Fault("denoising_start needs noisy latents", why, fix, "denoising_start", "latent-noise")
     if masked:
         why = "what the mask keeps would stay noisy"
-        stage.refuse("denoising_start does not go with a mask", why, "leave one of them out", "mask")
-    if stage.params.get("strength") is not None:
+        yield Fault("denoising_start does not go with a mask", why, "leave one of them out", "mask")
+    if request.given("strength"):
         why = "denoising_start says where it begins"
-        stage.refuse("strength has no meaning here", why, "leave strength out", "strength")
+        yield Fault("strength has no meaning here", why, "leave strength out", "strength")
 
 
-@node(version=1, environment="torch", plan=_plan, usual=usual("refiner", "refiner+mask", "with a mask"))
+@node(version=2, environment="torch", plan=_plan, usual=usual("refiner", "refiner+mask", "with a mask"))
 def refiner(
     image: Annotated[Image | Latents, Doc("What to refine; with denoising_start the noisy latents of another stage.")],
     prompt: Prompt,

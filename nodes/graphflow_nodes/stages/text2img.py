@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 from graphflow.catalog.authoring import Doc, Ge, Planned, node
 from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.problems import Fault
 from graphflow.values.facts import Facts
-from graphflow_nodes.families import usual
-from graphflow_nodes.planning.control_rules import check_control
-from graphflow_nodes.planning.stage import Stage
+from graphflow_nodes.families.shipped import usual
+from graphflow_nodes.planning.checkpoint_rules import refused, requested
+from graphflow_nodes.planning.control_rules import control_faults, named
 from graphflow_nodes.planning.stage_params import (
     ClipSkip,
     Control,
@@ -26,7 +27,9 @@ from graphflow_nodes.planning.stage_params import (
     Sides,
     Steps,
 )
-from graphflow_nodes.steps.control import named
+from graphflow_nodes.planning.stage_rules import painted_size, request_size_faults, split_faults, stage_faults
+from graphflow_nodes.planning.stage_steps import answer, sample_step
+from graphflow_nodes.planning.texts import texts_of
 
 
 def _plan(
@@ -35,23 +38,24 @@ def _plan(
     checkpoints: Mapping[str, Checkpoint],
     wanted: frozenset[str],
 ) -> Planned:
-    stage = Stage(named("text2img", facts), facts, params, checkpoints["checkpoint"], wanted)
-    if not stage.known():
-        return stage.refused()
-    stage.check_channels()
-    if (size := stage.painted_size()) is None:
-        return stage.refused()
+    request = requested(named("text2img", facts), facts, params, checkpoints["checkpoint"], wanted)
+    if isinstance(request, Planned):
+        return request
+    faults = [*stage_faults(request)]
+    size = painted_size(request)
+    if isinstance(size, Fault):
+        return refused(request.checkpoint, (*faults, size))
     width, height = size
-    stage.check_size(width, height, ("width", "height"))
-    check_control(stage, width, height)
-    if params["denoising_end"] is not None:
-        stage.check_resuming("denoising_end")
-    texts = stage.texts()
-    sample = stage.sampling(texts, {}, (), width=width, height=height)
-    return stage.planned([*texts[0], sample], width, height)
+    faults += request_size_faults(request, width, height, ("width", "height"))
+    faults += control_faults(request, width, height)
+    if request.given("denoising_end"):
+        faults += split_faults(request, "denoising_end")
+    texts = texts_of(request)
+    sample = sample_step(request, texts, width=width, height=height)
+    return answer(request, texts, sample, size, faults)
 
 
-@node(version=1, environment="torch", plan=_plan, usual=usual("text2img"))
+@node(version=2, environment="torch", plan=_plan, usual=usual("text2img"))
 def text2img(
     prompt: Prompt,
     negative_prompt: NegativePrompt = None,

@@ -1,44 +1,20 @@
-"""ControlNets of a stage: which ones it borrows, and what the call of diffusers gets."""
+"""ControlNets of a stage: how a step borrows them, and what the call of diffusers gets."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.components import ComponentFiles
-from graphflow.values.component import Component
 from graphflow.values.control import Control
-from graphflow.values.facts import UNKNOWN, Facts
 
 
-def named(stage: str, facts: Mapping[str, Facts]) -> str:
-    """The stage's name in the family table: with `+control` where there are control signals."""
-    return f"{stage}+control" if "control" in facts and facts["control"].items != () else stage
-
-
-def roles(controls: Collection[Any] | None) -> tuple[str, ...]:
-    """What the components of these ControlNets are called in a step's `uses`."""
-    return tuple(f"controlnet_{number}" for number in range(len(controls or ())))
-
-
-def signals(facts: Mapping[str, Facts]) -> tuple[Facts, ...]:
-    """The facts of each control signal of a stage; empty where it has none, or where they are known only later."""
-    return facts.get("control", UNKNOWN).items or ()
-
-
-def nets(checkpoint: Checkpoint, facts: Mapping[str, Facts]) -> dict[str, Component]:
-    """Role → ControlNet of a stage, in the precision of its checkpoint's other components."""
-    given = signals(facts)
-    return {
-        role: checkpoint.placed(signal.net)
-        for role, signal in zip(roles(given), given, strict=True)
-        if isinstance(signal.net, ComponentFiles)
-    }
+def role(number: int) -> str:
+    """The name of a stage's ControlNet in a step's `uses`, counted from 0."""
+    return f"controlnet_{number}"
 
 
 def steering(controls: Sequence[Control] | None, argument: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call with ControlNets; empty where there are none.
+    """The arguments of a call with ControlNets; empty if there are none.
 
     Args:
         controls: one for each ControlNet.
@@ -50,18 +26,18 @@ def steering(controls: Sequence[Control] | None, argument: str, settings: Mappin
     usual = settings["controlnet_conditioning_scale"]
     pictures = [_picture(control) for control in controls]
     scales = [usual if control.scale is None else control.scale for control in controls]
-    one = len(controls) == 1
+    single = len(controls) == 1
     return {
-        argument: pictures[0] if one else pictures,
+        argument: pictures[0] if single else pictures,
         # Of full length: what a shorter list leaves out does not steer, without a word.
-        "controlnet_conditioning_scale": scales[0] if one else scales,
+        "controlnet_conditioning_scale": scales[0] if single else scales,
         "control_guidance_start": [control.start for control in controls],
         "control_guidance_end": [control.end for control in controls],
     }
 
 
 def _picture(control: Control) -> Any:
-    """A Pillow picture; (1, 3, H, W) from 0 to 1 where pixels are hidden, which are -1."""
+    """A Pillow picture; (1, 3, H, W) from 0 to 1 if pixels are hidden, which are -1."""
     if control.mask is None:
         return control.picture.pil()
     import numpy as np

@@ -8,89 +8,66 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import inspect
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 from graphflow.catalog.authoring import Context
 from graphflow.errors import FileProblem
 from graphflow.execute.loader import quiet
 from graphflow.system.warning_filters import filtered
-from graphflow.values.latent_space import LatentSpace
-from graphflow.values.tensor_values import Conditioning
 from graphflow_nodes.planning.samplers import OWN, REPLACED
 from graphflow_nodes.steps.broken_numbers import watched
+from graphflow_nodes.steps.control import role
+from graphflow_nodes.steps.sampling import Sampling, SchedulerChoice
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call of a diffusers class.
+def call(sampling: Sampling, context: Context, *, nets: int = 0, **arguments: Any) -> Any:
+    """Call the pipeline of a stage, and return what it gives as its `images`.
 
-    Attributes:
-        pipeline: the diffusers class.
-        space: of the latents that come out.
-        scheduler: see `_set_scheduler`, as JSON.
-        seed: of the call's generator.
-        flags: settings of the class, such as `requires_aesthetics_score`.
-        vae: whether the class encodes something, or reads a setting off the VAE.
-        nets: the roles of the ControlNets, in their order.
+    Args:
+        sampling: the class and its settings.
+        context: lends the components.
+        nets: how many ControlNets it has; their roles are those of `graphflow_nodes.steps.control.role`.
+        arguments: of the call.
     """
 
-    pipeline: str
-    context: Context
-    space: LatentSpace
-    scheduler: str
-    seed: int
-    flags: Mapping[str, Any] = field(default_factory=dict)
-    vae: bool = False
-    nets: tuple[str, ...] = ()
-
-    def images(self, positive: Conditioning, negative: Conditioning | None, **arguments: Any) -> Any:
-        """What the call gives as its `images`."""
-        given = {"prompt_embeds": positive.prompt_embeds}
-        if positive.pooled_prompt_embeds is not None:
-            given["pooled_prompt_embeds"] = positive.pooled_prompt_embeds
-        if negative is not None:
-            given["negative_prompt_embeds"] = negative.prompt_embeds
-            if negative.pooled_prompt_embeds is not None:
-                given["negative_pooled_prompt_embeds"] = negative.pooled_prompt_embeds
-        with _sized(self.context.borrow("unet")):
-            pipe = self._pipeline()
-            with _unchanged(pipe.vae), watched(pipe.vae, self.context):
-                return pipe(
-                    **given,
-                    generator=self.context.generator(self.seed),
-                    callback_on_step_end=self._progress,
-                    **arguments,
-                ).images
-
-    def _pipeline(self) -> Any:
-        """The pipeline with a scheduler of its own; what the call does not need is None."""
-        class_ = _class(self.pipeline)
-        described = json.loads(self.scheduler)
-        parts: dict[str, Any] = dict.fromkeys(_texts(class_))
-        parts |= {"unet": self.context.borrow("unet"), "vae": self.context.borrow("vae") if self.vae else None}
-        if self.nets:
-            nets = [self.context.borrow(role) for role in self.nets]
-            parts["controlnet"] = nets if len(nets) > 1 else nets[0]
-        own = copy.deepcopy(_scheduler(described["own"], json.dumps(described["config"])))
-        # The constructors' notes on outdated settings of a checkpoint are for its author.
-        with filtered("ignore", FutureWarning):
-            pipe = class_(**parts, scheduler=own, **self.flags)
-        _set_scheduler(pipe, described)
-        if pipe.vae is None:
-            # The constructor reads the factor off the VAE, which sampling from latents or noise does not need.
-            pipe.vae_scale_factor = self.space.factor
-            for name in ("image_processor", "control_image_processor"):
-                if hasattr(pipe, name):
-                    getattr(pipe, name).register_to_config(vae_scale_factor=self.space.factor)
-        pipe.set_progress_bar_config(disable=True)
-        return pipe
-
-    def _progress(self, pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-        self.context.progress(index + 1, pipe.num_timesteps)
+    def progress(pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        context.progress(index + 1, pipe.num_timesteps)
         return kwargs
+
+    with _sized(context.borrow(sampling.denoiser)):
+        pipe = _pipeline(sampling, context, nets)
+        with _unchanged(pipe.vae), watched(pipe.vae, context):
+            generator = context.generator(sampling.seed)
+            return pipe(generator=generator, callback_on_step_end=progress, **arguments).images
+
+
+def _pipeline(sampling: Sampling, context: Context, nets: int) -> Any:
+    """The pipeline with a scheduler of its own; what the call does not need is None."""
+    class_, scheduler = _class(sampling.pipeline), sampling.scheduler
+    parts: dict[str, Any] = dict.fromkeys(_required(class_))
+    parts |= {
+        sampling.denoiser: context.borrow(sampling.denoiser),
+        "vae": context.borrow("vae") if sampling.vae else None,
+    }
+    if nets:
+        borrowed = [context.borrow(role(number)) for number in range(nets)]
+        parts["controlnet"] = borrowed if nets > 1 else borrowed[0]
+    parts["scheduler"] = copy.deepcopy(_scheduler(scheduler.own, json.dumps(scheduler.config)))
+    # The constructors' notes on outdated settings of a checkpoint are for its author.
+    with filtered("ignore", FutureWarning):
+        pipe = class_(**parts, **sampling.flags)
+    _set_scheduler(pipe, scheduler)
+    if pipe.vae is None:
+        # The constructor reads the factor off the VAE, which sampling from latents or noise does not need.
+        factor = pipe.vae_scale_factor = sampling.space.factor
+        for name in ("image_processor", "control_image_processor"):
+            if hasattr(pipe, name):
+                getattr(pipe, name).register_to_config(vae_scale_factor=factor)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 @contextlib.contextmanager
@@ -138,13 +115,10 @@ def _class(name: str) -> Any:
 
 
 @functools.cache
-def _texts(class_: type) -> tuple[str, ...]:
-    """The components that a call with embeddings does without."""
-    import inspect
-
-    arguments = inspect.signature(class_.__init__).parameters
-    texts = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "safety_checker", "feature_extractor")
-    return tuple(name for name in texts if name in arguments)
+def _required(class_: type) -> tuple[str, ...]:
+    """The components that a pipeline must be given, be it None: a call with embeddings does without most of them."""
+    arguments = inspect.signature(class_).parameters.values()
+    return tuple(argument.name for argument in arguments if argument.default is argument.empty)
 
 
 @functools.lru_cache(maxsize=64)
@@ -167,12 +141,12 @@ def _scheduler_class(name: str) -> Any:
     return _class(name)
 
 
-def _set_scheduler(pipe: Any, described: dict[str, Any]) -> None:
+def _set_scheduler(pipe: Any, scheduler: SchedulerChoice) -> None:
     """Give the pipeline the sampler that was asked for, made from the checkpoint's config as the class left it.
 
     Constructors rewrite settings of the scheduler they get (steps_offset, clip_sample), and not the same ones in
     every class; a script that assigns `X.from_config(pipe.scheduler.config)` starts from the rewritten ones.
     """
-    if described["class"] is not None:
-        class_ = _scheduler_class(described["class"])
-        pipe.scheduler = class_.from_config(pipe.scheduler.config, **described["changes"])
+    if scheduler.class_name is not None:
+        class_ = _scheduler_class(scheduler.class_name)
+        pipe.scheduler = class_.from_config(pipe.scheduler.config, **scheduler.changes)

@@ -14,52 +14,87 @@ from graphflow_nodes.steps.broken_numbers import watched
 from graphflow_nodes.steps.pipeline import precision
 
 
-@step(version=1)
-def encode(image: Image, context: Context, *, space: str, seed: int, rule: str = "sd") -> Latents:
-    """Encode a picture: a draw from the VAE's posterior where it has one, scaled.
+@step(version=2)
+def encode(image: Image, context: Context, *, space: LatentSpace, seed: int) -> Latents:
+    """Encode a picture: a draw from the VAE's posterior, if it has one, times the scaling factor.
 
-    Args:
-        rule: `sd`, or `xl`: in float32 where the VAE's config asks for it, and with its mean and deviation.
+    Source: prepare_latents of StableDiffusionImg2ImgPipeline.
+    """
+    vae = context.borrow("vae")
+    return Latents(vae.config.scaling_factor * _drawn(vae, image, context, space, seed), space)
 
-    Source: prepare_latents of the image-to-image pipelines; `preprocess` decides the memory format, and that the bits.
+
+@step(version=2)
+def encode_normalised(image: Image, context: Context, *, space: LatentSpace, seed: int) -> Latents:
+    """Encode a picture as `encode` does, in float32 if the VAE's config asks for it, and with its mean and deviation.
+
+    Source: prepare_latents of StableDiffusionXLImg2ImgPipeline.
+    """
+    vae = context.borrow("vae")
+    with _in_float32(vae, when=vae.config.force_upcast):
+        drawn = _drawn(vae, image, context, space, seed)
+    drawn = drawn.to(precision(vae))
+    mean, std = _mean_and_std(vae, drawn)
+    if mean is None:
+        return Latents(vae.config.scaling_factor * drawn, space)
+    return Latents((drawn - mean) * vae.config.scaling_factor / std, space)
+
+
+def _drawn(vae: Any, image: Image, context: Context, space: LatentSpace, seed: int) -> Any:
+    """A draw from the posterior of a picture's latents, unscaled.
+
+    `preprocess` of diffusers decides the memory format, and that decides the bits.
     """
     import torch
     from diffusers.image_processor import VaeImageProcessor
 
-    vae, latent_space = context.borrow("vae"), LatentSpace.of_json(space)
-    pixels = VaeImageProcessor(vae_scale_factor=latent_space.factor).preprocess(image.pil())
-    own = precision(vae)
-    with torch.no_grad(), _in_float32(vae, when=rule == "xl" and vae.config.force_upcast):
+    pixels = VaeImageProcessor(vae_scale_factor=space.factor).preprocess(image.pil())
+    with torch.no_grad():
         encoded = vae.encode(pixels.to(next(vae.parameters())))
         # AutoencoderTiny has no posterior to draw from.
-        found = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.sample(context.generator(seed))
-        drawn = found.to(own)
-    mean, std = _mean_and_std(vae, drawn) if rule == "xl" else (None, None)
-    if mean is None:
-        return Latents(vae.config.scaling_factor * drawn, latent_space)
-    return Latents((drawn - mean) * vae.config.scaling_factor / std, latent_space)
+        return encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.sample(context.generator(seed))
 
 
-@step(version=1)
-def decode(latents: Latents, context: Context, *, rule: str = "sd") -> Image:
-    """Decode latents into a picture, as the class does it that made them.
+@step(version=2)
+def decode(latents: Latents, context: Context) -> Image:
+    """Decode latents into a picture.
 
-    Args:
-        rule: `sd`, or `xl`: in float32 where the VAE is in float16 and its config asks for it, and with its mean and
-            deviation. `xl_control` is `xl` without mean and deviation, as SDXL's inpainting with ControlNets has it.
-
-    Source: the end of the calls of StableDiffusionPipeline, StableDiffusionXLPipeline and
-    StableDiffusionXLControlNetInpaintPipeline.
+    Source: the end of the call of StableDiffusionPipeline.
     """
+    vae = context.borrow("vae")
+    return _decoded(vae, latents, context, upcast=False, normalised=False)
+
+
+@step(version=2)
+def decode_normalised(latents: Latents, context: Context) -> Image:
+    """Decode latents into a picture, with the VAE's mean and deviation.
+
+    In float32 if the VAE is in float16 and its config asks for it. Source: the end of the call of
+    StableDiffusionXLPipeline.
+    """
+    vae = context.borrow("vae")
+    return _decoded(vae, latents, context, upcast=True, normalised=True)
+
+
+@step(version=2)
+def decode_upcast(latents: Latents, context: Context) -> Image:
+    """Decode latents into a picture, without the VAE's mean and deviation.
+
+    In float32 as `decode_normalised` does. Source: the end of the call of StableDiffusionXLControlNetInpaintPipeline.
+    """
+    vae = context.borrow("vae")
+    return _decoded(vae, latents, context, upcast=True, normalised=False)
+
+
+def _decoded(vae: Any, latents: Latents, context: Context, *, upcast: bool, normalised: bool) -> Image:
     import torch
     from diffusers.image_processor import VaeImageProcessor
 
-    vae = context.borrow("vae")
-    upcast = rule != "sd" and precision(vae) == torch.float16 and vae.config.force_upcast
     processor = VaeImageProcessor(vae_scale_factor=latents.space.factor)
+    upcast = upcast and precision(vae) == torch.float16 and vae.config.force_upcast
     with torch.no_grad(), _in_float32(vae, when=upcast), watched(vae, context):
         given = latents.tensor.to(next(vae.parameters()))
-        mean, std = _mean_and_std(vae, given) if rule == "xl" else (None, None)
+        mean, std = _mean_and_std(vae, given) if normalised else (None, None)
         given = given / vae.config.scaling_factor if mean is None else given * std / vae.config.scaling_factor + mean
         picture = vae.decode(given, return_dict=False)[0]
         return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
@@ -112,4 +147,5 @@ def _mean_and_std(vae: Any, like: Any) -> tuple[Any, Any]:
     if mean is None or std is None:
         return None, None
     shape = (1, len(mean), 1, 1)
-    return tuple(torch.tensor(one).view(shape).to(like.device, like.dtype) for one in (mean, std))
+    found_mean, found_std = (torch.tensor(one).view(shape).to(like.device, like.dtype) for one in (mean, std))
+    return found_mean, found_std

@@ -1,0 +1,44 @@
+"""The families that come with graphflow, and what their stages take by default, in words."""
+
+from __future__ import annotations
+
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.family import Family
+from graphflow_nodes.families.sd import SD
+from graphflow_nodes.families.sdxl import REFINER, SDXL
+
+FAMILIES = (SD, SDXL, REFINER)
+
+
+def usual(stage: str, variant: str = "", condition: str = "") -> dict[str, str]:
+    """Param → in words, what a stage takes if it is not given; `condition` says when its `variant` runs."""
+    defaults, others = _usual(stage), _usual(variant)
+    for param, other in others.items():
+        if other != defaults.get(param):
+            defaults[param] = (
+                f"{defaults[param]}; {condition}: {other}" if param in defaults else f"{condition}: {other}"
+            )
+    return defaults
+
+
+def _usual(stage: str) -> dict[str, str]:
+    values: dict[str, dict[str, list[str]]] = {}
+    for family in FAMILIES:
+        for param, value in family.stages[stage].defaults.items() if stage in family.stages else ():
+            if value is not None and param != "controlnet_conditioning_scale":
+                shown = str(list(value)) if isinstance(value, tuple) else f"{value:g}"
+                values.setdefault(param, {}).setdefault(shown, []).append(family.name)
+    return {
+        param: next(iter(by)) if len(by) == 1 else ", ".join(f"{value} ({', '.join(of)})" for value, of in by.items())
+        for param, by in values.items()
+    }
+
+
+def family_of(checkpoint: Checkpoint) -> Family | None:
+    """The family of a checkpoint; None if it is not of a family that is known."""
+    return next((one for one in FAMILIES if one.recognises(checkpoint.class_name, checkpoint.components)), None)
+
+
+def supported() -> str:
+    """The families that are known, for messages."""
+    return ", ".join(family.name for family in FAMILIES)

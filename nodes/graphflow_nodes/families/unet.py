@@ -1,0 +1,142 @@
+"""What the families with a UNet have in common: their rules, and how their ControlNets fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphflow.checkpoints.components import ComponentFiles
+from graphflow.checkpoints.family import TextReader
+from graphflow.problems import Fault
+from graphflow.values.latent_space import LatentSpace
+from graphflow_nodes.planning.control_rules import signals
+from graphflow_nodes.planning.request import Request
+
+Parts = Mapping[str, ComponentFiles]
+
+_OTHER = "take the part of a checkpoint of the same family"
+_KINDS = {
+    5: "a depth-to-image model, which reads a depth map beside latents",
+    7: "an upscaler, which reads a small picture beside latents",
+    8: "InstructPix2Pix, which reads the picture to edit beside latents",
+    9: "an inpainting model, which reads a mask and the masked picture beside latents",
+}
+"""Channels that a UNet takes → what a model with so many is."""
+_SHARED = ("block_out_channels", "layers_per_block")
+"""Settings that a ControlNet has from the UNet whose layers its own are added to."""
+
+
+def latent_space(parts: Parts) -> LatentSpace:
+    """The latent space of a VAE: by its config and its weights."""
+    return parts["vae"].latent_space
+
+
+def distilled(parts: Parts) -> bool:
+    """Whether the UNet takes the guidance scale as an input."""
+    return parts["unet"].full_config.get("time_cond_proj_dim") is not None
+
+
+def channels(parts: Parts) -> int:
+    """Channels that the UNet takes: those of latents, or 2 × latents + 1 if it was trained for inpainting."""
+    return int(parts["unet"].full_config["in_channels"])
+
+
+def reads_pixels(parts: Parts) -> bool:
+    """Whether the UNet reads a masked picture beside latents."""
+    return channels(parts) != int(parts["vae"].full_config["latent_channels"])
+
+
+def own_size(parts: Parts) -> tuple[int, int] | None:
+    """(width, height) in pixels for which the UNet was trained; None if its config does not say."""
+    size = parts["unet"].full_config["sample_size"]
+    height, width = size if isinstance(size, list) and len(size) == 2 else (size, size)
+    if not all(type(side) is int and side > 0 for side in (height, width)):
+        return None
+    factor = latent_space(parts).factor
+    return width * factor, height * factor
+
+
+def part_faults(name: str, parts: Parts, texts: tuple[TextReader, ...]) -> Iterator[Fault]:
+    """Parts of a checkpoint that don't fit each other.
+
+    Args:
+        name: of the checkpoint.
+        parts: of the right classes.
+        texts: the text encoders of its family, whose outputs the UNet reads side by side.
+    """
+    unet = parts["unet"].full_config
+    width = sum(int(parts[reader.text_encoder].full_config["hidden_size"]) for reader in texts)
+    cells = parts["vae"].full_config["latent_channels"]
+    for reads, given, why in (
+        (unet["cross_attention_dim"], width, "the unet reads texts {} wide, and they are {}"),
+        (unet["out_channels"], cells, "the unet gives {} latent channels, and the vae reads {}"),
+    ):
+        if reads != given:
+            yield _misfit(name, why.format(reads, given))
+    for reader in texts:
+        yield from _tokenizer_faults(name, parts, reader)
+
+
+def _tokenizer_faults(name: str, parts: Parts, reader: TextReader) -> Iterator[Fault]:
+    """A tokenizer that gives a text encoder numbers, or more of them, than it has embeddings for."""
+    encoder, tokenizer = parts[reader.text_encoder].full_config, parts[reader.tokenizer].tokenizer
+    for most, given, what in (
+        (encoder["vocab_size"], tokenizer.size, "tokens"),
+        (encoder["max_position_embeddings"], tokenizer.length, "places of a text"),
+    ):
+        if given > most:
+            yield _misfit(
+                name, f"the {reader.tokenizer} has {given:,} {what}, and the {reader.text_encoder} knows {most:,}"
+            )
+
+
+def _misfit(name: str, why: str) -> Fault:
+    return Fault(f"the parts of {name} do not fit", why, _OTHER, "checkpoint", "wrong-part")
+
+
+def latents_alone(request: Request) -> Iterator[Fault]:
+    """A UNet that reads something beside latents."""
+    yield from _channel_faults(request, masked=False)
+
+
+def latents_and_mask(request: Request) -> Iterator[Fault]:
+    """A UNet that reads something beside latents other than a mask and the masked picture."""
+    yield from _channel_faults(request, masked=True)
+
+
+def _channel_faults(request: Request, *, masked: bool) -> Iterator[Fault]:
+    found, latents = channels(request.checkpoint.components), request.space.channels
+    if found == latents or (masked and found == 2 * latents + 1):
+        return
+    kind = _KINDS.get(found, f"made for something other than the {latents} channels of latents")
+    fix = "use inpaint, or name another checkpoint" if found == 9 and not masked else "name another checkpoint"
+    why = f"its unet has {found} channels: it is {kind}"
+    yield Fault(f"{request.checkpoint.name} cannot run {request.node}", why, fix, "checkpoint")
+
+
+def control_fits(request: Request) -> Iterator[Fault]:
+    """ControlNets of another structure than the UNet's: their layers are added to each other."""
+    for signal in signals(request.facts):
+        if signal.net is not None and signal.net.class_name == "ControlNetModel":
+            why = _control_misfit(request, signal.net.full_config)
+            if why:
+                fix = f"name a ControlNet that was trained for {request.family.name}"
+                message = f"{signal.net.label} does not fit {request.checkpoint.name}"
+                yield Fault(message, why, fix, "control")
+
+
+def _control_misfit(request: Request, theirs: Mapping[str, Any]) -> str:
+    """Why a ControlNet with this config doesn't fit; empty if it does."""
+    parts, name = request.checkpoint.components, request.checkpoint.name
+    mine, cells = parts["unet"].full_config, parts["vae"].full_config["latent_channels"]
+    if mine["addition_embed_type"] != theirs["addition_embed_type"]:
+        kind = "SDXL" if theirs["addition_embed_type"] else "Stable Diffusion"
+        return f"it is made for {kind}, and {name} is {request.family.name}"
+    if mine["cross_attention_dim"] != theirs["cross_attention_dim"]:
+        widths = theirs["cross_attention_dim"], mine["cross_attention_dim"]
+        return f"it reads texts {widths[0]} wide, and the unet of {name} {widths[1]}"
+    if theirs["in_channels"] != cells:
+        return f"it reads {theirs['in_channels']} latent channels, and {name} has {cells}"
+    if any(mine[key] != theirs[key] for key in _SHARED):
+        return f"its layers have other sizes than those of the unet of {name}"
+    return ""

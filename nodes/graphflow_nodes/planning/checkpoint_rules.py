@@ -1,0 +1,101 @@
+"""Whether a checkpoint can run a stage at all: its files are here, its family has the stage, and its parts fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphflow.catalog.authoring import Planned, Step
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.family import Family
+from graphflow.problems import Fault
+from graphflow.values.facts import Facts
+from graphflow_nodes.families.shipped import family_of, supported
+from graphflow_nodes.planning.request import Request
+from graphflow_nodes.steps.missing import missing
+
+_OTHER = "take the part of a checkpoint of the same family"
+
+
+def requested(
+    stage: str,
+    facts: Mapping[str, Facts],
+    params: Mapping[str, Any],
+    checkpoint: Checkpoint,
+    wanted: frozenset[str] = frozenset(),
+) -> Request | Planned:
+    """The stage's request, or the answer of its plan function if the checkpoint cannot run it."""
+    family, faults = usable(stage, checkpoint)
+    if family is None:
+        return refused(checkpoint, faults)
+    return Request(stage, facts, params, checkpoint, family, wanted)
+
+
+def usable(node: str, checkpoint: Checkpoint, *, stage: bool = True) -> tuple[Family | None, tuple[Fault, ...]]:
+    """The family of a checkpoint that can run a node; None and the reasons if it cannot.
+
+    Args:
+        node: a key of the family's stages, or the name of another node type.
+        checkpoint: of any kind.
+        stage: whether the node is a stage, which the family must have.
+    """
+    if checkpoint.kind == "hub":
+        return None, not_here(checkpoint).problems
+    family = family_of(checkpoint)
+    if family is None or (stage and node not in family.stages):
+        return None, (_unable(node, checkpoint, family),)
+    faults = tuple(_faults_of_parts(checkpoint, family))
+    return (None if faults else family), faults
+
+
+def _unable(node: str, checkpoint: Checkpoint, family: Family | None) -> Fault:
+    if family is None:
+        kind = checkpoint.class_name or f"a {checkpoint.kind}"
+        why = f"it is {kind}; supported are: {supported()}"
+    else:
+        stages = ", ".join(name.replace("+", " with ") for name in family.stages)
+        why = f"it is {family.name}, which has the stages {stages}"
+    message = f"{checkpoint.name} cannot run {node.replace('+', ' with ')}"
+    return Fault(message, why, "name another checkpoint", "checkpoint")
+
+
+def _faults_of_parts(checkpoint: Checkpoint, family: Family) -> Iterator[Fault]:
+    """Parts that are missing, of another class, or don't fit each other; diffusers itself asks nothing."""
+    parts = checkpoint.components
+    if absent := [role for role in family.parts if role not in parts]:
+        why = f"it has no {', '.join(absent)}"
+        fix = f"get the whole checkpoint, or write components: {{{absent[0]}: ./other}} beside its source"
+        yield Fault(f"{checkpoint.name} is not whole", why, fix, "checkpoint")
+        return
+    strange = list(_strange_parts(checkpoint, family))
+    yield from strange or family.rules(checkpoint.name, parts)
+
+
+def _strange_parts(checkpoint: Checkpoint, family: Family) -> Iterator[Fault]:
+    for role, classes in family.parts.items():
+        if any(one.kind == "scheduler" for one in classes):
+            continue  # judged by the rules of samplers
+        part, known = checkpoint.components[role], {one.name for one in classes}
+        named = {part.class_name, str(part.config.get("_class_name", part.class_name))}
+        if not named <= known:
+            other = min(named - known)
+            why = f"it is {other}, and {family.name} takes {' or '.join(one.name for one in classes)}"
+            message = f"the {role} of {checkpoint.name} is of another class"
+            yield Fault(message, why, _OTHER, "checkpoint", "wrong-part")
+
+
+def refused(checkpoint: Checkpoint, faults: tuple[Fault, ...]) -> Planned:
+    """The answer if there is nothing to plan; a checkpoint that is not here is told again when it is run."""
+    steps = not_here(checkpoint).steps if checkpoint.kind == "hub" else ()
+    return Planned(problems=faults, steps=steps)
+
+
+def not_here(checkpoint: Checkpoint, outputs: tuple[str, ...] = ("image", "latents")) -> Planned:
+    """The answer for a checkpoint that is not on this machine: a hint now, and a step that ends a run with it."""
+    name, _, revision = checkpoint.source.partition("@")
+    fix = f"get it with: hf download {name}" + (f" --revision {revision}" if revision else "")
+    message = f"{checkpoint.source} is not on this machine"
+    why = "so nothing is known of it, and a run would end at once"
+    params = {"name": checkpoint.source, "fix": fix}
+    step = Step("checkpoint", missing, {}, params, dict.fromkeys(outputs, "image"))
+    return Planned(problems=(Fault(message, why, fix, "checkpoint", "node-hint"),), steps=(step,))

@@ -1,0 +1,84 @@
+"""What a stage refuses of latents: those of another space, and noise where it must not be, or must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphflow.problems import Fault
+from graphflow.values.facts import Facts
+from graphflow.values.latent_space import LatentSpace, Match
+from graphflow_nodes.planning.request import Request
+
+
+def space_faults(space: LatentSpace, name: str, facts: Facts, port: str) -> Iterator[Fault]:
+    """Latents of another space than that of the checkpoint `name`; a warning if they are of a sibling's VAE."""
+    theirs = facts.space
+    if not isinstance(theirs, LatentSpace):
+        return
+    match = space.match(theirs)
+    if match is Match.OTHER:
+        why = f"{{sender}} is of {theirs}; {name} reads {space}"
+        yield Fault(f"{port} cannot take {{sender}}", why, "use the sender's .image", port, "latent-space")
+    elif match is Match.SIBLING:
+        why = f"the VAE of {name} has other weights than theirs, though all else is equal"
+        fix = "use the sender's .image where the picture looks wrong"
+        yield Fault("{sender} is of a sibling VAE", why, fix, port, "latent-sibling")
+
+
+def clean_faults(facts: Facts, port: str) -> Iterator[Fault]:
+    """Noisy latents, which only a stage with `denoising_start` takes."""
+    if isinstance(facts.space, LatentSpace) and facts.noise is not None:
+        why = f"its denoising ended at {facts.noise.fraction:g}"
+        fix = f"read them with refiner and denoising_start: {facts.noise.fraction:g}"
+        yield Fault(f"{{sender}} is noisy, and {port} takes what is not", why, fix, port, "latent-noise")
+
+
+def latents_faults(request: Request, facts: Facts, port: str) -> Iterator[Fault]:
+    """Latents that a stage cannot start from."""
+    yield from space_faults(request.space, request.checkpoint.name, facts, port)
+    if not isinstance(facts.space, LatentSpace):
+        return
+    start = request.params.get("denoising_start")
+    if start is None:
+        yield from clean_faults(facts, port)
+    elif facts.noise is None:
+        why = "they come from a stage without denoising_end"
+        fix = f"add denoising_end: {start:g} to the stage before, or leave denoising_start out"
+        yield Fault("denoising_start needs noisy latents", why, fix, "denoising_start", "latent-noise")
+    else:
+        yield from _resuming_faults(request, facts, start)
+
+
+def _resuming_faults(request: Request, facts: Facts, start: float) -> Iterator[Fault]:
+    """The first setting in which this stage differs from the one that left the latents noisy."""
+    theirs, mine = facts.noise, request.noise(start)
+    if theirs is None:
+        return
+    for what, about, other, own in (
+        ("denoising_end", "denoising_start", f"{theirs.fraction:g}", f"{mine.fraction:g}"),
+        ("num_inference_steps", "num_inference_steps", str(theirs.steps), str(mine.steps)),
+        ("sampler", "scheduler", theirs.sampler, mine.sampler),
+        ("settings of the sampler", "scheduler", theirs.config, mine.config),
+    ):
+        if other != own:
+            shown = "" if other == theirs.config else f" {other}, and here it is {own}"
+            why = f"the stage before has the {what}{shown or ' that differ from those here'}"
+            fix = f"use {about}: {other}" if about != "scheduler" else "name the same scheduler in both stages"
+            yield Fault("denoising does not go on where it stopped", why, fix, about, "latent-noise")
+            return
+
+
+def latents_hints(request: Request) -> Iterator[Fault]:
+    """A hint if the picture comes out of the latent space into which it goes."""
+    image = request.image
+    if image.word != "image" or not isinstance(image.space, LatentSpace) or not request.spec.latents:
+        return
+    if request.space.match(image.space) is Match.SAME:
+        why = "the picture was decoded from latents of this checkpoint's VAE, and is encoded again"
+        fix = "use the sender's .latents, which saves both"
+        yield Fault("image could stay in latent space", why, fix, "image", "node-hint")
+
+
+def pixels_needed(why: str) -> Fault:
+    """Latents given to a stage that reads pixels."""
+    return Fault("image cannot take {sender}", why, "use the sender's .image", "image", "latents-to-picture")

@@ -1,0 +1,111 @@
+"""What a stage is asked to do: its checkpoint's family, and its params with the defaults of the class that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.family import Family, StageSpec
+from graphflow.values.component import Component
+from graphflow.values.facts import Facts
+from graphflow.values.latent_space import LatentSpace, Noise
+from graphflow_nodes.planning.sampler import Sampler
+
+
+@dataclass(frozen=True)
+class Request:
+    """A stage while it is planned.
+
+    Attributes:
+        stage: a key of the family's stages, such as `text2img+control`.
+        facts, params: as the plan function gets them.
+        checkpoint: whose family has the stage, and whose parts fit each other.
+        family: of the checkpoint.
+        wanted: outputs that somebody reads.
+    """
+
+    stage: str
+    facts: Mapping[str, Facts]
+    params: Mapping[str, Any]
+    checkpoint: Checkpoint
+    family: Family
+    wanted: frozenset[str] = frozenset()
+
+    @property
+    def spec(self) -> StageSpec:
+        """How the family runs the stage."""
+        return self.family.stages[self.stage]
+
+    @property
+    def node(self) -> str:
+        """The stage's node type."""
+        return self.stage.partition("+")[0]
+
+    @property
+    def image(self) -> Facts:
+        """What is known of the picture or the latents that the stage starts from."""
+        return self.facts.get("image", Facts())
+
+    def given(self, name: str) -> bool:
+        """Whether a param is written in the graph."""
+        return self.params.get(name) is not None
+
+    def value(self, name: str) -> Any:
+        """A param, or the default of the class that runs."""
+        return self.params[name] if self.given(name) else self.spec.defaults[name]
+
+    def flag(self, name: str) -> bool:
+        """A setting of the pipeline: what the checkpoint says, else the family's default."""
+        return bool(self.checkpoint.flags.get(name, self.family.flags.get(name)))
+
+    def use(self, *roles: str) -> dict[str, Component]:
+        """Components by role, for a step's `uses`."""
+        return {role: self.checkpoint.component(role) for role in roles}
+
+    @property
+    def vae(self) -> dict[str, Component]:
+        """The VAE, as steps borrow it."""
+        return {"vae": self.checkpoint.component(self.family.latents.vae)}
+
+    @property
+    def guided(self) -> bool:
+        """Whether a negative text is needed: guidance above 1, and a denoiser that takes none as an input."""
+        scale = self.value("guidance_scale") if "guidance_scale" in self.spec.defaults else 0
+        return bool(scale > 1) and not self.family.distilled(self.checkpoint.components)
+
+    @property
+    def zeros(self) -> bool:
+        """Whether the class takes zeros for a negative text that is not given."""
+        return self.guided and "negative_prompt" not in self.facts and self.flag("force_zeros_for_empty_prompt")
+
+    @property
+    def reads_pixels(self) -> bool:
+        """Whether the denoiser reads a masked picture's pixels beside latents."""
+        return self.family.reads_pixels(self.checkpoint.components)
+
+    @cached_property
+    def space(self) -> LatentSpace:
+        """The latent space of the checkpoint."""
+        return self.family.latents.space(self.checkpoint.components)
+
+    @property
+    def made(self) -> LatentSpace:
+        """The space of the latents that the stage gives; some classes know no mean and deviation."""
+        return self.space if self.spec.normalised else replace(self.space, mean=None, std=None)
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        """The stage's sampler."""
+        return Sampler(self.checkpoint, self.params.get("scheduler"))
+
+    def noise(self, fraction: float) -> Noise:
+        """What is known of latents that this stage leaves, or takes, noisy at `fraction`."""
+        return self.sampler.noise(fraction, self.value("num_inference_steps"))
+
+    @property
+    def guides_decoding(self) -> bool:
+        """Whether the class decodes with the picture and the mask beside the latents."""
+        return self.checkpoint.components[self.family.latents.vae].class_name in self.spec.decode_around

@@ -1,0 +1,130 @@
+"""What every stage refuses of its params, its sampler and its size, and hints at params without effect."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+
+from graphflow.problems import Fault
+from graphflow_nodes.planning.request import Request
+from graphflow_nodes.planning.sampler_settings import least_steps
+from graphflow_nodes.planning.samplers import TAKING_ETA
+from graphflow_nodes.planning.size_rules import size_faults
+
+_OF_EVERY_STAGE = ("checkpoint", "clip_skip", "height", "padding_mask_crop", "scheduler", "seed", "width")
+"""Params that don't depend on the class; each is judged by a rule of its own."""
+
+
+def stage_faults(request: Request) -> Iterator[Fault]:
+    """What all stages refuse, and what the family refuses of this one."""
+    yield from _params_of_other_classes(request)
+    yield from _sampler_faults(request)
+    yield from _without_effect(request)
+    for rule in request.spec.rules:
+        yield from rule(request)
+
+
+def _params_of_other_classes(request: Request) -> Iterator[Fault]:
+    """Params that the family's class doesn't have."""
+    spec = request.spec
+    for name in sorted(request.params):
+        flag = spec.if_flag.get(name)
+        read = name in spec.defaults and (flag is None or request.flag(flag))
+        if request.given(name) and not read and name not in _OF_EVERY_STAGE:
+            runs = spec.pipeline or request.family.name
+            why = f"{runs}, which runs {request.node} for it, has no such param"
+            yield Fault(f"{name} has no meaning for {request.family.name}", why, "leave it out", name)
+
+
+def _sampler_faults(request: Request) -> Iterator[Fault]:
+    """A sampler that cannot be made, or cannot do what the stage asks of it."""
+    sampler, steps = request.sampler, request.value("num_inference_steps")
+    if faults := list(sampler.faults()):
+        yield from faults
+        return
+    name = sampler.class_name
+    about = "scheduler" if request.given("scheduler") else "checkpoint"
+    if "image" in request.facts and not request.given("denoising_start") and sampler.from_noise_only:
+        why = f"{name} cannot add noise to a picture, so it only starts from noise"
+        yield Fault(f"{name} cannot run {request.stage}", why, "use scheduler: euler, or another", about)
+    if steps < (least := least_steps(name, sampler.config)):
+        why = f"{name} with these settings has {least} at least"
+        fix = f"write num_inference_steps: {least}, or more"
+        yield Fault(f"{steps} steps are fewer than its sampler can run", why, fix, "num_inference_steps")
+    strength = request.value("strength") if "strength" in request.spec.defaults else 1.0
+    whole = int(steps * strength) >= steps and not request.given("denoising_start")
+    most = sampler.most_steps(steps, moved=request.spec.moves_steps, whole=whole)
+    if steps > most:
+        why = f"{name} with these settings has {most} at most"
+        place = "num_inference_steps" if request.given("num_inference_steps") else about
+        fix = f"write num_inference_steps: {most}, or less"
+        yield Fault(f"{steps} steps are more than its sampler can run", why, fix, place)
+
+
+def _without_effect(request: Request) -> Iterator[Fault]:
+    """Hints at params that change nothing, given the others."""
+    guidance = request.value("guidance_scale") if "guidance_scale" in request.spec.defaults else None
+    if guidance is not None and guidance <= 1:
+        for name in ("negative_prompt", "guidance_rescale"):
+            if name in request.facts or request.params.get(name):
+                why = f"guidance_scale is {guidance:g}, and only above 1 is the picture led away from anything"
+                fix = "raise guidance_scale, or leave it out"
+                yield Fault(f"{name} has no effect", why, fix, name, "node-hint")
+    if request.params.get("eta") and request.sampler.class_name not in TAKING_ETA:
+        why = f"{request.sampler.class_name} takes none"
+        yield Fault("eta has no effect", why, "use scheduler: ddim, or leave it out", "eta", "node-hint")
+
+
+def strength_faults(request: Request) -> Iterator[Fault]:
+    """A strength that leaves no step to run: some samplers would give nothing, others something odd."""
+    strength, steps = request.value("strength"), request.value("num_inference_steps")
+    if int(steps * strength) < 1:
+        why = f"strength {strength} of {steps} steps is less than one"
+        about = "strength" if request.given("strength") else "num_inference_steps"
+        least = math.ceil(10_000 / steps) / 10_000  # rounded up: the strength that is shown has to run a step
+        yield Fault("no step would run", why, f"raise strength to {least:g} or more", about)
+
+
+def split_faults(request: Request, about: str) -> Iterator[Fault]:
+    """A sampler that doesn't go on exactly where another stage stopped, and a part without a step.
+
+    Args:
+        request: of a stage whose param `about`, `denoising_end` or `denoising_start`, is given.
+        about: that param.
+    """
+    steps, split = request.value("num_inference_steps"), request.params[about]
+    first, skipped = round(split * steps), 0
+    if about == "denoising_end" and "strength" in request.spec.defaults:
+        # With a strength, the steps before it are not run.
+        skipped = steps - min(int(steps * request.value("strength")), steps)
+    if not skipped < first < steps:
+        why = f"of {steps} steps it is the end of {first}, and the first {skipped} are not run"
+        yield Fault(f"{about} leaves one side without a step", why, "choose another share, or more steps", about)
+    if not request.sampler.resumes(request.value("eta")):
+        able = "EulerDiscreteScheduler, DDIMScheduler with eta 0, DPMSolverMultistepScheduler with solver_order 1"
+        why = f"{request.sampler.class_name} does not go on exactly where another stage stopped; these do: {able}"
+        where = "scheduler" if request.given("scheduler") else about
+        yield Fault("denoising cannot be split with this sampler", why, "use scheduler: euler", where)
+
+
+def request_size_faults(
+    request: Request, width: int | None, height: int | None, about: tuple[str, str]
+) -> Iterator[Fault]:
+    """A size that the checkpoint of a stage cannot do; see `size_faults`."""
+    yield from size_faults(request.family, request.space, request.checkpoint.name, (width, height), about)
+
+
+def painted_size(request: Request) -> tuple[int, int] | Fault:
+    """(width, height) by the params, else the model's own; a fault if neither says it."""
+    width, height = request.params["width"], request.params["height"]
+    own = request.family.own_size(request.checkpoint.components)
+    if own is not None:
+        return width or own[0], height or own[1]
+    if width and height:
+        return width, height
+    denoiser = request.family.denoiser
+    size = json.dumps(request.checkpoint.components[denoiser].config.get("sample_size"))
+    why = f"the config of its {denoiser} has no sample_size, the size for which it was trained: {size}"
+    message = f"the size of {request.checkpoint.name} is not known"
+    return Fault(message, why, "write width and height", "height" if width else "width")

@@ -1,0 +1,121 @@
+"""The steps of a stage behind its texts, and the answer of its plan function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from graphflow.catalog.authoring import Planned, Step
+from graphflow.problems import Fault
+from graphflow.values.component import Component
+from graphflow.values.facts import Facts
+from graphflow_nodes.planning.control_rules import nets
+from graphflow_nodes.planning.request import Request
+from graphflow_nodes.planning.texts import Texts
+from graphflow_nodes.steps.sample import paint_crop
+from graphflow_nodes.steps.sampling import Sampling
+
+
+def sample_step(
+    request: Request, texts: Texts, ports: Iterable[str] = (), *, encodes: bool = False, **settings: Any
+) -> Step:
+    """The step that samples latents.
+
+    Args:
+        request: of the stage.
+        texts: of the stage.
+        ports: `image`, `mask`: those that the stage reads.
+        encodes: whether it encodes pictures.
+        settings: further arguments of the call, such as width and height if no picture says them.
+    """
+    ports, spec = tuple(ports), request.spec
+    sampling = sampling_of(request, settings, vae=encodes or spec.reads_vae, sized=spec.sized and "image" in ports)
+    uses = request.use(request.family.denoiser) | (request.vae if sampling.vae else {})
+    return Step(
+        "sample",
+        spec.sample,
+        _inputs(request, texts, ports),
+        {"sampling": sampling},
+        ("latents",),
+        uses | _nets(request),
+    )
+
+
+def crop_step(request: Request, texts: Texts, **settings: Any) -> Step:
+    """The step that paints the surroundings of a mask's white part and pastes them back."""
+    sampling = sampling_of(request, settings, vae=True)
+    uses = request.use(request.family.denoiser) | request.vae | _nets(request)
+    inputs = _inputs(request, texts, ("image", "mask"))
+    return Step("paint", paint_crop, inputs, {"sampling": sampling}, ("image",), uses)
+
+
+def _nets(request: Request) -> dict[str, Component]:
+    return nets(request.checkpoint, request.facts)
+
+
+def _inputs(request: Request, texts: Texts, ports: tuple[str, ...]) -> dict[str, str | tuple[str, ...]]:
+    if request.spec.control:
+        ports = (*ports, "control")
+    return {**texts.inputs, **{port: port for port in ports}}
+
+
+def sampling_of(request: Request, settings: Mapping[str, Any], *, vae: bool, sized: bool = False) -> Sampling:
+    """How the stage samples.
+
+    Args:
+        request: of the stage.
+        settings: further arguments of the call.
+        vae: whether the class needs the VAE.
+        sized: whether the call has the size of `image`.
+    """
+    spec, end = request.spec, request.params.get("denoising_end")
+    flags = {flag: request.flag(flag) for flag in dict.fromkeys(spec.if_flag.values())}
+    return Sampling(
+        denoiser=request.family.denoiser,
+        scheduler=request.sampler.choice,
+        space=request.made,
+        seed=request.params["seed"],
+        settings={**{name: request.value(name) for name in spec.defaults}, **settings},
+        pipeline=spec.pipeline,
+        flags={**spec.flags, **flags},
+        vae=vae,
+        sized=sized,
+        beside=spec.beside and request.image.word == "latents",
+        control=spec.control,
+        readout=request.family.readout,
+        joined=request.family.joined,
+        guided=request.guided,
+        zeros=request.zeros,
+        noise=request.noise(end) if end is not None else None,
+    )
+
+
+def answer(
+    request: Request, texts: Texts, sample: Step, size: tuple[int | None, int | None], faults: Iterable[Fault]
+) -> Planned:
+    """The stage's texts, `sample`, then `decode`, with the facts of what comes out."""
+    end = request.params.get("denoising_end")
+    noise = request.noise(end) if end is not None else None
+    outputs = {
+        "image": Facts(*size, request.made if noise is None else None),
+        "latents": Facts(*size, request.made, word="latents", noise=noise),
+    }
+    problems = (*faults, *texts.faults, *_noisy_picture(request))
+    return Planned(outputs, problems=problems, steps=(*texts.steps, sample, _decode(request)))
+
+
+def _noisy_picture(request: Request) -> Iterator[Fault]:
+    end = request.params.get("denoising_end")
+    if end is not None and "image" in request.wanted:
+        why = f"denoising ends at {end:g} of the steps"
+        fix = "read .latents with a refiner, or leave denoising_end out"
+        yield Fault("the picture is noisy", why, fix, "denoising_end", "noisy-picture")
+
+
+def _decode(request: Request) -> Step:
+    """The step that decodes what `sample` gives, by the rule of the class that sampled."""
+    inputs = {"latents": "sample.latents"}
+    vae = request.checkpoint.components[request.family.latents.vae].class_name
+    if around := request.spec.decode_around.get(vae):
+        return Step("decode", around, inputs | {"image": "image", "mask": "mask"}, {}, ("image",), request.vae)
+    return Step("decode", request.spec.decode or request.family.latents.decode, inputs, {}, ("image",), request.vae)

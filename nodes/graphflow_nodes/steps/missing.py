@@ -1,0 +1,27 @@
+"""The step that ends a run if a checkpoint is not on this machine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from graphflow.catalog.authoring import step
+from graphflow.errors import FileProblem
+from graphflow.values.tensor_values import Latents
+from graphflow.values.value import Image
+
+
+class Painted(NamedTuple):
+    """What a stage gives."""
+
+    image: Image
+    latents: Latents
+
+
+@step(version=1, deterministic=False)
+def missing(*, name: str, fix: str) -> Painted:
+    """Stand for a stage whose checkpoint is not on this machine.
+
+    Raises:
+        FileProblem: always.
+    """
+    raise FileProblem(f"the checkpoint {name} is not on this machine; {fix}")
