@@ -13,7 +13,7 @@ help:
 	@echo "make test     format, lint, types, import contracts, then the tests"
 	@echo "make check    the same as make test"
 	@echo "make format   put the code into its standard form"
-	@echo "make lint     format and lint checks        make types    mypy, strict on graphflow/"
+	@echo "make lint     format and lint checks        make types    mypy, strict"
 	@echo "make imports  import contracts              make pytest   the tests alone"
 	@echo "make wheel    build dist/*.whl              make clean    remove what was built"
 

@@ -10,7 +10,7 @@ import diffusers
 import pytest
 
 from graphflow.catalog.catalog import default_catalog
-from graphflow_nodes.families import FAMILIES
+from graphflow_nodes.families.shipped import FAMILIES
 from graphflow_nodes.models.defaults import class_defaults
 from graphflow_nodes.planning.samplers import PACKAGES, SAMPLERS
 from graphflow_nodes.planning.stage_params import Sampler
