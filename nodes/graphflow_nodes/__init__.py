@@ -28,17 +28,10 @@ NODES: tuple[str, ...] = (
 """`module:function` of every node type, sorted."""
 
 FAMILIES: tuple[str, ...] = (
-    "graphflow_nodes.models.clip:CLIP_TEXT",
-    "graphflow_nodes.models.clip:CLIP_TEXT_WITH_PROJECTION",
-    "graphflow_nodes.models.clip:CLIP_TOKENIZER",
-    "graphflow_nodes.models.clip:CLIP_TOKENIZER_FAST",
+    "graphflow_nodes.families.sd:SD",
+    "graphflow_nodes.families.sdxl:SDXL",
+    "graphflow_nodes.families.sdxl:REFINER",
     "graphflow_nodes.models.dpt:DPT",
     "graphflow_nodes.models.dpt:DPT_PROCESSOR",
-    "graphflow_nodes.models.schedulers:SCHEDULERS",
-    "graphflow_nodes.models.unet:CONTROLNET",
-    "graphflow_nodes.models.unet:UNET",
-    "graphflow_nodes.models.vae:ASYMMETRIC_AUTOENCODER_KL",
-    "graphflow_nodes.models.vae:AUTOENCODER_KL",
-    "graphflow_nodes.models.vae:AUTOENCODER_TINY",
 )
 """`module:NAME` of every model family, and of the classes of components that belong to none."""

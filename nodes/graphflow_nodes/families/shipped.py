@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.family import Family
 from graphflow_nodes.families.sd import SD
 from graphflow_nodes.families.sdxl import REFINER, SDXL
 
@@ -32,11 +30,6 @@ def _usual(stage: str) -> dict[str, str]:
         param: next(iter(by)) if len(by) == 1 else ", ".join(f"{value} ({', '.join(of)})" for value, of in by.items())
         for param, by in values.items()
     }
-
-
-def family_of(checkpoint: Checkpoint) -> Family | None:
-    """The family of a checkpoint; None if it is not of a family that is known."""
-    return next((one for one in FAMILIES if one.recognises(checkpoint.class_name, checkpoint.components)), None)
 
 
 def supported() -> str:

@@ -10,7 +10,7 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.family import Family
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
-from graphflow_nodes.families.shipped import family_of, supported
+from graphflow_nodes.families.shipped import supported
 from graphflow_nodes.planning.request import Request
 from graphflow_nodes.steps.missing import missing
 
@@ -41,7 +41,7 @@ def usable(node: str, checkpoint: Checkpoint, *, stage: bool = True) -> tuple[Fa
     """
     if checkpoint.kind == "hub":
         return None, not_here(checkpoint).problems
-    family = family_of(checkpoint)
+    family = checkpoint.family
     if family is None or (stage and node not in family.stages):
         return None, (_unable(node, checkpoint, family),)
     faults = tuple(_faults_of_parts(checkpoint, family))

@@ -8,7 +8,7 @@ from graphflow.values.value import Image
 
 @step(version=1)
 def estimate(image: Image, context: Context) -> Image:
-    """How near each pixel is, spread from 0 (farthest) to 255 (nearest), of the picture's size.
+    """Estimate how near each pixel is: from 0 (farthest) to 255 (nearest), of the picture's size.
 
     Source: DepthEstimationPipeline of transformers.
     """

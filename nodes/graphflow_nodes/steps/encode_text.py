@@ -12,7 +12,9 @@ from graphflow.values.tensor_values import Conditioning
 def encode_last(
     text: str, context: Context, *, readout: str = "", encoder: str = "", clip_skip: int | None = None
 ) -> Conditioning:
-    """Encode a text: the last hidden state of a CLIP text encoder, after its final norm.
+    """Encode a text.
+
+    What is read is the last hidden state of a CLIP text encoder, after its final norm.
 
     Args:
         readout, encoder: what is read of which text encoder, kept with the result.
@@ -42,7 +44,9 @@ def encode_last(
 def encode_penultimate(
     text: str, context: Context, *, readout: str = "", encoder: str = "", clip_skip: int | None = None
 ) -> Conditioning:
-    """Encode a text: the last but one hidden state of a CLIP text encoder, without the final norm.
+    """Encode a text.
+
+    What is read is the last but one hidden state of a CLIP text encoder, without the final norm.
 
     Args:
         readout, encoder: what is read of which text encoder, kept with the result.

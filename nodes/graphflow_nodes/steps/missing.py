@@ -19,7 +19,9 @@ class Painted(NamedTuple):
 
 @step(version=1, deterministic=False)
 def missing(*, name: str, fix: str) -> Painted:
-    """Stand for a stage whose checkpoint is not on this machine.
+    """Stop: the checkpoint is not on this machine.
+
+    Stands for all steps of a stage.
 
     Raises:
         FileProblem: always.

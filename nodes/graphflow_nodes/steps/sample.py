@@ -55,9 +55,9 @@ def paint_crop(
     *,
     sampling: Sampling,
 ) -> Image:
-    """Repaint the surroundings of a mask's white part and paste them back; see `sample`.
+    """Repaint around the mask and paste it back: see `sample`.
 
-    One step, since the class pastes into the picture that it was given; the black part stays as it is, byte for byte.
+    The surroundings of the mask's white part are cut out, painted and pasted. One step, since the class pastes into the picture that it was given; the black part stays as it is, byte for byte.
 
     Raises:
         InvalidValue: the mask is black, so there is nothing to cut out.
