@@ -57,7 +57,8 @@ def paint_crop(
 ) -> Image:
     """Repaint around the mask and paste it back: see `sample`.
 
-    The surroundings of the mask's white part are cut out, painted and pasted. One step, since the class pastes into the picture that it was given; the black part stays as it is, byte for byte.
+    The surroundings of the mask's white part are cut out, painted and pasted back, in one step, since the class pastes
+    into the picture that it was given; the black part stays as it is, byte for byte.
 
     Raises:
         InvalidValue: the mask is black, so there is nothing to cut out.
