@@ -28,6 +28,10 @@ if TYPE_CHECKING:
         step,
     )
     from graphflow.catalog.catalog import Catalog, default_catalog
+    from graphflow.checkpoints.checkpoint import Checkpoint
+    from graphflow.checkpoints.family import Family, LatentRules, LoraTarget, StageSpec, TextReader
+    from graphflow.checkpoints.model_class import ModelClass
+    from graphflow.checkpoints.sampling import Sampling
     from graphflow.engine import Engine, run
     from graphflow.errors import (
         DefinitionError,
@@ -42,15 +46,25 @@ if TYPE_CHECKING:
     from graphflow.plan.plan import Plan
     from graphflow.problems import Fault, Level, Place, Problem
     from graphflow.values.component import Component
+    from graphflow.values.control import Control
     from graphflow.values.facts import Facts
+    from graphflow.values.latent_space import LatentSpace
+    from graphflow.values.tensor_values import Conditioning, Latents
     from graphflow.values.value import Animation, File, Image, Mask
 
 _MEMBERS = {
     "catalog.catalog": "Catalog default_catalog",
+    "checkpoints.checkpoint": "Checkpoint",
+    "checkpoints.family": "Family LatentRules LoraTarget StageSpec TextReader",
+    "checkpoints.model_class": "ModelClass",
+    "checkpoints.sampling": "Sampling",
     "engine": "Engine run",
     "errors": "DefinitionError FileProblem GraphflowError InvalidGraph InvalidValue StepError",
     "execute.result": "Cancelled Result RunFailed",
+    "values.control": "Control",
     "values.facts": "Facts",
+    "values.latent_space": "LatentSpace",
+    "values.tensor_values": "Conditioning Latents",
     "graph": "Graph load text",
     "catalog.authoring": ("Context Doc Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"),
     "plan.plan": "Plan",
@@ -66,12 +80,16 @@ __all__ = [
     "Animation",
     "Cancelled",
     "Catalog",
+    "Checkpoint",
     "Component",
+    "Conditioning",
     "Context",
+    "Control",
     "DefinitionError",
     "Doc",
     "Engine",
     "Facts",
+    "Family",
     "Fault",
     "File",
     "FileProblem",
@@ -82,11 +100,16 @@ __all__ = [
     "Image",
     "InvalidGraph",
     "InvalidValue",
+    "LatentRules",
+    "LatentSpace",
+    "Latents",
     "Le",
     "Len",
     "Level",
+    "LoraTarget",
     "Lt",
     "Mask",
+    "ModelClass",
     "MultipleOf",
     "Place",
     "Plan",
@@ -95,11 +118,14 @@ __all__ = [
     "Result",
     "RunFailed",
     "SameSize",
+    "Sampling",
     "Seed",
     "SizeOf",
     "SpaceOf",
+    "StageSpec",
     "Step",
     "StepError",
+    "TextReader",
     "default_catalog",
     "load",
     "node",

@@ -8,9 +8,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
-def rows() -> list[list[str]]:
-    """Per row of the table of folders: the names in its first column, without the ending of a module."""
-    table = PAGE.partition("## Folders")[2]
+def rows(of: str = "graphflow") -> list[list[str]]:
+    """Per row of the table of a package's folders: the names in its first column, without the ending of a module."""
+    table = PAGE.partition(f"## Folders of `{of}/`")[2].partition("\n## ")[0]
     named = [re.findall(r"`([\w.]+)`", row.split("|")[1]) for row in table.splitlines() if row.startswith("| `")]
     return [[name.removesuffix(".py") for name in row] for row in named]
 
@@ -19,6 +19,11 @@ def test_every_folder_and_loose_module_of_the_engine_is_in_the_table():
     there = [path for path in (ROOT / "graphflow").iterdir() if path.is_dir() or path.suffix == ".py"]
     names = {path.stem for path in there if not path.name.startswith("_")}
     assert {name for row in rows() for name in row} == names
+
+
+def test_every_folder_of_the_nodes_is_in_the_table():
+    there = {path.name for path in (ROOT / "nodes" / "graphflow_nodes").iterdir() if path.is_dir()} - {"__pycache__"}
+    assert {name for row in rows("nodes/graphflow_nodes") for name in row} == there
 
 
 def test_at_most_ten_modules_lie_loose_in_the_engine():

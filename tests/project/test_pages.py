@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageStat
 
 import graphflow
 from graphflow.catalog.catalog import default_catalog
@@ -98,6 +99,9 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page], Path
         for block in page.blocks:
             if block.file:
                 (made / block.file).write_text(block.text, encoding="utf-8")
+        for script in made.glob("make_*.py"):
+            done = called(made, script.name)
+            assert done.returncode == 0, done.stderr
         return made
 
     return folder
@@ -119,7 +123,7 @@ def test_every_block_is_of_a_language_that_a_test_knows():
 @pytest.mark.parametrize("page", of_pages("yaml"))
 def test_documents_of_a_page_are_checked(page: Page, folder_of):
     folder = folder_of(page)
-    nodes = ["--nodes", "my_nodes.py"] if (folder / "my_nodes.py").exists() else []
+    nodes = [word for file in ("my_nodes.py", "washes.py") if (folder / file).exists() for word in ("--nodes", file)]
     documents = [block.file for block in page.blocks if block.language == "yaml" and block.file]
     done = graphflow_in(folder, "check", "--strict", *nodes, *documents)
     assert documents
@@ -150,7 +154,7 @@ def test_commands_of_a_page_run_one_after_the_other(page: Page, folder_of):
         program, *words = shlex.split(line.removeprefix(".venv/bin/"))
         if program == "make":
             assert f"\n{words[0]}:" in makefile, line
-        elif line not in SET_UP:
+        elif line not in SET_UP and not (program == "python" and (folder / words[0]).is_file()):
             assert program == "graphflow", line
             done = graphflow_in(folder, *words)
             assert done.returncode == 0, f"{line}\n{done.stderr}"
@@ -213,6 +217,31 @@ def test_a_run_writes_what_the_pages_say(folder_of):
     written = {path.name for path in (folder / "again").iterdir()}
     assert written == {"image.png", "mask.png", "run.json", "events.jsonl", "report.html"}
     assert done.stdout.count('"step_progress"') == 20
+
+
+@pytest.mark.xdist_group("page-write-a-family")
+def test_the_family_of_the_page_paints_what_its_texts_say(folder_of):
+    folder = folder_of(next(page for page in PAGES if page.name == "write-a-family"))
+    done = graphflow_in(folder, "run", "wash.yaml", "--nodes", "washes.py", "--out", "seen")
+    assert done.returncode == 0, done.stderr
+    red, green, blue = ImageStat.Stat(Image.open(folder / "seen" / "flat.png")).mean
+    assert blue > 2 * max(red, green)
+    photo = ImageStat.Stat(Image.open(folder / "graphs" / "assets" / "coffee.jpg")).mean
+    tint = ImageStat.Stat(Image.open(folder / "seen" / "tint.png")).mean
+    assert tint[0] > photo[0] + 20
+    assert tint[1] < photo[1]
+
+
+@pytest.mark.xdist_group("page-write-a-family")
+def test_the_family_of_the_page_takes_no_latents_of_another(folder_of):
+    folder = folder_of(next(page for page in PAGES if page.name == "write-a-family"))
+    mixed = (folder / "wash.yaml").read_text(encoding="utf-8").replace("image: $tint.latents", "image: $other.latents")
+    other = "nodes:\n  other: {type: text2img, checkpoint: embedded/sd, prompt: sea}\n"
+    (folder / "mixed.yaml").write_text(mixed.replace("nodes:\n", other), encoding="utf-8")
+    done = graphflow_in(folder, "check", "mixed.yaml", "--nodes", "washes.py")
+    assert done.returncode == 2
+    assert "latent-space: again: image cannot take other.latents" in done.stderr + done.stdout
+    assert "WashCodec, 16 channels" in done.stderr + done.stdout
 
 
 def test_the_faults_that_the_readme_shows_are_those_that_check_shows(tmp_path):

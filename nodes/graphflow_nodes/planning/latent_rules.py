@@ -38,7 +38,7 @@ def latents_faults(request: Request, facts: Facts, port: str) -> Iterator[Fault]
     yield from space_faults(request.space, request.checkpoint.name, facts, port)
     if not isinstance(facts.space, LatentSpace):
         return
-    start = request.params.get("denoising_start")
+    start = request.split("denoising_start")
     if start is None:
         yield from clean_faults(facts, port)
     elif facts.noise is None:
@@ -52,7 +52,7 @@ def latents_faults(request: Request, facts: Facts, port: str) -> Iterator[Fault]
 def _resuming_faults(request: Request, facts: Facts, start: float) -> Iterator[Fault]:
     """The first setting in which this stage differs from the one that left the latents noisy."""
     theirs, mine = facts.noise, request.noise(start)
-    if theirs is None:
+    if theirs is None or mine is None:
         return
     for what, about, other, own in (
         ("denoising_end", "denoising_start", f"{theirs.fraction:g}", f"{mine.fraction:g}"),

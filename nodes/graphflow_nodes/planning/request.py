@@ -97,13 +97,25 @@ class Request:
         return self.space if self.spec.normalised else replace(self.space, mean=None, std=None)
 
     @cached_property
-    def sampler(self) -> Sampler:
-        """The stage's sampler."""
+    def sampler(self) -> Sampler | None:
+        """The stage's sampler; None if the family has no schedulers of diffusers."""
+        if "scheduler" not in self.family.parts:
+            return None
         return Sampler(self.checkpoint, self.params.get("scheduler"))
 
-    def noise(self, fraction: float) -> Noise:
+    def split(self, name: str) -> float | None:
+        """The share of the steps at which `denoising_end` or `denoising_start` splits them; None if neither does."""
+        return self.params.get(name) if name in self.spec.defaults else None
+
+    def noise(self, fraction: float) -> Noise | None:
         """What is known of latents that this stage leaves, or takes, noisy at `fraction`."""
-        return self.sampler.noise(fraction, self.value("num_inference_steps"))
+        return self.sampler.noise(fraction, self.value("num_inference_steps")) if self.sampler else None
+
+    @property
+    def noise_left(self) -> Noise | None:
+        """The noise of the latents that the stage gives; None if it denoises to the end."""
+        end = self.split("denoising_end")
+        return None if end is None else self.noise(end)
 
     @property
     def guides_decoding(self) -> bool:

@@ -40,6 +40,11 @@ def _params_of_other_classes(request: Request) -> Iterator[Fault]:
 def _sampler_faults(request: Request) -> Iterator[Fault]:
     """A sampler that cannot be made, or cannot do what the stage asks of it."""
     sampler, steps = request.sampler, request.value("num_inference_steps")
+    if sampler is None:
+        if request.given("scheduler"):
+            why = f"{request.family.name} samples in its own way"
+            yield Fault("scheduler has no meaning here", why, "leave it out", "scheduler")
+        return
     if faults := list(sampler.faults()):
         yield from faults
         return
@@ -71,7 +76,7 @@ def _without_effect(request: Request) -> Iterator[Fault]:
                 why = f"guidance_scale is {guidance:g}, and only above 1 is the picture led away from anything"
                 fix = "raise guidance_scale, or leave it out"
                 yield Fault(f"{name} has no effect", why, fix, name, "node-hint")
-    if request.params.get("eta") and request.sampler.class_name not in TAKING_ETA:
+    if request.params.get("eta") and request.sampler and request.sampler.class_name not in TAKING_ETA:
         why = f"{request.sampler.class_name} takes none"
         yield Fault("eta has no effect", why, "use scheduler: ddim, or leave it out", "eta", "node-hint")
 
@@ -90,10 +95,13 @@ def split_faults(request: Request, about: str) -> Iterator[Fault]:
     """A sampler that doesn't go on exactly where another stage stopped, and a part without a step.
 
     Args:
-        request: of a stage whose param `about`, `denoising_end` or `denoising_start`, is given.
-        about: that param.
+        request: of a stage.
+        about: `denoising_end` or `denoising_start`.
     """
-    steps, split = request.value("num_inference_steps"), request.params[about]
+    split, sampler = request.split(about), request.sampler
+    if split is None or sampler is None:
+        return
+    steps = request.value("num_inference_steps")
     first, skipped = round(split * steps), 0
     if about == "denoising_end" and "strength" in request.spec.defaults:
         # With a strength, the steps before it are not run.
@@ -101,9 +109,9 @@ def split_faults(request: Request, about: str) -> Iterator[Fault]:
     if not skipped < first < steps:
         why = f"of {steps} steps it is the end of {first}, and the first {skipped} are not run"
         yield Fault(f"{about} leaves one side without a step", why, "choose another share, or more steps", about)
-    if not request.sampler.resumes(request.value("eta")):
+    if not sampler.resumes(request.value("eta")):
         able = "EulerDiscreteScheduler, DDIMScheduler with eta 0, DPMSolverMultistepScheduler with solver_order 1"
-        why = f"{request.sampler.class_name} does not go on exactly where another stage stopped; these do: {able}"
+        why = f"{sampler.class_name} does not go on exactly where another stage stopped; these do: {able}"
         where = "scheduler" if request.given("scheduler") else about
         yield Fault("denoising cannot be split with this sampler", why, "use scheduler: euler", where)
 

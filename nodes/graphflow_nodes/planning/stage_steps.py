@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from graphflow.catalog.authoring import Planned, Step
+from graphflow.checkpoints.sampling import Sampling
 from graphflow.problems import Fault
 from graphflow.values.component import Component
 from graphflow.values.facts import Facts
@@ -13,7 +14,6 @@ from graphflow_nodes.planning.control_rules import nets
 from graphflow_nodes.planning.request import Request
 from graphflow_nodes.planning.texts import Texts
 from graphflow_nodes.steps.sample import paint_crop
-from graphflow_nodes.steps.sampling import Sampling
 
 
 def sample_step(
@@ -68,11 +68,11 @@ def sampling_of(request: Request, settings: Mapping[str, Any], *, vae: bool, siz
         vae: whether the class needs the VAE.
         sized: whether the call has the size of `image`.
     """
-    spec, end = request.spec, request.params.get("denoising_end")
+    spec = request.spec
     flags = {flag: request.flag(flag) for flag in dict.fromkeys(spec.if_flag.values())}
     return Sampling(
         denoiser=request.family.denoiser,
-        scheduler=request.sampler.choice,
+        scheduler=request.sampler.choice if request.sampler else None,
         space=request.made,
         seed=request.params["seed"],
         settings={**{name: request.value(name) for name in spec.defaults}, **settings},
@@ -86,7 +86,7 @@ def sampling_of(request: Request, settings: Mapping[str, Any], *, vae: bool, siz
         joined=request.family.joined,
         guided=request.guided,
         zeros=request.zeros,
-        noise=request.noise(end) if end is not None else None,
+        noise=request.noise_left,
     )
 
 
@@ -94,8 +94,7 @@ def answer(
     request: Request, texts: Texts, sample: Step, size: tuple[int | None, int | None], faults: Iterable[Fault]
 ) -> Planned:
     """The stage's texts, `sample`, then `decode`, with the facts of what comes out."""
-    end = request.params.get("denoising_end")
-    noise = request.noise(end) if end is not None else None
+    noise = request.noise_left
     outputs = {
         "image": Facts(*size, request.made if noise is None else None),
         "latents": Facts(*size, request.made, word="latents", noise=noise),
@@ -105,7 +104,7 @@ def answer(
 
 
 def _noisy_picture(request: Request) -> Iterator[Fault]:
-    end = request.params.get("denoising_end")
+    end = request.split("denoising_end")
     if end is not None and "image" in request.wanted:
         why = f"denoising ends at {end:g} of the steps"
         fix = "read .latents with a refiner, or leave denoising_end out"

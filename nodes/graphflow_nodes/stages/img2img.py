@@ -54,8 +54,7 @@ def _plan(
         faults += latents_hints(request)
     faults += control_faults(request, image.width, image.height)
     faults += strength_faults(request)
-    if request.given("denoising_end"):
-        faults += split_faults(request, "denoising_end")
+    faults += split_faults(request, "denoising_end")
     texts = texts_of(request)
     sample = sample_step(request, texts, ("image",), encodes=image.word != "latents")
     return answer(request, texts, sample, (image.width, image.height), faults)

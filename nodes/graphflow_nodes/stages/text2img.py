@@ -48,8 +48,7 @@ def _plan(
     width, height = size
     faults += request_size_faults(request, width, height, ("width", "height"))
     faults += control_faults(request, width, height)
-    if request.given("denoising_end"):
-        faults += split_faults(request, "denoising_end")
+    faults += split_faults(request, "denoising_end")
     texts = texts_of(request)
     sample = sample_step(request, texts, width=width, height=height)
     return answer(request, texts, sample, size, faults)

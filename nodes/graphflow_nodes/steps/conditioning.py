@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphflow.checkpoints.sampling import Sampling
 from graphflow.errors import InvalidValue
 from graphflow.values.tensor_values import Conditioning
-from graphflow_nodes.steps.sampling import Sampling
 
 
 def arguments_of(

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphflow.catalog.authoring import Context
-from graphflow.errors import FileProblem
+from graphflow.checkpoints.sampling import Sampling, SchedulerChoice
+from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.loader import quiet
 from graphflow.system.warning_filters import filtered
 from graphflow_nodes.planning.samplers import OWN, REPLACED
 from graphflow_nodes.steps.broken_numbers import watched
 from graphflow_nodes.steps.control import role
-from graphflow_nodes.steps.sampling import Sampling, SchedulerChoice
 
 
 def call(sampling: Sampling, context: Context, *, nets: int = 0, **arguments: Any) -> Any:
@@ -47,6 +47,8 @@ def call(sampling: Sampling, context: Context, *, nets: int = 0, **arguments: An
 def _pipeline(sampling: Sampling, context: Context, nets: int) -> Any:
     """The pipeline with a scheduler of its own; what the call does not need is None."""
     class_, scheduler = _class(sampling.pipeline), sampling.scheduler
+    if scheduler is None:
+        raise DefinitionError(f"{sampling.pipeline} needs a scheduler, and the family has no such part")
     parts: dict[str, Any] = dict.fromkeys(_required(class_))
     parts |= {
         sampling.denoiser: context.borrow(sampling.denoiser),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphflow.catalog.authoring import Context, step
+from graphflow.checkpoints.sampling import Sampling
 from graphflow.errors import InvalidValue
 from graphflow.values.control import Control
 from graphflow.values.tensor_values import Conditioning, Latents
@@ -16,7 +17,6 @@ from graphflow.values.value import Image, Mask
 from graphflow_nodes.steps.conditioning import arguments_of
 from graphflow_nodes.steps.control import steering
 from graphflow_nodes.steps.pipeline import call
-from graphflow_nodes.steps.sampling import Sampling
 
 
 @step(version=2)

@@ -35,10 +35,10 @@ class Sampling:
 
     Attributes:
         denoiser: role of the component that denoises; the pipeline has an argument of this name.
-        scheduler: which one, and its settings.
         space: of the latents that come out.
         seed: of the call's generator.
         settings: further arguments of the call, such as `guidance_scale`.
+        scheduler: of diffusers; None if the family samples in its own way.
         pipeline: the diffusers class; empty if the step calls none.
         flags: arguments of the class beside its components.
         vae: whether the class encodes something, or reads a setting off the VAE.
@@ -54,10 +54,10 @@ class Sampling:
     """
 
     denoiser: str
-    scheduler: SchedulerChoice
     space: LatentSpace
     seed: int
     settings: Mapping[str, Any]
+    scheduler: SchedulerChoice | None = None
     pipeline: str = ""
     flags: Mapping[str, Any] = field(default_factory=dict)
     vae: bool = False
@@ -77,10 +77,13 @@ class Sampling:
 
     def shown(self) -> dict[str, Any]:
         """What a person wants to know of it."""
-        scheduler = self.scheduler.class_name or self.scheduler.own
-        return {"pipeline": self.pipeline or None, "scheduler": scheduler, "seed": self.seed, **self.settings}
+        return {"pipeline": self.pipeline or None, "scheduler": self._sampler, "seed": self.seed, **self.settings}
 
     @property
     def kind(self) -> str:
         """What decides which parts of the libraries the call imports."""
-        return f"{self.pipeline} {self.scheduler.class_name or self.scheduler.own}"
+        return f"{self.pipeline} {self._sampler}"
+
+    @property
+    def _sampler(self) -> str | None:
+        return None if self.scheduler is None else self.scheduler.class_name or self.scheduler.own
