@@ -267,13 +267,14 @@ class Graph:
             cache=None if cache is None else self._tree(cache),
         )
         resolver = self._ready()
-        before = len(resolver.problems)
+        resolved = resolver.resolved
+        before = len(resolved.problems)
         resolver.node(decl)
-        found = [problem for problem in resolver.problems[before:] if problem.level is Level.PROBLEM]
-        if found:
-            del resolver.problems[before:]
-            del resolver.resolved.nodes[id_]
-            raise InvalidGraph(found)
+        wrong = [problem for problem in resolved.problems[before:] if problem.level is Level.PROBLEM]
+        if wrong:
+            del resolved.problems[before:]
+            del resolved.nodes[id_]
+            raise InvalidGraph(wrong)
         self.document.nodes[id_] = decl
         return NodeHandle(self, Reference(id_))
 
@@ -295,7 +296,7 @@ class Graph:
             made[name] = OutputDecl(name, self._tree(handle))  # type: ignore[arg-type]
         self.document = dataclasses.replace(self.document, outputs={**(self.document.outputs or {}), **made})
         if self._resolver is not None:
-            self._resolver.document = self.document
+            self._resolver.resolved.document = self.document
 
     def save(self, path: str | Path) -> Path:
         """Write the graph as a YAML document; paths of files are written from its folder. Returns the path.

@@ -30,21 +30,21 @@ def resolve(document: Document, catalog: Catalog, templates: TemplateFinder, lit
         resolved.outputs = {name: _output(name, reader) for name in document.outputs}
     resolved.static_inputs = _static_inputs(resolved)
     for decl in document.inputs.values():
-        _check_input(decl, reader)
+        _check_input(decl, reader, literals)
     for checkpoint in document.checkpoints.values():
         try:
             literals.checkpoints.declared(checkpoint, document)
         except Refusal as refusal:
             resolved.problems += refusal.problems(checkpoint.place)
     if not circles:
-        resolved.problems += unused(document, reader.meant)
+        resolved.problems += unused(document, reader.names.meant)
     return resolved
 
 
 def _output(name: str, reader: NodeReader) -> Expr:
-    scalar = (reader.document.outputs or {})[name].value
-    ((reference, place),) = tree_references(scalar)
-    return reader.named(reference, place)
+    outputs = reader.resolved.document.outputs or {}
+    ((reference, place),) = tree_references(outputs[name].value)
+    return reader.names.look_up(reference, place)
 
 
 def _static_inputs(resolved: Resolved) -> frozenset[str]:
@@ -60,17 +60,18 @@ def _static_inputs(resolved: Resolved) -> frozenset[str]:
     return frozenset(static)
 
 
-def _check_input(decl: InputDecl, reader: NodeReader) -> None:
+def _check_input(decl: InputDecl, reader: NodeReader, literals: Literals) -> None:
     """Check limits, and a default that can be read without looking at files."""
     if decl.type is None:
         return
     for limit in (decl.minimum, decl.maximum):
         if limit is not None:
-            reader.literal(limit, limit.text, item_of(decl.type), f"the limit of {decl.name}")
+            reader.values.literal(limit, limit.text, item_of(decl.type), f"the limit of {decl.name}")
     if decl.default is None or member_for(item_of(decl.type), SCALARS) is None:
         return
-    before = len(reader.problems)
-    value = input_value(decl.default, decl, reader.document, reader.literals, reader.problems)
-    refusal = outside_limits(decl, value) if len(reader.problems) == before else None
+    problems = reader.resolved.problems
+    before = len(problems)
+    value = input_value(decl.default, decl, reader.resolved.document, literals, problems)
+    refusal = outside_limits(decl, value) if len(problems) == before else None
     if refusal is not None:
-        reader.problems.append(refusal.at(decl.default.place))
+        problems.append(refusal.at(decl.default.place))

@@ -75,3 +75,7 @@ class Resolved:
     outputs: dict[str, Expr] | None = None
     static_inputs: frozenset[str] = frozenset()
     problems: list[Problem] = field(default_factory=list)
+
+    def report(self, code: str, message: str, place: Place, *, why: str = "", fix: str = "") -> None:
+        """Add a problem."""
+        self.problems.append(Problem(code, message, why, fix, place))

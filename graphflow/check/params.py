@@ -1,0 +1,57 @@
+"""Params: constants checked against the choices and limits of a param, at the place where they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphflow.catalog.node_type import Param
+from graphflow.check.expressions import Broken, Const, Expr, Items
+from graphflow.check.resolved import Resolved
+from graphflow.document.aliases import choices_meant, did_you_mean_one_of
+from graphflow.document.scalars import shown
+from graphflow.errors import InvalidValue
+from graphflow.problems import Place
+
+
+def accepted(resolved: Resolved, expr: Expr, param: Param, owner: str, *, each: bool = False) -> Expr:
+    """The expression; `Broken` (and a problem) if the param does not allow a constant in it.
+
+    Args:
+        resolved: the document; problems go there.
+        expr: what is given.
+        param: that it is given for.
+        owner: id of the node.
+        each: the expression lists what the items of a `for_each` get, one after the other.
+    """
+    if not param.choices and not param.constraints:
+        return expr
+    for value, place in _constants(expr, whole=not each):
+        try:
+            param.accept(value)
+        except InvalidValue as error:
+            message = f"{owner}.{param.name} cannot be {shown(value)}"
+            resolved.report("bad-value", message, place, why=str(error), fix=_fix(value, param))
+            return Broken(expr.place)
+    return expr
+
+
+def _fix(value: object, param: Param) -> str:
+    if param.choices:
+        close = choices_meant(str(value), list(map(str, param.choices)))
+        return did_you_mean_one_of(close) if close else f"write {' or '.join(map(str, param.choices))}"
+    return f"it takes {param.allowed()}"
+
+
+def _constants(expr: Expr, *, whole: bool) -> Iterator[tuple[object, Place]]:
+    """The values that are written out in an expression, as a whole or item by item, each with its place."""
+    if isinstance(expr, Const):
+        if whole or not isinstance(expr.value, tuple):
+            yield expr.value, expr.place
+        else:
+            yield from ((value, expr.place) for value in expr.value)
+    elif isinstance(expr, Items):
+        consts = [item for item in expr.items if isinstance(item, Const)]
+        if not whole:
+            yield from ((const.value, const.place) for const in consts)
+        elif len(consts) == len(expr.items):
+            yield tuple(const.value for const in consts), expr.place
