@@ -2,60 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NoReturn
-
 from graphflow.check.expressions import Const, Expr, FromInput, FromNode, Items, Text
+from graphflow.check.frame import Frame
 from graphflow.check.literals import Literals
-from graphflow.check.resolved import Resolved
+from graphflow.check.quota import Quota
+from graphflow.check.reports import Reports
 from graphflow.check.sources import UNKNOWN_SOURCE, Absent, NodeOutput, NodeSource, Unknown
 from graphflow.document.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
 from graphflow.document.tree import Scalar
-from graphflow.limits import ITEMS, ITEMS_READ, TEXT, TEXTS, VALUES_READ
-from graphflow.problems import Place, Problem
+from graphflow.limits import ITEMS, TEXT
+from graphflow.problems import Place
 from graphflow.values.sources import Format, Gather, ItemOf, Value
 
-Outputs = dict[str, NodeSource]
 
-
-class TooMuch(Exception):
-    """A graph stands for more than the limits allow; the problem is told."""
-
-
-@dataclass
-class Frame:
-    """One instance of a document while its nodes are expanded."""
-
-    resolved: Resolved
-    inputs: dict[str, NodeSource]
-    path: str
-    bare: str
-    position: tuple[float, ...]
-    used: tuple[tuple[Place, str], ...]
-    cache: bool
-    work: Iterator[None]
-    outputs: dict[str, Outputs] = field(default_factory=dict)
-    """Node id → output → source."""
-
-
-@dataclass
 class Evaluator:
-    """Turns expressions into sources, and collects problems.
-
-    It counts what it makes, since a short document can stand for more than any machine holds, and raises
-    `TooMuch` where a graph as a whole is over one of the `limits`.
+    """Turns expressions into sources.
 
     Args:
-        literals: reads defaults of inputs, and texts that become files or checkpoints.
+        literals: reads texts that become files or checkpoints.
+        reports: gets problems.
+        quota: counts what is made.
     """
 
-    literals: Literals
-    problems: list[Problem] = field(default_factory=list)
-    _read: int = 0
-    _items_read: int = 0
-    _characters: int = 0
+    def __init__(self, literals: Literals, reports: Reports, quota: Quota) -> None:
+        self._literals = literals
+        self._reports = reports
+        self._quota = quota
 
     def evaluate(self, expr: Expr, frame: Frame) -> NodeSource:
         """What an expression of the frame's document stands for."""
@@ -90,7 +63,7 @@ class Evaluator:
         if isinstance(source, (Absent, Unknown)):
             return source
         if index >= len(items):
-            self.refuse(outside_list(shown, index, len(items)), place, frame.used)
+            self._reports.refuse(outside_list(shown, index, len(items)), place, frame.used)
             return UNKNOWN_SOURCE
         return items[index]
 
@@ -106,14 +79,14 @@ class Evaluator:
                 items.append(source)
             if len(items) > ITEMS:
                 refusal = Refusal("over-limit", f"the list has more than {ITEMS:,} items", "", "make it shorter")
-                self.refuse(refusal, expr.place, frame.used)
+                self._reports.refuse(refusal, expr.place, frame.used)
                 return UNKNOWN_SOURCE
-        self.count_read(len(items), expr.place, frame.used)
+        self._quota.count_read(len(items), expr.place, frame.used)
         return Gather(tuple(items))
 
     def _text(self, expr: Text, frame: Frame) -> NodeSource:
         parts: list[str | NodeSource] = []
-        self.count_read(len(expr.parts), expr.place, frame.used)
+        self._quota.count_read(len(expr.parts), expr.place, frame.used)
         for part in expr.parts:
             source = part if isinstance(part, str) else self.evaluate(part, frame)
             if isinstance(source, (Absent, Unknown)):
@@ -125,62 +98,14 @@ class Evaluator:
         length = sum(len(part) if isinstance(part, str) else 1 for part in parts)
         if length > TEXT:
             message = f"the text has more than {TEXT:,} characters once its references are replaced"
-            self.refuse(Refusal("over-limit", message, "", "make it shorter"), expr.place, frame.used)
+            self._reports.refuse(Refusal("over-limit", message, "", "make it shorter"), expr.place, frame.used)
             return UNKNOWN_SOURCE
-        self.count_characters(length, expr.place, frame.used)
+        self._quota.count_characters(length, expr.place, frame.used)
         if any(not isinstance(part, str) for part in parts):
             return Format(tuple(parts))
         text = "".join(map(str, parts))
         try:
-            return Value(self.literals.read(Scalar(text), text, expr.target, frame.resolved.document))
+            return Value(self._literals.read(Scalar(text), text, expr.target, frame.resolved.document))
         except Refusal as refusal:
-            self.refuse(refusal, expr.place, frame.used)
+            self._reports.refuse(refusal, expr.place, frame.used)
             return UNKNOWN_SOURCE
-
-    def count_read(self, count: int, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
-        """Count values that a node, a template, a text or a list is put together of.
-
-        Raises:
-            TooMuch: they are more than `VALUES_READ`.
-        """
-        self._read += count
-        if self._read > VALUES_READ:
-            message = f"the nodes of the graph read more than {VALUES_READ:,} values"
-            self.stop(Refusal("over-limit", message, "", "make several graphs of it"), place, used)
-
-    def count_items(self, count: int, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
-        """Count items of a list that a node reads.
-
-        Raises:
-            TooMuch: all nodes together read more than `ITEMS_READ`.
-        """
-        self._items_read += count
-        if self._items_read > ITEMS_READ:
-            message = f"the nodes of the graph read more than {ITEMS_READ:,} items of lists"
-            why = "an item counts for every node that reads its list"
-            self.stop(Refusal("over-limit", message, why, "make lists shorter, or several graphs of it"), place, used)
-
-    def count_characters(self, count: int, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
-        """Count characters of texts that are put together.
-
-        Raises:
-            TooMuch: they are more than `TEXTS`.
-        """
-        self._characters += count
-        if self._characters > TEXTS:
-            message = f"the texts of the graph have more than {TEXTS:,} characters once references are replaced"
-            self.stop(Refusal("over-limit", message, "", "make texts shorter, or several graphs of it"), place, used)
-
-    def stop(self, refusal: Refusal, place: Place, used: tuple[tuple[Place, str], ...]) -> NoReturn:
-        """Tell the refusal, and leave the expansion."""
-        self.refuse(refusal, place, used)
-        raise TooMuch
-
-    def refuse(self, refusal: Refusal, place: Place, used: tuple[tuple[Place, str], ...]) -> None:
-        for problem in refusal.problems(place):
-            self.tell(problem, used)
-
-    def tell(self, problem: Problem, used: tuple[tuple[Place, str], ...]) -> None:
-        self.problems.append(
-            Problem(problem.code, problem.message, problem.why, problem.fix, problem.place, (*problem.used, *used))
-        )

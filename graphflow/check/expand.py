@@ -6,52 +6,138 @@ and length cost no Python frames. The result lists producers before readers.
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from graphflow.catalog.node_type import LABELS, NodeType, Param
+from graphflow.catalog.node_type import LABELS, NodeType
 from graphflow.check.checked import ExpandedNode
-from graphflow.check.evaluate import Frame, Outputs, TooMuch
-from graphflow.check.expressions import Const, Expr
-from graphflow.check.inputs import default_value, outside_limits
-from graphflow.check.literals import Picture
+from graphflow.check.evaluate import Evaluator
+from graphflow.check.expressions import Expr
+from graphflow.check.frame import Frame, Instance, Outputs
+from graphflow.check.literals import Literals
 from graphflow.check.loops import Loops
-from graphflow.check.picture_nodes import picture_type
+from graphflow.check.param_values import param_value
+from graphflow.check.picture_nodes import PictureNodes
+from graphflow.check.quota import Quota, TooMuch
+from graphflow.check.reports import Reports
 from graphflow.check.resolved import Resolved, ResolvedNode
-from graphflow.check.sources import UNKNOWN_SOURCE, Absent, NodeOutput, NodeSource, Unknown
-from graphflow.document.refusal import Refusal
-from graphflow.document.scalars import shown
-from graphflow.errors import InvalidValue
-from graphflow.limits import NODES
-from graphflow.problems import Place, Problem
+from graphflow.check.sources import (
+    NOT_KNOWN,
+    UNKNOWN_SOURCE,
+    Absent,
+    NodeOutput,
+    NodeSource,
+    is_unknown,
+    known_value,
+    without_absent,
+)
+from graphflow.check.template_inputs import TemplateInputs
+from graphflow.document.references import node_references
+from graphflow.problems import Problem
 from graphflow.values.sources import Gather, Value
 from graphflow.values.types import ListOf
-from graphflow.values.value import coerce
 
 
-@dataclass
-class Expander(Loops):
-    """Collects expanded nodes and problems.
+@dataclass(frozen=True)
+class Expanded:
+    """A document with every node that can run.
 
-    Args:
-        seed: the run's seed.
+    Attributes:
+        nodes: producers first.
+        outputs: output of the graph → source.
+        skipped: path → why the node does not run.
+        problems: found on the way.
     """
 
-    seed: int = 0
-    skipped: dict[str, str] = field(default_factory=dict)
-    _stack: list[Frame] = field(default_factory=list)
-    _pictures: dict[tuple[str, str], NodeOutput] = field(default_factory=dict)
-    _named: Counter[str] = field(default_factory=Counter)
-    _nodes: int = 0
-    _defaults: dict[tuple[int, str], tuple[Any, list[Problem]]] = field(default_factory=dict)
-    """What the inputs of a template have by default, by the template and their name."""
+    nodes: list[ExpandedNode]
+    outputs: Outputs
+    skipped: dict[str, str]
+    problems: list[Problem]
+
+
+def expand(resolved: Resolved, inputs: dict[str, NodeSource], literals: Literals, seed: int) -> Expanded:
+    """Expand a whole graph.
+
+    Args:
+        resolved: the document.
+        inputs: the value of each of its inputs.
+        literals: reads texts that become files or checkpoints, and defaults of inputs of templates.
+        seed: the run's.
+    """
+    reports = Reports()
+    quota = Quota(reports)
+    nodes: list[ExpandedNode] = []
+    evaluator = Evaluator(literals, reports, quota)
+    pictures = PictureNodes(nodes)
+    expander = _Expander(
+        nodes,
+        reports,
+        quota,
+        evaluator,
+        Loops(evaluator, nodes, reports, quota),
+        pictures,
+        TemplateInputs(literals, reports),
+        seed,
+    )
+    root = expander.run(resolved, inputs)
+    shown = _unread(root) if resolved.outputs is None else _outputs_of(root, evaluator)
+    outputs = {name: pictures.delivered(source, (float("inf"),)) for name, source in shown.items()}
+    return Expanded(nodes, outputs, expander.skipped, reports.problems)
+
+
+def _outputs_of(frame: Frame, evaluator: Evaluator) -> Outputs:
+    """What the outputs of a frame that is worked off show."""
+    return {name: evaluator.evaluate(expr, frame) for name, expr in (frame.resolved.outputs or {}).items()}
+
+
+def _unread(root: Frame) -> Outputs:
+    """For a document without `outputs`: the first output of every node that nothing reads, under its id."""
+    read = {ref.name for decl in root.resolved.document.nodes.values() for ref, _ in node_references(decl)}
+    unread = {id_: root.outputs.get(id_) for id_ in root.resolved.nodes if id_ not in read}
+    return {id_: next(iter(own.values())) for id_, own in unread.items() if own}
+
+
+class _Expander:
+    """Expands frame by frame.
+
+    Args:
+        nodes: where expanded nodes go.
+        reports: gets problems.
+        quota: counts what is made.
+        evaluator: turns expressions into sources.
+        loops: unrolls `for_each`.
+        pictures: adds nodes that read picture files.
+        template_inputs: gives the inputs of templates their values.
+        seed: the run's.
+    """
+
+    def __init__(
+        self,
+        nodes: list[ExpandedNode],
+        reports: Reports,
+        quota: Quota,
+        evaluator: Evaluator,
+        loops: Loops,
+        pictures: PictureNodes,
+        template_inputs: TemplateInputs,
+        seed: int,
+    ) -> None:
+        self.skipped: dict[str, str] = {}
+        self._nodes = nodes
+        self._reports = reports
+        self._quota = quota
+        self._evaluator = evaluator
+        self._loops = loops
+        self._pictures = pictures
+        self._template_inputs = template_inputs
+        self._seed = seed
+        self._stack: list[Frame] = []
 
     def run(self, resolved: Resolved, inputs: dict[str, NodeSource]) -> Frame:
         """Expand a whole graph whose inputs have these values."""
-        root = self._push(resolved, inputs, "", "", (), (), True)
+        root = Frame(resolved, inputs, "", "", (), (), True)
+        self._push(root)
         try:
             while self._stack:
                 frame = self._stack[-1]
@@ -61,24 +147,13 @@ class Expander(Loops):
         except TooMuch:
             # What was expanded so far is a piece of the graph, of which nothing can be said.
             self._stack.clear()
-            self.nodes.clear()
+            self._nodes.clear()
             root.outputs.clear()
         return root
 
-    def _push(
-        self,
-        resolved: Resolved,
-        inputs: dict[str, NodeSource],
-        path: str,
-        bare: str,
-        position: tuple[float, ...],
-        used: tuple[tuple[Place, str], ...],
-        cache: bool,
-    ) -> Frame:
-        frame = Frame(resolved, inputs, path, bare, position, used, cache, iter(()))
+    def _push(self, frame: Frame) -> None:
         frame.work = self._work(frame)
         self._stack.append(frame)
-        return frame
 
     def _work(self, frame: Frame) -> Iterator[None]:
         """Expand the nodes of a frame; yields after pushing a frame that has to be worked off first."""
@@ -87,263 +162,121 @@ class Expander(Loops):
             node = frame.resolved.nodes[id_]
             self._count(frame, node, frame.path + id_)
             position = (*frame.position, float(number[id_]))
-            skip = self._skip_reason(frame, node)
-            if skip is not None:
-                self._skip(frame, node, skip)
-                continue
-            if node.decl.for_each is None:
-                yield from self._one(frame, node, {}, None, position)
-                continue
-            items = self.items(frame, node)
-            if items is None:
-                frame.outputs[id_] = {}
-                continue
-            listed: list[Outputs] = []
-            for index, (item, label) in enumerate(items):
-                yield from self._one(frame, node, item, index, (*position, float(index)))
-                one = frame.outputs[id_]
-                gone = bool(one) and all(isinstance(source, Absent) for source in one.values())
-                listed.append({**one, LABELS: Absent(f"{id_}[{index}] does not run") if gone else Value(label)})
-            names = [*(node.outputs or {}), LABELS]
-            frame.outputs[id_] = {
-                name: Gather(tuple(one.get(name, UNKNOWN_SOURCE) for one in listed)) for name in names
-            }
+            if node.when is not None and known_value(self._evaluator.evaluate(node.when, frame)) is False:
+                self._skip(frame, node)
+            elif node.decl.for_each is None:
+                instance = self._instance(frame, node, id_, position)
+                yield from self._expand(instance, {})
+            else:
+                yield from self._expand_items(frame, node, position)
 
-    def _one(
-        self,
-        frame: Frame,
-        node: ResolvedNode,
-        item: dict[str, NodeSource],
-        index: int | None,
-        position: tuple[float, ...],
-    ) -> Iterator[None]:
-        id_ = node.decl.id
-        step = id_ if index is None else f"{id_}[{index}]"
-        path, bare = frame.path + step, frame.bare + id_
-        self._count(frame, node, path)
-        cache = frame.cache and self._flag(frame, node.cache)
-        sources = {name: self.evaluate(expr, frame) for name, expr in node.ports.items()} | item
-        if node.template is not None:
-            used = ((node.decl.ref.place, path), *frame.used)
-            inputs = self._template_inputs(node, node.template, sources, used)
-            inner = self._push(node.template, inputs, path + "/", bare + "/", position, used, cache)
-            yield
-            frame.outputs[id_] = self.outputs_of(inner)
-        elif node.type is None:
-            frame.outputs[id_] = {}
-        else:
-            params = {name: self.evaluate(expr, frame) for name, expr in node.params.items()}
-            params |= {name: sources.pop(name) for name in list(sources) if name in node.type.params}
-            frame.outputs[id_] = self._typed(frame, node, node.type, params, sources, path, bare, position, cache)
-
-    def _count(self, frame: Frame, node: ResolvedNode, path: str) -> None:
-        """Count one more node, or one more use of a template, at `path`.
-
-        Raises:
-            TooMuch: they are more than `NODES`, or read too much.
-        """
-        self._nodes += 1
-        place = node.decl.ref.place
-        if self._nodes > NODES:
-            message = f"the graph has more than {NODES:,} nodes once templates are put in and for_each is unrolled"
-            fix = "make lists shorter, use fewer templates, or make several graphs of it"
-            self.stop(Refusal("over-limit", message, f"{path} is one of them", fix), place, frame.used)
-        self.count_characters(len(path), place, frame.used)
-        if node.template is not None:
-            self.count_read(len(node.template.document.inputs), place, frame.used)
-        elif node.type is not None:
-            self.count_read(len(node.type.ports) + len(node.type.params), place, frame.used)
-
-    def _typed(
-        self,
-        frame: Frame,
-        node: ResolvedNode,
-        type_: NodeType,
-        params: dict[str, NodeSource],
-        sources: dict[str, NodeSource],
-        path: str,
-        bare: str,
-        position: tuple[float, ...],
-        cache: bool,
-    ) -> Outputs:
-        ports, broken = {}, False
-        for name, source in sources.items():
-            port = type_.ports[name]
-            if isinstance(port.type, ListOf):
-                source = _without_absent(source)
-            if isinstance(source, Absent):
-                if port.optional:
-                    continue
-                return self._absent(path, type_, name, source)
-            broken = broken or _is_broken(source)
-            ports[name] = source = self._delivered(source, position)
-            listed = source.items if isinstance(source, Gather) else getattr(source, "value", None)
-            if isinstance(listed, tuple):
-                self.count_items(len(listed), node.place_of(name), frame.used)
-        for name in [name for name, source in params.items() if isinstance(source, Absent)]:
-            reason = params.pop(name)
-            if type_.params[name].required:
-                return self._absent(path, type_, name, reason)
-        values = {}
-        for name, param in type_.params.items():
-            value = self._param(param, params.get(name), bare, frame, node)
-            broken = broken or value is _BROKEN
-            values[name] = value
-        broken = broken or any(not p.optional and name not in ports for name, p in type_.ports.items())
-        if type_.select is not None and not any(value is _BROKEN for value in values.values()):
-            # Every side has been read for its problems; only the chosen one goes on.
-            chosen = type_.select(values)
-            return dict.fromkeys(type_.outputs, sources.get(chosen, Absent(f"{path}.{chosen} is not given")))
-        if broken:
-            return dict.fromkeys(type_.outputs, UNKNOWN_SOURCE)
-        number = len(self.nodes)
-        self.nodes.append(ExpandedNode(number, path, type_, position, values, ports, cache, node, frame.used))
-        return {output: NodeOutput(number, output) for output in type_.outputs}
-
-    def _absent(self, path: str, type_: NodeType, name: str, source: NodeSource) -> Outputs:
-        """The outputs of a node that does not run, since `name` is absent and it cannot do without."""
-        self.skipped[path] = f"{name} is absent" + (f": {source.reason}" if isinstance(source, Absent) else "")
-        return dict.fromkeys(type_.outputs, Absent(f"{path} does not run"))
-
-    def _param(self, param: Param, source: NodeSource | None, bare: str, frame: Frame, node: ResolvedNode) -> Any:
-        if source is None:
-            if param.derived_seed:
-                return derived_seed(self.seed, bare)
-            return _BROKEN if param.required else param.default
-        value = _plain(source)
-        if value is _BROKEN:
-            return _BROKEN
-        expr = node.params.get(param.name)
-        if isinstance(expr, Const) and not isinstance(value, Picture):
-            return coerce(value, param.type) if type(value) in (int, tuple, list) else value
-        try:
-            return param.accept(value)
-        except InvalidValue as error:
-            self.refuse(
-                Refusal(
-                    "bad-value",
-                    f"{node.decl.id}.{param.name} cannot be {shown(value)}",
-                    str(error),
-                    f"it takes {param.allowed()}",
-                ),
-                node.place_of(param.name),
-                frame.used,
-            )
-            return _BROKEN
-
-    def _skip_reason(self, frame: Frame, node: ResolvedNode) -> str | None:
-        if node.when is None:
-            return None
-        value = _plain(self.evaluate(node.when, frame))
-        return "when is false" if value is False else None
-
-    def _skip(self, frame: Frame, node: ResolvedNode, reason: str) -> None:
-        path = frame.path + node.decl.id
+    def _skip(self, frame: Frame, node: ResolvedNode) -> None:
+        path, reason = frame.path + node.decl.id, "when is false"
         self.skipped[path] = reason
         frame.outputs[node.decl.id] = {name: Absent(f"{path}: {reason}") for name in node.outputs or {}}
 
+    def _expand_items(self, frame: Frame, node: ResolvedNode, position: tuple[float, ...]) -> Iterator[None]:
+        """Expand a node once for each item of its `for_each`; its outputs are lists."""
+        id_ = node.decl.id
+        items = self._loops.items(frame, node)
+        if items is None:
+            frame.outputs[id_] = {}
+            return
+        listed: list[Outputs] = []
+        for index, (item, label) in enumerate(items):
+            instance = self._instance(frame, node, f"{id_}[{index}]", (*position, float(index)))
+            yield from self._expand(instance, item)
+            outputs = frame.outputs[id_]
+            gone = bool(outputs) and all(isinstance(source, Absent) for source in outputs.values())
+            listed.append({**outputs, LABELS: Absent(f"{id_}[{index}] does not run") if gone else Value(label)})
+        names = [*(node.outputs or {}), LABELS]
+        frame.outputs[id_] = {
+            name: Gather(tuple([outputs.get(name, UNKNOWN_SOURCE) for outputs in listed])) for name in names
+        }
+
+    def _instance(self, frame: Frame, node: ResolvedNode, name: str, position: tuple[float, ...]) -> Instance:
+        path = frame.path + name
+        self._count(frame, node, path)
+        cache = frame.cache and self._flag(frame, node.cache)
+        return Instance(frame, node, path, frame.bare + node.decl.id, position, cache)
+
     def _flag(self, frame: Frame, expr: Expr | None) -> bool:
-        return expr is None or _plain(self.evaluate(expr, frame)) is not False
+        return expr is None or known_value(self._evaluator.evaluate(expr, frame)) is not False
 
-    def _template_inputs(
-        self,
-        node: ResolvedNode,
-        template: Resolved,
-        sources: dict[str, NodeSource],
-        used: tuple[tuple[Place, str], ...],
-    ) -> dict[str, NodeSource]:
-        inputs: dict[str, NodeSource] = {}
-        for name, decl in template.document.inputs.items():
-            source = sources.get(name)
-            if source is None or (isinstance(source, Absent) and decl.default is not None):
-                # As with an optional port, what is absent counts as not given.
-                source = self.default_of(template, name, used)
-            else:
-                refusal = outside_limits(decl, _plain(source))
-                if refusal is not None:
-                    self.refuse(refusal, node.place_of(name), used[1:])
-                    source = UNKNOWN_SOURCE
-            inputs[name] = source
-        return inputs
+    def _count(self, frame: Frame, node: ResolvedNode, path: str) -> None:
+        place = node.decl.ref.place
+        self._quota.count_node(path, place, frame.used)
+        if node.template is not None:
+            self._quota.count_read(len(node.template.document.inputs), place, frame.used)
+        elif node.type is not None:
+            self._quota.count_read(len(node.type.ports) + len(node.type.params), place, frame.used)
 
-    def default_of(self, resolved: Resolved, name: str, used: tuple[tuple[Place, str], ...] = ()) -> NodeSource:
-        """The default of an input as a source; `Unknown` (told elsewhere) where it has none or it is wrong."""
-        known = self._defaults.get((id(resolved), name))
-        if known is None:
-            problems: list[Problem] = []
-            value = default_value(resolved.document.inputs[name], resolved.document, self.literals, problems)
-            known = self._defaults[id(resolved), name] = value, problems
-        value, problems = known
-        for problem in problems:
-            self.tell(problem, used)
-        return UNKNOWN_SOURCE if value is None else Value(value)
+    def _expand(self, instance: Instance, item: Outputs) -> Iterator[None]:
+        """Expand one instance of a node, for which a `for_each` sets what is in `item`."""
+        frame, node = instance.frame, instance.node
+        sources = {name: self._evaluator.evaluate(expr, frame) for name, expr in node.ports.items()} | item
+        if node.template is not None:
+            inner = self._use(instance, node.template, sources)
+            self._push(inner)
+            yield
+            frame.outputs[node.decl.id] = _outputs_of(inner, self._evaluator)
+        elif node.type is None:
+            frame.outputs[node.decl.id] = {}
+        else:
+            params = {name: self._evaluator.evaluate(expr, frame) for name, expr in node.params.items()}
+            params |= {name: sources.pop(name) for name in list(sources) if name in node.type.params}
+            frame.outputs[node.decl.id] = self._typed(instance, node.type, params, sources)
 
-    def outputs_of(self, frame: Frame) -> Outputs:
-        """What the outputs of a frame that is worked off show."""
-        return {name: self.evaluate(expr, frame) for name, expr in (frame.resolved.outputs or {}).items()}
+    def _use(self, instance: Instance, template: Resolved, sources: Outputs) -> Frame:
+        """The frame of a use of a template."""
+        _, node, path, bare, position, cache = instance
+        used = ((node.decl.ref.place, path), *instance.frame.used)
+        inputs = self._template_inputs.of(node, template, sources, used)
+        return Frame(template, inputs, path + "/", bare + "/", position, used, cache)
 
-    def _delivered(self, source: NodeSource, position: tuple[float, ...]) -> NodeSource:
-        """The source with every picture file replaced by a node that reads it."""
-        if isinstance(source, Value):
-            if isinstance(source.value, Picture):
-                return self._picture(source.value, position)
-            if isinstance(source.value, tuple) and any(isinstance(one, Picture) for one in source.value):
-                return Gather(tuple(self._delivered(Value(one), position) for one in source.value))
-        elif isinstance(source, Gather):
-            return Gather(tuple(self._delivered(item, position) for item in source.items))
+    def _typed(self, instance: Instance, type_: NodeType, params: Outputs, sources: Outputs) -> Outputs:
+        """The outputs of a node of this type, which is added if it can run."""
+        ports: Outputs = {}
+        for name, source in sources.items():
+            if isinstance(type_.ports[name].type, ListOf):
+                source = without_absent(source)
+            if not isinstance(source, Absent):
+                ports[name] = self._delivered(instance, name, source)
+            elif not type_.ports[name].optional:
+                return self._absent(instance, type_, name, source)
+        for name in [name for name, source in params.items() if isinstance(source, Absent)]:
+            absent = params.pop(name)
+            if type_.params[name].required:
+                return self._absent(instance, type_, name, absent)
+        values = {
+            name: param_value(param, params.get(name), instance, self._seed, self._reports)
+            for name, param in type_.params.items()
+        }
+        broken = any(value is NOT_KNOWN for value in values.values())
+        if type_.select is not None and not broken:
+            # Every side has been read for its problems; only the chosen one goes on.
+            chosen = type_.select(values)
+            return dict.fromkeys(type_.outputs, sources.get(chosen, Absent(f"{instance.path}.{chosen} is not given")))
+        missing = any(not port.optional and name not in ports for name, port in type_.ports.items())
+        if broken or missing or any(map(is_unknown, ports.values())):
+            return dict.fromkeys(type_.outputs, UNKNOWN_SOURCE)
+        return self._add(instance, type_, values, ports)
+
+    def _delivered(self, instance: Instance, name: str, source: NodeSource) -> NodeSource:
+        source = self._pictures.delivered(source, instance.position)
+        listed = source.items if isinstance(source, Gather) else getattr(source, "value", None)
+        if isinstance(listed, tuple):
+            self._quota.count_items(len(listed), instance.node.place_of(name), instance.frame.used)
         return source
 
-    def _picture(self, picture: Picture, position: tuple[float, ...]) -> NodeOutput:
-        key = (str(picture.file.path), picture.word)
-        known = self._pictures.get(key)
-        if known is None:
-            type_ = picture_type(picture.word)
-            number = len(self.nodes)
-            # Directly before its first reader, so that no picture waits in memory for its turn.
-            place = (*position[:-1], position[-1] - 0.5)
-            path = f"{picture.word}:{picture.file.path.name}"
-            self._named[path] += 1
-            path += f"#{self._named[path]}" if self._named[path] > 1 else ""
-            self.nodes.append(ExpandedNode(number, path, type_, place, {"path": picture.file}, {}, True, None))
-            known = self._pictures[key] = NodeOutput(number, next(iter(type_.outputs)))
-        return known
+    def _add(self, instance: Instance, type_: NodeType, values: dict[str, Any], ports: Outputs) -> Outputs:
+        frame, node, path, _, position, cache = instance
+        number = len(self._nodes)
+        self._nodes.append(ExpandedNode(number, path, type_, position, values, ports, cache, node, frame.used))
+        return {output: NodeOutput(number, output) for output in type_.outputs}
 
-    def deliver_outputs(self, outputs: Outputs) -> Outputs:
-        """Graph outputs with picture files replaced by nodes that read them."""
-        return {name: self._delivered(source, (float("inf"),)) for name, source in outputs.items()}
-
-
-class _Broken:
-    """A param whose value could not be had; why is told already."""
-
-
-_BROKEN = _Broken()
-
-
-def derived_seed(seed: int, path: str) -> int:
-    """The seed of a stage that gives none: the first 4 bytes of sha256("RUNSEED/PATH"), PATH without item index."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{path}".encode()).digest()[:4], "big")
-
-
-def _plain(source: NodeSource) -> Any:
-    if isinstance(source, Value):
-        return source.value
-    if isinstance(source, Gather):
-        # What is absent is dropped from a list, as it is where a list port takes it.
-        values = [_plain(item) for item in source.items if not isinstance(item, Absent)]
-        return _BROKEN if any(value is _BROKEN for value in values) else tuple(values)
-    return _BROKEN
-
-
-def _without_absent(source: NodeSource) -> NodeSource:
-    if isinstance(source, Absent):
-        return Gather(())
-    if isinstance(source, Gather):
-        return Gather(tuple(item for item in source.items if not isinstance(item, Absent)))
-    return source
-
-
-def _is_broken(source: NodeSource) -> bool:
-    if isinstance(source, Gather):
-        return any(_is_broken(item) for item in source.items)
-    return isinstance(source, Unknown)
+    def _absent(self, instance: Instance, type_: NodeType, name: str, source: NodeSource) -> Outputs:
+        """The outputs of a node that does not run, since `name` is absent and it cannot do without."""
+        reason = f": {source.reason}" if isinstance(source, Absent) else ""
+        self.skipped[instance.path] = f"{name} is absent{reason}"
+        return dict.fromkeys(type_.outputs, Absent(f"{instance.path} does not run"))

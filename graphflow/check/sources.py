@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from graphflow.values.sources import Format, Gather, ItemOf, Value
 
@@ -45,3 +45,36 @@ def node_outputs(source: NodeSource) -> Iterator[NodeOutput]:
         for part in source.parts:
             if not isinstance(part, str):
                 yield from node_outputs(part)
+
+
+class NotKnown:
+    """The answer of `known_value` for a source without a value before the run."""
+
+
+NOT_KNOWN = NotKnown()
+
+
+def known_value(source: NodeSource) -> Any:
+    """The value of a source that is known before the run, a tuple for a list without its absent items."""
+    if isinstance(source, Value):
+        return source.value
+    if isinstance(source, Gather):
+        values = [known_value(item) for item in source.items if not isinstance(item, Absent)]
+        return NOT_KNOWN if any(value is NOT_KNOWN for value in values) else tuple(values)
+    return NOT_KNOWN
+
+
+def without_absent(source: NodeSource) -> NodeSource:
+    """The source as a port that takes a list reads it: absent items dropped, an absent list empty."""
+    if isinstance(source, Absent):
+        return Gather(())
+    if isinstance(source, Gather):
+        return Gather(tuple([item for item in source.items if not isinstance(item, Absent)]))
+    return source
+
+
+def is_unknown(source: NodeSource) -> bool:
+    """Whether a source, or an item of it, has a problem."""
+    if isinstance(source, Gather):
+        return any(is_unknown(item) for item in source.items)
+    return isinstance(source, Unknown)

@@ -1,0 +1,52 @@
+"""Frames: instances of documents, and of their nodes, while they are expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from graphflow.check.reports import Used
+from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.sources import NodeSource
+
+Outputs: TypeAlias = dict[str, NodeSource]
+"""Output → source."""
+
+
+@dataclass
+class Frame:
+    """One instance of a document: the graph, or a use of a template.
+
+    Attributes:
+        resolved: the document.
+        inputs: the value of each of its inputs.
+        path: of its nodes, up to their ids: `polish[0]/`; empty for the graph.
+        bare: the same without the numbers of items.
+        position: of the use in the order of the documents.
+        used: where the template and those around it are used.
+        cache: whether results of its nodes may be stored.
+        work: expands the nodes that are left.
+        outputs: node id → outputs, as far as they are expanded.
+    """
+
+    resolved: Resolved
+    inputs: dict[str, NodeSource]
+    path: str
+    bare: str
+    position: tuple[float, ...]
+    used: Used
+    cache: bool
+    work: Iterator[None] = field(default_factory=lambda: iter(()))
+    outputs: dict[str, Outputs] = field(default_factory=dict)
+
+
+class Instance(NamedTuple):
+    """One instance of a node in a frame: the node itself, or an item of its `for_each`; see `Frame`."""
+
+    frame: Frame
+    node: ResolvedNode
+    path: str
+    bare: str
+    position: tuple[float, ...]
+    cache: bool
