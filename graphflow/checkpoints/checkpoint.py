@@ -17,7 +17,7 @@ from graphflow.checkpoints.details import NO_DETAILS, Details, read_details
 from graphflow.checkpoints.families import Families
 from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.hub import is_repository, snapshot
-from graphflow.checkpoints.lora import Lora
+from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.checkpoints.own_code import refuse_own_code
 from graphflow.checkpoints.reading import read_header, read_json
 from graphflow.checkpoints.single_file import read_single_file
@@ -78,16 +78,20 @@ class Checkpoint:
 
     def component(self, role: str) -> Component:
         """The component of this role as a step uses it: in the stage's precision, with its LoRAs, on the device."""
-        return self.placed(self.components[role], tuple(lora for lora in self.details.loras if role in lora.roles))
+        loras = tuple(lora for lora in self.details.loras if role in lora.roles)
+        targets = () if self.family is None else self.family.loras
+        return self.placed(self.components[role], loras, next((one for one in targets if one.role == role), None))
 
     @property
     def only(self) -> ComponentFiles | None:
         """The component of a checkpoint that is a single model, such as a ControlNet."""
         return next(iter(self.components.values())) if len(self.components) == 1 else None
 
-    def placed(self, files: ComponentFiles, loras: tuple[Lora, ...] = ()) -> Component:
+    def placed(
+        self, files: ComponentFiles, loras: tuple[Lora, ...] = (), target: LoraTarget | None = None
+    ) -> Component:
         """Any component as a stage of this checkpoint uses it: in the stage's precision, on its device."""
-        return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device, loras).component
+        return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device, loras, target).component
 
     @property
     def digest(self) -> str:
@@ -138,7 +142,7 @@ class CheckpointReader:
 
     def _detailed(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
         found = self._located_at(decl.source, decl.source.folder or document.folder)
-        details = read_details(decl, document)
+        details = read_details(decl, document, self.families.lora_targets)
         if found.kind == "hub":
             # Nothing is known of it, so nothing can be said of its details either.
             return replace(found, name=decl.name, details=details)
@@ -147,10 +151,10 @@ class CheckpointReader:
             components = _of_variant(decl, components, details.variant)
         for role, source in details.components:
             components[role] = self._part(decl, role, source, (*components, *found.missing), document)
+        family = self.families.of(found.class_name, components)
         # A single model, such as a ControlNet, takes no LoRA; its node reports that.
         for lora in details.loras if found.kind != "component" else ():
-            _check_lora(decl, lora, components)
-        family = self.families.of(found.class_name, components)
+            _check_lora(decl, lora, components, self.families.lora_targets if family is None else family.loras)
         whole = replace(found, name=decl.name, components=components, family=family, details=details)
         return _whole(whole, decl.source.place)
 
@@ -236,11 +240,19 @@ def _whole(checkpoint: Checkpoint, place: Place | None = None) -> Checkpoint:
     return checkpoint
 
 
-def _check_lora(decl: CheckpointDecl, lora: Lora, components: Mapping[str, ComponentFiles]) -> None:
+def _check_lora(
+    decl: CheckpointDecl, lora: Lora, components: Mapping[str, ComponentFiles], targets: tuple[LoraTarget, ...]
+) -> None:
     """Refuse a LoRA of another family: left to diffusers, it ends in tensors that don't fit, or changes nothing."""
-    absent = sorted(lora.roles - components.keys())
-    whys = [f"it changes a {role}, and the checkpoint has none" for role in absent]
-    whys += [lora.misfit(role, components[role].full_config) for role in sorted(lora.roles & components.keys())]
+    known = {target.role: target for target in targets}
+    whys = []
+    for role in sorted(lora.roles, key=lambda role: (role in components, role)):
+        if role not in components:
+            whys.append(f"it changes a {role}, and the checkpoint has none")
+        elif role not in known:
+            whys.append(f"it changes a {role}, and LoRAs change none of this family")
+        else:
+            whys.append(lora.misfit(known[role], components[role].full_config))
     if why := next(filter(None, whys), ""):
         message = f"the LoRA {lora.path.name} does not fit the checkpoint {decl.name}"
         raise Refusal("wrong-part", message, why, "take a LoRA for models of this family", place=lora.place)
@@ -367,7 +379,7 @@ def _unchanged(name: str, path: Path, _: Stamp, families: Families) -> Checkpoin
                 why,
                 "convert it to .safetensors with a tool that you trust",
             )
-        single = read_single_file(name, path, families)
+        single = read_single_file(name, path, families.single_files)
         family = families.of(single.class_name, single.components)
         return Checkpoint(
             name, "file", path, single.class_name, single.components, single.missing, single.flags, family

@@ -12,17 +12,15 @@ from typing import Any
 
 from graphflow.checkpoints import weight_files
 from graphflow.checkpoints.fit import integer_weights, misfits
-from graphflow.checkpoints.lora import Lora
-from graphflow.checkpoints.model_class import ModelClass, Shape
+from graphflow.checkpoints.lora import Lora, LoraTarget
+from graphflow.checkpoints.model_class import ModelClass, Shape, Tokenizer
 from graphflow.checkpoints.reading import read_header, read_json
 from graphflow.checkpoints.tensor_names import in_folder
-from graphflow.checkpoints.tokenizers import Tokenizer, tokenizer_of_folder
 from graphflow.checkpoints.weights import Tensors, digest_of_files
 from graphflow.document.refusal import Refusal
 from graphflow.system.compute import DTYPES
-from graphflow.system.files import read_only
+from graphflow.system.files import read_only, read_regular
 from graphflow.values.component import Component
-from graphflow.values.latent_space import LatentSpace
 
 _CONFIGS = ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json")
 _LEFT_OUT = (
@@ -144,8 +142,8 @@ class ComponentFiles:
             return (refusal,)
 
     def _faults(self) -> Iterator[Refusal]:
-        if self._is_tokenizer:
-            _ = self.tokenizer  # all its files are read
+        if self.model is not None and self.model.tokenizer is not None:
+            self.model.tokenizer(self)  # all its files are read
             return
         known = self.model is not None and self.model.kind in ("model", "scheduler")
         if not self.config and known:
@@ -158,10 +156,6 @@ class ComponentFiles:
             )
         elif self.model is not None and self.model.kind == "model":
             yield from self._faults_of_weights(self.model)
-
-    @property
-    def _is_tokenizer(self) -> bool:
-        return self.model is not None and self.model.kind == "tokenizer"
 
     def _faults_of_weights(self, model: ModelClass) -> Iterator[Refusal]:
         if self.folder.is_dir():
@@ -179,8 +173,8 @@ class ComponentFiles:
     @cached_property
     def identity(self) -> str:
         """What the component is: weights, config and class, wherever it lies and however it is stored."""
-        if self._is_tokenizer:
-            return self.tokenizer.identity
+        if self.model is not None and self.model.kind == "tokenizer":
+            return self._files_digest if self.model.tokenizer is None else self.tokenizer.identity
         config = {key: value for key, value in self.full_config.items() if key not in _LEFT_OUT}
         text = json.dumps([self.class_name, config, self._further, self.weights_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -190,20 +184,25 @@ class ComponentFiles:
         """What the files of a tokenizer say.
 
         Raises:
-            Refusal: a file is missing or broken.
+            Refusal: a file is missing or broken, or its class says nothing of them.
         """
-        return tokenizer_of_folder(self.folder, read_json)
+        if self.model is None or self.model.tokenizer is None:
+            raise self._broken(
+                f"the {self.label} cannot be read", f"nothing is known of the files of a {self.class_name}"
+            )
+        return self.model.tokenizer(self)
+
+    @property
+    def _files_digest(self) -> str:
+        """Digest of the class and of all that lies in the folder."""
+        files = sorted(path for path in self.folder.glob("*") if path.is_file())
+        digests = [(path.name, hashlib.sha256(read_regular(path)).hexdigest()) for path in files]
+        return hashlib.sha256(json.dumps([self.class_name, digests]).encode()).hexdigest()
 
     @property
     def label(self) -> str:
         """How it is named to a person."""
         return f"{self.role} of {self.checkpoint}" if self.role else self.checkpoint
-
-    @cached_property
-    def latent_space(self) -> LatentSpace:
-        """The space of a VAE's latents."""
-        types = sorted({tensor.dtype for header in self.headers for tensor in header.tensors.values()})
-        return LatentSpace.of_config(self.class_name, self.full_config, self.weights_digest, " ".join(types))
 
 
 @dataclass(frozen=True)
@@ -242,12 +241,14 @@ class Placed:
         dtype: a key of `graphflow.system.compute.DTYPES`.
         device: as torch names it.
         loras: laid over it, in this order.
+        target: how they are applied; None if there are none.
     """
 
     files: ComponentFiles
     dtype: str = "float32"
     device: str = "cpu"
     loras: tuple[Lora, ...] = ()
+    target: LoraTarget | None = None
 
     @property
     def component(self) -> Component:

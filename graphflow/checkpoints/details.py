@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from graphflow.checkpoints.hub import is_repository, snapshot
-from graphflow.checkpoints.lora import Lora, other_kind, roles_in
+from graphflow.checkpoints.lora import Lora, LoraTarget, other_kind, roles_in
 from graphflow.checkpoints.reading import read_header
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
@@ -70,25 +70,30 @@ NO_DETAILS = Details()
 _USUAL_LORA = "pytorch_lora_weights.safetensors"
 
 
-def read_details(decl: CheckpointDecl, document: Document) -> Details:
+def read_details(decl: CheckpointDecl, document: Document, targets: tuple[LoraTarget, ...]) -> Details:
     """Read the details of a declared checkpoint.
+
+    Args:
+        decl: the entry.
+        document: where it stands.
+        targets: what LoRA files may change.
 
     Raises:
         Refusal: one of them is wrong; it knows its place.
     """
-    return _Reader(decl, document).details()
+    return _Reader(decl, document, targets).details()
 
 
 class _Reader:
-    def __init__(self, decl: CheckpointDecl, document: Document) -> None:
-        self._decl = decl
+    def __init__(self, decl: CheckpointDecl, document: Document, targets: tuple[LoraTarget, ...]) -> None:
+        self._decl, self._targets = decl, targets
         self._folder = decl.source.folder or document.folder
         self._entries = {key: entry.value for key, entry in decl.details.entries.items()}
 
     def details(self) -> Details:
         for key, why in (
             ("revision", "a revision is written behind the repository's name: owner/name@revision"),
-            ("prior", "only Kandinsky checkpoints have a prior"),
+            ("prior", "no checkpoint that is known has a prior"),
         ):
             if key in self._entries:
                 self._refuse(self._entries[key], f"{key} has no meaning for it", why, f"remove {key}")
@@ -168,7 +173,7 @@ class _Reader:
             why = "diffusers applies plain LoRAs, and none of the other kinds that LyCORIS trains"
             fix = "use a plain LoRA, or merge it into a checkpoint with the tool that made it"
             self._refuse(tree, f"{text} is a LyCORIS file of the kind {kind}", why, fix, "checkpoint-broken")
-        roles = roles_in(names)
+        roles = roles_in(names, self._targets)
         if not roles:
             why = f"its first tensor is {next(iter(names), 'missing')}"
             self._refuse(

@@ -8,7 +8,9 @@ from functools import cached_property
 from types import MappingProxyType
 
 from graphflow.checkpoints.family import Family
+from graphflow.checkpoints.lora import LoraTarget
 from graphflow.checkpoints.model_class import ModelClass
+from graphflow.checkpoints.single_file import SingleFiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,16 @@ class Families:
     @property
     def _others(self) -> dict[str, ModelClass]:
         return {one.name: one for one in self.others}
+
+    @property
+    def single_files(self) -> tuple[SingleFiles, ...]:
+        """Who reads single files, each once."""
+        return tuple(dict.fromkeys(one.single_files for one in self.known if one.single_files is not None))
+
+    @property
+    def lora_targets(self) -> tuple[LoraTarget, ...]:
+        """What LoRA files may change, of all families; by it a file is recognised."""
+        return tuple(target for family in self.known for target in family.loras)
 
     def of(self, pipeline: str, roles: Iterable[str]) -> Family | None:
         """The family of a checkpoint of this pipeline class, with these roles; None if it is of none of them."""

@@ -6,17 +6,17 @@ Nothing else in graphflow names a family: a catalog holds those that a call may 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphflow.checkpoints.lora import LoraTarget
 from graphflow.problems import Fault
 
 if TYPE_CHECKING:
     from graphflow.checkpoints.components import ComponentFiles
     from graphflow.checkpoints.model_class import ModelClass
+    from graphflow.checkpoints.single_file import SingleFiles
     from graphflow.values.latent_space import LatentSpace
 
     Parts = Mapping[str, ComponentFiles]
@@ -112,25 +112,6 @@ class StageSpec:
     rules: tuple[Callable[..., Iterable[Fault]], ...] = ()
 
 
-@dataclass(frozen=True)
-class LoraTarget:
-    """What LoRA files may change of a family.
-
-    Attributes:
-        role: of the component.
-        names: matches the names of the tensors that change it.
-        setting: of the component's config: how wide the input of `reading` is.
-        reading: matches the tensors, of shape (rank, width), that show for which width a LoRA was made.
-        apply: `apply(model, path, adapter)` adds the file to the loaded component under the name `adapter`.
-    """
-
-    role: str
-    names: re.Pattern[str]
-    setting: str
-    reading: re.Pattern[str]
-    apply: Callable[[Any, Path, str], None]
-
-
 @dataclass(frozen=True, eq=False)
 class Family:
     """A kind of checkpoint.
@@ -154,6 +135,7 @@ class Family:
         distilled: whether the denoiser takes the guidance scale as an input, so that no negative text is read.
         reads_pixels: whether the denoiser reads a masked picture beside latents, as models for inpainting do.
         loras: what LoRA files may change.
+        single_files: how its checkpoints are read that are one file; None if they are folders only.
     """
 
     name: str
@@ -173,6 +155,7 @@ class Family:
     distilled: Callable[[Parts], bool] = _never
     reads_pixels: Callable[[Parts], bool] = _never
     loras: tuple[LoraTarget, ...] = ()
+    single_files: SingleFiles | None = None
 
     @property
     def readout(self) -> str:

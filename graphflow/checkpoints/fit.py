@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from graphflow.checkpoints.class_settings import wrong_settings
 from graphflow.checkpoints.model_class import MOST, ModelClass, Shape
 from graphflow.document.refusal import Refusal
 from graphflow.wording.words import counted
@@ -28,10 +27,14 @@ def misfits(
         shapes: (name, shape) of each tensor, as its files have it.
     """
     message = f"the config of the {label} does not describe a {model.name}"
-    if model.defaults is not None and (wrong := wrong_settings(config, model.defaults())):
+    if model.wrong is not None and (wrong := model.wrong(config)):
         yield _broken(message, "; ".join(wrong[:3]), "get its config file again")
         return
-    wanted = model.tensors(config)
+    try:
+        wanted = model.tensors(config)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        yield _broken(message, f"{type(error).__name__}: {error}", "get its config file again")
+        return
     if wanted is None:
         return
     if len(wanted) > MOST:

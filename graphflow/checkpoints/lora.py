@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,19 +14,24 @@ from typing import Any
 from graphflow.checkpoints.weights import Tensors, digest_of_files, read_tensors
 from graphflow.problems import Place
 
-_ROLES = {
-    "unet": re.compile(r"unet\.|lora_unet_"),
-    "text_encoder": re.compile(r"text_encoder\.|lora_te1?_"),
-    "text_encoder_2": re.compile(r"text_encoder_2\.|lora_te2_"),
-}
-"""Role → how the names of the tensors begin that change it, in diffusers' files and in Kohya's."""
-_DOWN = r"(?:_lora)?\.(?:lora_A|lora_down|lora\.down|down)\.(?:default\.)?weight$"
-_READING = {
-    "unet": ("cross_attention_dim", re.compile(r"attn2[._](?:processor\.)?to_[kv]" + _DOWN)),
-    "text_encoder": ("hidden_size", re.compile(r"self_attn[._][qkv]_proj" + _DOWN)),
-    "text_encoder_2": ("hidden_size", re.compile(r"self_attn[._][qkv]_proj" + _DOWN)),
-}
-"""Role → the setting that says how wide what it reads is, and the tensors of a LoRA, (rank, width), that show it."""
+
+@dataclass(frozen=True)
+class LoraTarget:
+    """What LoRA files may change of a family.
+
+    Attributes:
+        role: of the component.
+        names: matches the beginning of the names of the tensors that change it.
+        setting: of the component's config: how wide the input of `reading` is.
+        reading: matches the tensors, of shape (rank, width), that show for which width a LoRA was made.
+        apply: `apply(model, path, adapter)` adds the file to the loaded component under the name `adapter`.
+    """
+
+    role: str
+    names: re.Pattern[str]
+    setting: str
+    reading: re.Pattern[str]
+    apply: Callable[[Any, Path, str], None]
 
 
 _OTHER_KINDS = {
@@ -45,10 +50,10 @@ def other_kind(names: Iterable[str]) -> str:
     return next((kind for kind, told in _OTHER_KINDS.items() if any(map(told.search, known))), "")
 
 
-def roles_in(names: Iterable[str]) -> frozenset[str]:
-    """The components that a file with tensors of these names changes; none where it is no LoRA."""
+def roles_in(names: Iterable[str], targets: Iterable[LoraTarget]) -> frozenset[str]:
+    """The components that a file with tensors of these names changes; none if it is no LoRA for one of the targets."""
     known = list(names)
-    return frozenset(role for role, keys in _ROLES.items() if any(keys.match(name) for name in known))
+    return frozenset(target.role for target in targets if any(map(target.names.match, known)))
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,15 @@ class Lora:
     def _header(self) -> Tensors:
         return read_tensors(self.path)
 
-    def misfit(self, role: str, config: Mapping[str, Any]) -> str:
+    def misfit(self, target: LoraTarget, config: Mapping[str, Any]) -> str:
         """Why it does not fit a component with this config; empty if it does, as far as its shapes show."""
-        setting, reading = _READING[role]
         for name, tensor in self._header.tensors.items():
-            if _ROLES[role].match(name) and reading.search(name) and len(tensor.shape) >= 2:
-                width, own = tensor.shape[1], config.get(setting)
+            if target.names.match(name) and target.reading.search(name) and len(tensor.shape) >= 2:
+                width, own = tensor.shape[1], config.get(target.setting)
                 fits = not isinstance(own, int) or width == own
-                return "" if fits else f"it is for a {role} with {setting} {width}, and this one has {own}"
+                return (
+                    "" if fits else f"it is for a {target.role} with {target.setting} {width}, and this one has {own}"
+                )
         return ""
 
     @cached_property

@@ -160,6 +160,16 @@ class Stored(Enum):
     """Three tensors of equal size, joined along the first axis."""
     TRANSPOSED = "transposed"
     """A matrix, rows and columns exchanged."""
+    CELL = "cell"
+    """A matrix as a convolution of one cell, (rows, columns, 1, 1)."""
+
+    def shape_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of each of a component's tensors, from that of the file's tensor."""
+        if self is Stored.THIRDS:
+            return (shape[0] // 3, *shape[1:])
+        if self is Stored.TRANSPOSED:
+            return shape[::-1]
+        return shape[:2] if self is Stored.CELL else shape
 
     @property
     def pieces(self) -> int:

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphflow.checkpoints.components import ComponentFiles, Placed
-from graphflow.checkpoints.lora import Lora
 from graphflow.checkpoints.model_class import ModelClass
 from graphflow.checkpoints.single_file import FilePart
-from graphflow.checkpoints.single_layouts import without
+from graphflow.checkpoints.weights import Stored
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.out_of_memory import is_out_of_memory
 from graphflow.system.docstrings import keep_docstrings
@@ -100,7 +99,7 @@ def _model(placed: Placed, model: ModelClass) -> Any:
     if model.load is not None:
         loaded = model.load(files, dtype)
     elif isinstance(files, FilePart):
-        loaded = _model_of_file(files, _class(model), dtype)
+        loaded = _model_of_file(files, model, dtype)
     else:
         # Models of diffusers have no such argument, and never run code of a checkpoint.
         own_code = {"trust_remote_code": False} if model.library == "transformers" else {}
@@ -134,85 +133,58 @@ def _require_whole(model: ModelClass, told: Mapping[str, Any]) -> None:
         raise ValueError(str(told["error_msgs"][0]))
 
 
-def _model_of_file(files: FilePart, class_: Any, dtype: Any) -> Any:
+def _model_of_file(files: FilePart, model: ModelClass, dtype: Any) -> Any:
     """A model of a single file, with exactly the tensors that its class has, under the names of its class."""
     from accelerate import init_empty_weights
     from safetensors import safe_open
 
-    with safe_open(files.folder, "pt") as opened:
-        tensors = {name: opened.get_tensor(name) for name in files.stored}
+    class_ = _class(model)
     config = dict(files.config)
     with init_empty_weights():
-        if files.library == "diffusers":
-            model = class_.from_config(config)
+        if model.library == "diffusers":
+            loaded = class_.from_config(config)
         else:
-            model = class_(class_.config_class.from_dict(config))
-    try:
-        own = {name: tensor.to(dtype) for name, tensor in converted(tensors, files, model).items()}
-    except KeyError as error:
-        raise ValueError(f"{files.folder.name} has no tensor {error}") from error
-    model.load_state_dict(own, strict=True, assign=True)
-    return model
+            loaded = class_(class_.config_class.from_dict(config))
+    # Names are compared as check compares them; what the model calls a tensor itself may differ in a prefix.
+    places = {model.canonical(name): name for name in loaded.state_dict()}
+    own: dict[str, Any] = {}
+    with safe_open(files.folder, "pt") as opened:
+        for name, stored in files.stored.items():
+            pieces = _pieces(opened.get_tensor(name).to(dtype), stored)
+            own |= {places[one]: piece for one, piece in zip(files.names[name], pieces, strict=True)}
+    loaded.load_state_dict(own, strict=True, assign=True)
+    return loaded
 
 
-def converted(tensors: dict[str, Any], files: FilePart, model: Any) -> dict[str, Any]:
-    """The tensors as diffusers converts them when it reads a single file."""
-    from diffusers.loaders import single_file_utils as convert
-
-    if files.library == "diffusers":
-        converter = "convert_ldm_vae_checkpoint" if files.role == "vae" else "convert_ldm_unet_checkpoint"
-        found: dict[str, Any] = getattr(convert, converter)(tensors, config=files.config)
-        return found
-    if any(name.startswith(f"{files.prefix}transformer.") for name in tensors):
-        found = convert.convert_open_clip_checkpoint(model, tensors, prefix=files.prefix)
-    else:
-        found = {without(files.prefix, name): tensor for name, tensor in tensors.items()}
-    # Since transformers 5 the encoder without a projection has no `text_model` around its layers.
-    around = "text_model." if hasattr(model, "text_model") else ""
-    return {
-        name if name.startswith("text_projection") else f"{around}{name.removeprefix('text_model.')}": tensor
-        for name, tensor in found.items()
-    }
+def _pieces(tensor: Any, stored: Stored) -> tuple[Any, ...]:
+    """The tensors of a component that one of a file holds."""
+    if stored is Stored.THIRDS:
+        return tuple(piece.clone() for piece in tensor.chunk(3))
+    if stored is Stored.TRANSPOSED:
+        return (tensor.T.contiguous(),)
+    return (tensor[:, :, 0, 0],) if stored is Stored.CELL else (tensor,)
 
 
 def _lay_over(model: Any, placed: Placed) -> None:
     """Add the LoRAs of a component to it, as pipelines do it; nobody else has this module, so nobody else sees them.
 
-    Source: load_lora_weights of StableDiffusionLoraLoaderMixin and of SDXL's, and set_adapters.
-
     Raises:
-        ValueError: a LoRA is for another model.
+        ValueError: a LoRA is for another model, or none change such a component.
     """
     from diffusers.loaders.lora_base import set_adapters_for_text_encoder
 
+    if placed.target is None:
+        raise ValueError("no model family says how its LoRAs are applied")
     names, scales = [f"lora_{number}" for number in range(len(placed.loras))], [lora.scale for lora in placed.loras]
     for name, lora in zip(names, placed.loras, strict=True):
         try:
             # That there are several is what the document says.
             with filtered("ignore", UserWarning, message="Already found a `peft_config`"):
-                _lay_one_over(model, placed, lora, name)
+                placed.target.apply(model, lora.path, name)
         except (ValueError, RuntimeError, IndexError, KeyError) as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ValueError(f"the LoRA {lora.path.name} does not fit it: {first}") from error
-    if placed.files.role == "unet":
+    if hasattr(model, "set_adapters"):  # models of diffusers
         model.set_adapters(names, scales)
     else:
         set_adapters_for_text_encoder(names, model, scales)
-
-
-def _lay_one_over(model: Any, placed: Placed, lora: Lora, name: str) -> None:
-    from diffusers.loaders import StableDiffusionLoraLoaderMixin, StableDiffusionXLLoraLoaderMixin
-
-    role = placed.files.role
-    # SDXL's UNet reads sizes beside the text; its LoRAs may use the names of the original code.
-    xl = role == "text_encoder_2" or (role == "unet" and model.config.get("addition_embed_type") == "text_time")
-    mixin = StableDiffusionXLLoraLoaderMixin if xl else StableDiffusionLoraLoaderMixin
-    more = {"unet_config": model.config} if xl and role == "unet" else {}
-    weights, alphas, metadata = mixin.lora_state_dict(
-        str(lora.path), local_files_only=True, use_safetensors=True, return_lora_metadata=True, **more
-    )
-    given = {"network_alphas": alphas, "adapter_name": name, "metadata": metadata}
-    if role == "unet":
-        mixin.load_lora_into_unet(weights, unet=model, **given)
-    else:
-        mixin.load_lora_into_text_encoder(weights, text_encoder=model, prefix=role, **given)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
-
-_BLOCKS = {"AsymmetricAutoencoderKL": "up_block_out_channels", "AutoencoderTiny": "decoder_block_out_channels"}
-"""VAE class → the setting that lists its blocks, if it isn't `block_out_channels`."""
 
 
 class Match(Enum):
@@ -72,25 +68,6 @@ class LatentSpace:
     std: tuple[float, ...] | None = None
     weights: str = ""
     precision: str = field(default="", compare=False)
-
-    @classmethod
-    def of_config(
-        cls, class_name: str, config: Mapping[str, Any], weights: str = "", precision: str = ""
-    ) -> LatentSpace:
-        """The space of a VAE with this config, whose defaults are filled in."""
-        blocks = config.get(_BLOCKS.get(class_name, "block_out_channels")) or (1,)
-        mean, std = config.get("latents_mean"), config.get("latents_std")
-        return cls(
-            vae=class_name,
-            channels=int(config.get("latent_channels", 4)),
-            scaling_factor=float(config.get("scaling_factor", 0.18215)),
-            factor=2 ** (len(blocks) - 1),
-            shift_factor=config.get("shift_factor"),
-            mean=tuple(mean) if mean is not None else None,
-            std=tuple(std) if std is not None else None,
-            weights=weights,
-            precision=precision,
-        )
 
     def to_json(self) -> str:
         """The space as text, for a step's params."""

@@ -18,18 +18,24 @@ from graphflow.checkpoints.components import Placed
 from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.model_class import ModelClass
 from graphflow.document.model import Document
+from graphflow.document.parse import read_file
 from graphflow.document.refusal import Refusal
 from graphflow.execute.loader import load
 from graphflow.system.compute import CPU
 
 SHIPPED_CLASS = "AutoencoderKL"
 FILE = """
+import re
+
 from graphflow.checkpoints.family import Family, LatentRules
+from graphflow.checkpoints.lora import LoraTarget
 from graphflow.checkpoints.model_class import ModelClass
+from graphflow.checkpoints.single_file import FilePart, SingleFile, SingleFiles, unknown
+from graphflow.checkpoints.weights import Stored
 
 
 def layout(config):
-    yield "lines.weight", (config["width"], 2)
+    yield "lines.weight", (int(config["width"]), 2)
 
 
 def load_lines(files, dtype):
@@ -37,8 +43,29 @@ def load_lines(files, dtype):
     from safetensors.torch import load_file
 
     model = torch.nn.Linear(2, files.full_config["width"], bias=False, dtype=dtype)
-    model.load_state_dict({"weight": load_file(files.weights[0])["lines.weight"].to(dtype)})
+    (tensor,) = load_file(files.weights[0]).values()
+    model.load_state_dict({"weight": tensor.to(dtype)})
     return model
+
+
+def thicker(model, path, adapter):
+    model.adapters = [*getattr(model, "adapters", []), (path.name, adapter)]
+    model.set_adapters = lambda names, scales: setattr(model, "scales", dict(zip(names, scales)))
+
+
+def read(name, path, header):
+    if "drawing.lines" not in header.tensors:
+        return None
+    width = header.tensors["drawing.lines"].shape[0]
+    part = FilePart(
+        "net", "", "LinesNet", path, name, model=LINES, settings={"width": width},
+        stored={"drawing.lines": Stored.PLAIN}, names={"drawing.lines": ("lines.weight",)},
+    )
+    return SingleFile("DrawingPipeline", {"net": part})
+
+
+def explain(name, shapes):
+    return unknown(name, "it is a sketch") if "sketch" in shapes else None
 
 
 LINES = ModelClass("LinesNet", defaults=lambda: {"width": 3}, layout=layout, own=r"lines\\.", load=load_lines)
@@ -57,6 +84,8 @@ DRAWING = Family(
     latents=LatentRules(step, step, step),
     stages={},
     own_size=lambda parts: None,
+    loras=(LoraTarget("net", re.compile(r"net\\."), "width", re.compile(r"down$"), thicker),),
+    single_files=SingleFiles("Drawing", read, explain),
 )
 """
 
@@ -179,3 +208,68 @@ def test_a_package_lists_families(name: str, tmp_path: Path, monkeypatch: pytest
         return
     with pytest.raises(gf.DefinitionError, match=match):
         _ = named_catalog([package]).families
+
+
+def declared(catalog: Catalog, folder: Path, source: Path, **loras: float) -> Checkpoint:
+    """A checkpoint with LoRAs, each of a scale."""
+    items = ", ".join(f"{{source: {name}.safetensors, scale: {scale}}}" for name, scale in loras.items())
+    text = f"checkpoints: {{mine: {{source: {source}, loras: [{items}]}}}}\nnodes: {{}}\n"
+    (folder / "graph.yaml").write_text(text)
+    document, problems = read_file(folder / "graph.yaml")
+    assert document is not None, problems
+    return CheckpointReader(CPU, catalog.families).read("mine", document, folder)
+
+
+def test_loras_of_a_family_from_outside_are_applied_by_it(catalog: Catalog, folder: Path, tmp_path: Path) -> None:
+    for name in ("bold", "soft"):
+        save_file({"net.lines.down": torch.zeros(1, 4)}, tmp_path / f"{name}.safetensors")
+    component = declared(catalog, tmp_path, folder, bold=0.5, soft=2.0).component("net")
+    model = load(component)
+    assert model.adapters == [("bold.safetensors", "lora_0"), ("soft.safetensors", "lora_1")]
+    assert model.scales == {"lora_0": 0.5, "lora_1": 2.0}
+
+
+def test_a_lora_of_another_width_or_of_another_family_is_refused(
+    catalog: Catalog, folder: Path, tmp_path: Path
+) -> None:
+    save_file({"net.lines.down": torch.zeros(1, 5)}, tmp_path / "wide.safetensors")
+    with pytest.raises(Refusal) as caught:
+        declared(catalog, tmp_path, folder, wide=1.0)
+    assert caught.value.why == "it is for a net with width 5, and this one has 4"
+    save_file({"unet.conv_in.lora_A.weight": torch.zeros(1, 4)}, tmp_path / "other.safetensors")
+    with pytest.raises(Refusal) as caught:
+        declared(catalog, tmp_path, folder, other=1.0)
+    assert caught.value.why == "it changes a unet, and the checkpoint has none"
+    with pytest.raises(Refusal, match=r"is (no|not a) LoRA"):
+        declared(default_catalog(), tmp_path, folder, wide=1.0)
+
+
+def test_single_file_of_a_family_from_outside_is_the_component_of_its_folder(
+    catalog: Catalog, folder: Path, tmp_path: Path
+) -> None:
+    save_file({"drawing.lines": torch.arange(8.0).reshape(4, 2)}, tmp_path / "one.safetensors")
+    file = read(catalog, tmp_path / "one.safetensors")
+    assert file.family is not None
+    assert file.family.name == "Drawing"
+    assert file.components["net"].identity == read(catalog, folder).components["net"].identity
+    assert torch.equal(load(file.component("net")).weight, torch.arange(8.0).reshape(4, 2))
+
+
+def test_file_that_nobody_reads_is_explained_by_who_knows_it(catalog: Catalog, tmp_path: Path) -> None:
+    save_file({"sketch": torch.zeros(1)}, tmp_path / "sketch.safetensors")
+    with pytest.raises(Refusal) as caught:
+        read(catalog, tmp_path / "sketch.safetensors")
+    assert caught.value.why == "it is a sketch"
+    assert caught.value.fix.startswith(
+        "single files are read of Stable Diffusion 1.5, 2, XL and the XL refiner, Drawing"
+    )
+    with pytest.raises(Refusal) as caught:
+        read(default_catalog(), tmp_path / "sketch.safetensors")
+    assert caught.value.why == "its first tensor is sketch"
+
+
+@pytest.mark.parametrize("width", [None, "wide"])
+def test_config_that_its_layout_cannot_read_is_a_problem(width: object, catalog: Catalog, folder: Path) -> None:
+    (folder / "net" / "config.json").write_text(json.dumps({"width": width}))
+    with pytest.raises(Refusal, match="does not describe a LinesNet"):
+        read(catalog, folder)

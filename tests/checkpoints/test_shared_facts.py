@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from graphflow.checkpoints import embedded
-from graphflow.checkpoints.clip_vocabulary import clip_vocabulary
 from graphflow.checkpoints.components import ComponentFiles, read_json
-from graphflow.checkpoints.single_file import published
 from graphflow.document.model import Document
 from graphflow.document.refusal import Refusal
 from graphflow_nodes.models.clip import CLIP_TOKENIZER
+from graphflow_nodes.models.clip_vocabulary import clip_vocabulary
 from graphflow_nodes.models.defaults import class_defaults
 from graphflow_nodes.models.vae import AUTOENCODER_KL
+from graphflow_nodes.single_files.published import published
 from tests.shipped import read_checkpoint, reader
 from tests.tiny import make
 

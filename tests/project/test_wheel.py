@@ -65,7 +65,8 @@ def test_wheel_holds_every_module(files, package):
     [
         ("graphflow", "py.typed"),
         ("graphflow_nodes", "models/*.json"),
-        ("graphflow", "checkpoints/published/*"),
+        ("graphflow_nodes", "models/clip_merges.txt.gz"),
+        ("graphflow_nodes", "single_files/configs/*"),
         ("graphflow", "record/*.jinja"),
         ("graphflow_embedded", "components/**/*"),
         ("graphflow_embedded", "checkpoints/*.json"),

@@ -15,15 +15,19 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 import graphflow as gf
-from graphflow.checkpoints import single_file
 from graphflow.checkpoints.checkpoint import MODELS_VARIABLE
 from graphflow.checkpoints.components import ComponentFiles, Placed
-from graphflow.checkpoints.single_file import FilePart, Published
 from graphflow.execute.loader import load
+from graphflow_nodes.models.clip_tokenizer import TokenizerPart
+from graphflow_nodes.models.clip_vocabulary import clip_vocabulary
+from graphflow_nodes.models.vae import latent_space
+from graphflow_nodes.single_files import original
+from graphflow_nodes.single_files.published import Published
+from graphflow_nodes.single_files.published import published as really_published
 from tests.shipped import CLASSES, read_checkpoint
 from tests.tiny import layouts, parts
 
-SD2_TOKENIZER = single_file.published("sd2", "base").configs["tokenizer"]
+SD2_TOKENIZER = really_published("sd2", "base").configs["tokenizer"]
 ROLES = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
@@ -38,7 +42,7 @@ def tiny_configs(tiny, monkeypatch):
         configs = {role: files.config for role, files in found.components.items()}
         return Published("tiny", found.class_name, configs, found.flags, parts.bpe)
 
-    monkeypatch.setattr(single_file, "published", published)
+    monkeypatch.setattr(original, "published", published)
 
 
 def aligned(component):
@@ -90,7 +94,7 @@ def test_every_component_is_that_of_the_folder(tiny, name):
     assert single.class_name == folder.class_name
     for role in ROLES:
         assert single.components[role].identity == folder.components[role].identity, role
-    assert single.components["vae"].latent_space == folder.components["vae"].latent_space
+    assert latent_space(single.components["vae"]) == latent_space(folder.components["vae"])
 
 
 @pytest.mark.parametrize("name", ["sd", "sd_v"])
@@ -278,7 +282,7 @@ def test_every_part_of_an_xl_file_is_that_of_a_folder(tmp_path, monkeypatch):
     }
     configs = {role: files.config for role, files in folders.items()}
     xl = Published("tiny XL", "StableDiffusionXLPipeline", configs)
-    monkeypatch.setattr(single_file, "published", lambda family, variant: {"sdxl base": xl}[f"{family} {variant}"])
+    monkeypatch.setattr(original, "published", lambda family, variant: {"sdxl base": xl}[f"{family} {variant}"])
     file = read_checkpoint("x", tmp_path / "xl.safetensors")
     assert file.class_name == "StableDiffusionXLPipeline"
     for role, files in folders.items():
@@ -289,13 +293,13 @@ def test_every_part_of_an_xl_file_is_that_of_a_folder(tmp_path, monkeypatch):
 
 
 def test_tokenizer_of_a_real_file_is_clips(tmp_path):
-    part = FilePart(
+    part = TokenizerPart(
         "tokenizer",
         "transformers",
         "CLIPTokenizer",
         tmp_path / "x",
         settings=SD2_TOKENIZER,
-        stored={},
+        vocabulary=clip_vocabulary,
         model=CLASSES["CLIPTokenizer"],
     )
     tokenizer = load(Placed(part).component)

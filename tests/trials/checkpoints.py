@@ -86,14 +86,15 @@ class Checkpoints:
 
 def _publish(folder: Path) -> None:
     """Here the published Stable Diffusion has the sizes of the tiny one, which its single file leaves out."""
-    from graphflow.checkpoints import single_file
+    from graphflow_nodes.single_files import original
+    from graphflow_nodes.single_files.published import Published
     from tests.shipped import read_checkpoint
     from tests.tiny import parts
 
     found = read_checkpoint("tiny", folder)
     configs = {role: files.config for role, files in found.components.items()}
-    published = single_file.Published("tiny", found.class_name, configs, found.flags, parts.bpe)
-    single_file.published = lambda family, variant: published
+    published = Published("tiny", found.class_name, configs, found.flags, parts.bpe)
+    original.published = lambda family, variant: published
 
 
 def _checked(checkpoint: Path) -> tuple[gf.Graph | None, tuple[gf.Problem, ...]]:

@@ -9,11 +9,13 @@ from typing import Any
 from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
 from graphflow.problems import Fault
 from graphflow_nodes.families import unet
+from graphflow_nodes.families.loras import SD_LORAS
 from graphflow_nodes.families.unet import Parts
 from graphflow_nodes.models.clip import CLIP_TEXT, CLIP_TOKENIZER, CLIP_TOKENIZER_FAST
 from graphflow_nodes.models.schedulers import SCHEDULERS
 from graphflow_nodes.models.unet import CONTROLNET, UNET
 from graphflow_nodes.models.vae import ASYMMETRIC_AUTOENCODER_KL, AUTOENCODER_KL, AUTOENCODER_TINY
+from graphflow_nodes.single_files.original import ORIGINAL
 from graphflow_nodes.steps.encode_text import encode_last
 from graphflow_nodes.steps.sample import sample
 from graphflow_nodes.steps.vae import decode, decode_around, encode
@@ -115,4 +117,6 @@ SD = Family(
     rules=_rules,
     distilled=unet.distilled,
     reads_pixels=unet.reads_pixels,
+    loras=SD_LORAS,
+    single_files=ORIGINAL,
 )

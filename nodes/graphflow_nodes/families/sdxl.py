@@ -9,6 +9,7 @@ from typing import Any
 from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
 from graphflow.problems import Fault
 from graphflow_nodes.families import unet
+from graphflow_nodes.families.loras import SDXL_LORAS
 from graphflow_nodes.models.clip import (
     CLIP_TEXT,
     CLIP_TEXT_WITH_PROJECTION,
@@ -19,6 +20,7 @@ from graphflow_nodes.models.schedulers import SCHEDULERS
 from graphflow_nodes.models.unet import CONTROLNET, UNET
 from graphflow_nodes.models.vae import ASYMMETRIC_AUTOENCODER_KL, AUTOENCODER_KL, AUTOENCODER_TINY
 from graphflow_nodes.planning.request import Request
+from graphflow_nodes.single_files.original import ORIGINAL
 from graphflow_nodes.steps.encode_text import encode_penultimate
 from graphflow_nodes.steps.sample import sample
 from graphflow_nodes.steps.vae import decode_normalised, decode_upcast, encode_normalised
@@ -156,6 +158,8 @@ SDXL = Family(
     rules=lambda name, parts: unet.part_faults(name, parts, _TEXTS),
     distilled=unet.distilled,
     reads_pixels=unet.reads_pixels,
+    loras=SDXL_LORAS,
+    single_files=ORIGINAL,
 )
 
 REFINER = replace(

@@ -9,6 +9,7 @@ from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.family import TextReader
 from graphflow.problems import Fault
 from graphflow.values.latent_space import LatentSpace
+from graphflow_nodes.models import vae
 from graphflow_nodes.planning.control_rules import signals
 from graphflow_nodes.planning.request import Request
 
@@ -28,7 +29,7 @@ _SHARED = ("block_out_channels", "layers_per_block")
 
 def latent_space(parts: Parts) -> LatentSpace:
     """The latent space of a VAE: by its config and its weights."""
-    return parts["vae"].latent_space
+    return vae.latent_space(parts["vae"])
 
 
 def distilled(parts: Parts) -> bool:

@@ -10,9 +10,10 @@ from typing import Any
 
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.model_class import ModelClass, Named
-from graphflow.checkpoints.single_file import FilePart
+from graphflow_nodes.models.clip_tokenizer import TokenizerPart, tokenizer_of
 from graphflow_nodes.models.defaults import defaults_of
 from graphflow_nodes.models.layers import linear, norm
+from graphflow_nodes.models.settings import wrong_settings_of
 
 
 def _text_encoder(config: Mapping[str, Any]) -> Iterator[Named]:
@@ -44,6 +45,7 @@ CLIP_TEXT = ModelClass(
     "CLIPTextModel",
     "transformers",
     defaults=defaults_of("CLIPTextModel"),
+    wrong=wrong_settings_of("CLIPTextModel"),
     settings=_WITH_PICTURES,
     layout=_text_encoder,
     own=r"(embeddings|encoder|final_layer_norm)\.",
@@ -52,6 +54,7 @@ CLIP_TEXT_WITH_PROJECTION = ModelClass(
     "CLIPTextModelWithProjection",
     "transformers",
     defaults=defaults_of("CLIPTextModelWithProjection"),
+    wrong=wrong_settings_of("CLIPTextModelWithProjection"),
     settings=_WITH_PICTURES,
     layout=_text_encoder_with_projection,
     own=r"(embeddings|encoder|final_layer_norm|text_projection)\.",
@@ -62,7 +65,7 @@ def _load_tokenizer(files: ComponentFiles, _: Any) -> Any:
     """The tokenizer of a folder, or one made of what a single file's config and vocabulary say."""
     from transformers import CLIPTokenizer
 
-    if not isinstance(files, FilePart):
+    if not isinstance(files, TokenizerPart):
         return CLIPTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)
     vocabulary, merges = files.vocabulary()
     with tempfile.TemporaryDirectory(prefix="graphflow-") as made:
@@ -74,5 +77,7 @@ def _load_tokenizer(files: ComponentFiles, _: Any) -> Any:
         return CLIPTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-CLIP_TOKENIZER = ModelClass("CLIPTokenizer", "transformers", "tokenizer", load=_load_tokenizer)
-CLIP_TOKENIZER_FAST = ModelClass("CLIPTokenizerFast", "transformers", "tokenizer", load=_load_tokenizer)
+CLIP_TOKENIZER = ModelClass("CLIPTokenizer", "transformers", "tokenizer", tokenizer=tokenizer_of, load=_load_tokenizer)
+CLIP_TOKENIZER_FAST = ModelClass(
+    "CLIPTokenizerFast", "transformers", "tokenizer", tokenizer=tokenizer_of, load=_load_tokenizer
+)

@@ -10,6 +10,7 @@ from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.model_class import ModelClass, Named
 from graphflow_nodes.models.defaults import defaults_of
 from graphflow_nodes.models.layers import conv, linear, norm, require
+from graphflow_nodes.models.settings import wrong_settings_of
 
 
 def _depth_estimator(config: Mapping[str, Any]) -> Iterator[Named]:
@@ -94,6 +95,7 @@ DPT = ModelClass(
     "DPTForDepthEstimation",
     "transformers",
     defaults=defaults_of("DPTForDepthEstimation"),
+    wrong=wrong_settings_of("DPTForDepthEstimation"),
     layout=_depth_estimator,
     own=r"(dpt\.(embeddings|encoder|layernorm)|neck|head)\.",
     # The published estimators leave them out.

@@ -19,6 +19,7 @@ from graphflow_nodes.models.layers import (
     resnet,
     transformer,
 )
+from graphflow_nodes.models.settings import wrong_settings_of
 
 _ATTENDING = {
     "DownBlock2D": False,
@@ -234,6 +235,7 @@ UNET = ModelClass(
     "UNet2DConditionModel",
     "diffusers",
     defaults=defaults_of("UNet2DConditionModel"),
+    wrong=wrong_settings_of("UNet2DConditionModel"),
     layout=_unet,
     own=rf"({_SHARED}|up_blocks|conv_norm_out|conv_out)\.",
 )
@@ -241,6 +243,7 @@ CONTROLNET = ModelClass(
     "ControlNetModel",
     "diffusers",
     defaults=defaults_of("ControlNetModel"),
+    wrong=wrong_settings_of("ControlNetModel"),
     layout=_controlnet,
     own=rf"({_SHARED}|controlnet_cond_embedding|controlnet_down_blocks|controlnet_mid_block)\.",
 )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.model_class import ModelClass, Named
+from graphflow.values.latent_space import LatentSpace
 from graphflow_nodes.models.defaults import defaults_of
 from graphflow_nodes.models.layers import conv, linear, norm, require, resnet
+from graphflow_nodes.models.settings import wrong_settings_of
 
 
 def _autoencoder(config: Mapping[str, Any]) -> Iterator[Named]:
@@ -71,10 +74,38 @@ AUTOENCODER_KL = ModelClass(
     "AutoencoderKL",
     "diffusers",
     defaults=defaults_of("AutoencoderKL"),
+    wrong=wrong_settings_of("AutoencoderKL"),
     layout=_autoencoder,
     own=r"(encoder|decoder|quant_conv|post_quant_conv)\.",
 )
-AUTOENCODER_TINY = ModelClass("AutoencoderTiny", "diffusers", defaults=defaults_of("AutoencoderTiny"))
-ASYMMETRIC_AUTOENCODER_KL = ModelClass(
-    "AsymmetricAutoencoderKL", "diffusers", defaults=defaults_of("AsymmetricAutoencoderKL")
+AUTOENCODER_TINY = ModelClass(
+    "AutoencoderTiny", "diffusers", defaults=defaults_of("AutoencoderTiny"), wrong=wrong_settings_of("AutoencoderTiny")
 )
+ASYMMETRIC_AUTOENCODER_KL = ModelClass(
+    "AsymmetricAutoencoderKL",
+    "diffusers",
+    defaults=defaults_of("AsymmetricAutoencoderKL"),
+    wrong=wrong_settings_of("AsymmetricAutoencoderKL"),
+)
+
+_BLOCKS = {AUTOENCODER_TINY.name: "decoder_block_out_channels", ASYMMETRIC_AUTOENCODER_KL.name: "up_block_out_channels"}
+"""Class → the setting that says its blocks, if it isn't `block_out_channels`."""
+
+
+def latent_space(files: ComponentFiles) -> LatentSpace:
+    """The latent space of an autoencoder, by its config and its weights."""
+    config = files.full_config
+    blocks = config.get(_BLOCKS.get(files.class_name, "block_out_channels")) or (1,)
+    mean, std = config.get("latents_mean"), config.get("latents_std")
+    types = sorted({tensor.dtype for header in files.headers for tensor in header.tensors.values()})
+    return LatentSpace(
+        vae=files.class_name,
+        channels=int(config.get("latent_channels", 4)),
+        scaling_factor=float(config.get("scaling_factor", 0.18215)),
+        factor=2 ** (len(blocks) - 1),
+        shift_factor=config.get("shift_factor"),
+        mean=tuple(mean) if mean is not None else None,
+        std=tuple(std) if std is not None else None,
+        weights=files.weights_digest,
+        precision=" ".join(types),
+    )

@@ -18,11 +18,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from graphflow.checkpoints.components import ComponentFiles
+from graphflow.checkpoints.reading import read_json
+from graphflow.checkpoints.single_file import FilePart
 from graphflow.document.refusal import Refusal
 from graphflow.system.files import read_regular
+from graphflow_nodes.models.clip_vocabulary import Vocabulary
 
 Json = Mapping[str, Any]
-ReadJson = Callable[[Path], dict[str, Any]]
 
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _START, _END = "<|startoftext|>", "<|endoftext|>"
@@ -156,18 +159,24 @@ class Tokenizer:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def tokenizer_of_folder(folder: Path, read_json: ReadJson) -> Tokenizer:
-    """The tokenizer of a folder, read as transformers reads it: tokenizer.json counts before other files.
+@dataclass(frozen=True, kw_only=True)
+class TokenizerPart(FilePart):
+    """A tokenizer of a single file, which leaves out its vocabulary."""
 
-    Args:
-        folder: where its files are.
-        read_json: gives a JSON object, or raises a Refusal.
+    vocabulary: Callable[[], Vocabulary]
+
+
+def tokenizer_of(files: ComponentFiles) -> Tokenizer:
+    """What a tokenizer's files say, read as transformers reads them: tokenizer.json counts before other files.
 
     Raises:
         Refusal: a file is missing or broken.
     """
+    if isinstance(files, TokenizerPart):
+        return Tokenizer(*files.vocabulary(), files.settings)
+    folder = files.folder
     try:
-        found = _read(folder, read_json)
+        found = _read(folder)
         _ = found.identity  # computing it looks at all that the files say
     except (OSError, ValueError, KeyError) as error:
         message, fix = f"the tokenizer in {folder.name} cannot be read", "get its files again"
@@ -181,17 +190,17 @@ def _why(error: Exception) -> str:
     return f"{error} is missing in tokenizer.json" if isinstance(error, KeyError) else str(error)
 
 
-def _read(folder: Path, read_json: ReadJson) -> Tokenizer:
+def _read(folder: Path) -> Tokenizer:
     config: Json = read_json(folder / "tokenizer_config.json")
     whole = read_json(folder / "tokenizer.json") if (folder / "tokenizer.json").exists() else None
-    vocabulary, merges = _words(folder, whole, read_json)
+    vocabulary, merges = _words(folder, whole)
     added: dict[int, Token] = {}
     if "added_tokens_decoder" in config:
         told = _of_kind(config["added_tokens_decoder"], Mapping, "its added_tokens_decoder is no map")
         for number, one in told.items():
             added[_number(number)] = Token.of(_of_kind(one, Mapping, f"{one} is no token"))
     else:
-        config, added = _of_earlier_files(folder, config, whole, read_json)
+        config, added = _of_earlier_files(folder, config, whole)
     if whole is not None:
         _check_whole(whole)
     _check(vocabulary, merges, config)
@@ -203,7 +212,7 @@ def _read(folder: Path, read_json: ReadJson) -> Tokenizer:
     return read
 
 
-def _words(folder: Path, whole: Json | None, read_json: ReadJson) -> tuple[Mapping[str, int], list[Sequence[str]]]:
+def _words(folder: Path, whole: Json | None) -> tuple[Mapping[str, int], list[Sequence[str]]]:
     """Vocabulary and merges."""
     if whole is not None:
         model = _of_kind(whole["model"], Mapping, "its model is no map")
@@ -214,9 +223,7 @@ def _words(folder: Path, whole: Json | None, read_json: ReadJson) -> tuple[Mappi
     return read_json(folder / "vocab.json"), merges
 
 
-def _of_earlier_files(
-    folder: Path, config: Json, whole: Json | None, read_json: ReadJson
-) -> tuple[Json, dict[int, Token]]:
+def _of_earlier_files(folder: Path, config: Json, whole: Json | None) -> tuple[Json, dict[int, Token]]:
     """The config and the added tokens, where the config does not tell these; the published folders are such."""
     if (folder / "special_tokens_map.json").exists():
         config = {**config, **read_json(folder / "special_tokens_map.json")}

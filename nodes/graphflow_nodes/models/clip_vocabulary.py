@@ -1,4 +1,4 @@
-"""CLIP's vocabulary, which Stable Diffusion 1.5, 2 and XL share and single files leave out."""
+"""CLIP's vocabulary, which checkpoints share and single files leave out."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def clip_vocabulary() -> Vocabulary:
     """The 49,408 tokens and 48,894 merges of CLIP's byte-pair encoding.
 
     Tokens are numbered as CLIP does it: 256 signs for bytes, the same at a word's end, what each merge gives, and
-    the two that open and close a text. Source of the merges: published/SOURCES.md.
+    the two that open and close a text. Source of the merges: SOURCES.md.
     """
-    packed = resources.files("graphflow").joinpath("checkpoints/published/clip_merges.txt.gz").read_bytes()
+    packed = resources.files("graphflow_nodes").joinpath("models/clip_merges.txt.gz").read_bytes()
     lines = gzip.decompress(packed).decode().splitlines()[1:]
     merges = [(left, right) for left, right in map(str.split, lines)]
     signs = _byte_signs()

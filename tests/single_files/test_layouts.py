@@ -12,11 +12,12 @@ import pytest
 import torch
 import transformers
 
-from graphflow.checkpoints.single_file import FilePart, published, read_single_file
-from graphflow.checkpoints.single_layouts import check_sizes, layout_of
+from graphflow.checkpoints.single_file import FilePart, read_single_file, why_unread
 from graphflow.document.refusal import Refusal
-from graphflow.execute.loader import converted
-from tests.shipped import FAMILIES
+from graphflow_nodes.single_files.layouts import check_sizes, layout_of
+from graphflow_nodes.single_files.original import ORIGINAL
+from graphflow_nodes.single_files.published import published
+from tests.single_files.conversion import converted
 from tests.tiny import layouts
 
 TEXTS = {
@@ -103,7 +104,7 @@ def test_published_layouts_are_recognised(family, variant):
 def test_parts_of_a_published_file_have_the_tensors_of_their_classes(family, variant, tmp_path):
     """As many elements, tensor by tensor, once what is joined is taken apart."""
     said = {"modelspec__prediction_type": "v" if variant == "v" else "epsilon"}
-    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors(family, variant), **said), FAMILIES)
+    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors(family, variant), **said), [ORIGINAL])
     assert single.class_name == published(family, variant).class_name
     assert ("force_zeros_for_empty_prompt" in single.flags) is family.startswith("sdxl")
     for role, state in states(family, variant).items():
@@ -189,11 +190,10 @@ OTHERS = [
 
 @pytest.mark.parametrize(("found", "what"), OTHERS)
 def test_what_is_no_checkpoint_is_told_by_its_kind(found, what):
-    with pytest.raises(Refusal) as caught:
-        layout_of("x.safetensors", found)
-    assert caught.value.code == "checkpoint-unknown"
-    assert f"x.safetensors {what}" in caught.value.message
-    assert caught.value.fix
+    refusal = why_unread("x.safetensors", found, [ORIGINAL])
+    assert refusal.code == "checkpoint-unknown"
+    assert f"x.safetensors {what}" in refusal.message
+    assert refusal.fix
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_relatives_that_no_stage_runs_are_refused(family, change, why):
 @pytest.mark.parametrize("family", TEXTS)
 def test_diffusers_converts_every_part_to_the_names_and_shapes_of_its_class(family, tmp_path):
     said = {"modelspec__prediction_type": "epsilon"}
-    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors(family, "base"), **said), FAMILIES)
+    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors(family, "base"), **said), [ORIGINAL])
     for role, state in states(family, "base").items():
         files, mine = single.components[role], tensors(family, "base")
         around = torch.nn.Module()

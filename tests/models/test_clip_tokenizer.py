@@ -14,9 +14,9 @@ import pytest
 from transformers import CLIPTokenizer
 
 from graphflow.checkpoints.components import ComponentFiles
-from graphflow.checkpoints.single_file import FilePart
 from graphflow.document.refusal import Refusal
 from graphflow_nodes.models.clip import CLIP_TOKENIZER
+from graphflow_nodes.models.clip_tokenizer import TokenizerPart
 from tests.tiny import make, parts
 
 Edit = Callable[[Path], object]
@@ -158,10 +158,9 @@ def test_tokenizer_saved_anew_is_the_same(name, changed, tmp_path):
 
 def test_old_layout_new_layout_and_single_file_are_one(tiny, tmp_path):
     settings = json.loads((tiny["old"] / "tokenizer_config.json").read_text())
-    part = FilePart(
-        "tokenizer", "", "CLIPTokenizer", tmp_path, settings=settings, stored={}, vocabulary=parts.bpe,
-        model=CLIP_TOKENIZER,
-    )  # fmt: skip
+    part = TokenizerPart(
+        "tokenizer", "", "CLIPTokenizer", tmp_path, settings=settings, vocabulary=parts.bpe, model=CLIP_TOKENIZER
+    )
     assert identity(tiny["old"]) == identity(tiny["new"]) == part.identity
 
 

@@ -9,9 +9,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from graphflow.wording.words import counted
+from graphflow_nodes.models.defaults import class_defaults
 
 MOST_LAYERS = 1_000
 """Layers, transformer blocks, heads."""
@@ -134,6 +136,15 @@ _ONE_VALUE = {"layers_per_block": "latent_channels", "num_attention_heads": "num
 """Settings that only some classes take as a list → a setting of those classes that do not."""
 _RULES: Mapping[str, _Rule] = {**_RULES_OF_SETTINGS, **_SAVED}
 """Setting → what it may be, where its class's default does not tell; null is allowed where that is the default."""
+
+
+def wrong_settings_of(class_name: str) -> Callable[[Mapping[str, Any]], list[str]]:
+    """The function that returns what is wrong with a config of one class; see `wrong_settings`."""
+    return partial(_wrong_of_class, class_name)
+
+
+def _wrong_of_class(class_name: str, config: Mapping[str, Any]) -> list[str]:
+    return wrong_settings(config, class_defaults()[class_name])
 
 
 def wrong_settings(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:

@@ -12,18 +12,22 @@ import torch
 import transformers
 
 from graphflow.checkpoints import embedded
-from graphflow.checkpoints.class_settings import ACTIVATIONS, TEXT_ACTIVATIONS, wrong_settings
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.fit import integer_weights
 from graphflow.checkpoints.model_class import MOST
 from graphflow_nodes.models.defaults import class_defaults
+from graphflow_nodes.models.settings import ACTIVATIONS, TEXT_ACTIVATIONS, wrong_settings
 from tests.shipped import CLASSES
 
 
 def published() -> Iterator[Any]:
     """Class and config of every component of the published models, as they were and for inpainting and velocities."""
     for family in ("sd15", "sd2", "sdxl", "sdxl_refiner"):
-        text = resources.files("graphflow").joinpath(f"checkpoints/published/{family}.json").read_text(encoding="utf-8")
+        text = (
+            resources.files("graphflow_nodes")
+            .joinpath(f"single_files/configs/{family}.json")
+            .read_text(encoding="utf-8")
+        )
         known = json.loads(text)
         for variant, told in known["variants"].items():
             for role, config in known["components"].items():

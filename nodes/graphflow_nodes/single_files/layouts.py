@@ -11,10 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphflow.checkpoints.model_class import Shape
+from graphflow.checkpoints.single_file import FOLDER_FIX, Shapes, unknown
 from graphflow.document.refusal import Refusal
-
-Shapes = Mapping[str, Shape]
 
 _UNET, _VAE = "model.diffusion_model.", "first_stage_model."
 _TEXTS: dict[str, dict[str, str]] = {
@@ -51,8 +49,6 @@ _ENDS = {
 }
 _LORA = re.compile(r"lora_(unet|te\d?|prior)_|[._](lora[._])?(lora_)?(up|down|A|B)\.weight$|\.(hada_w1|lokr_w1|oft_)")
 _CHANNELS = {5: "a depth-to-image model", 7: "the ×4 upscaler", 8: "InstructPix2Pix"}
-READ = "Stable Diffusion 1.5, 2, XL and the XL refiner"
-_FOLDER = "name a folder in diffusers' layout, whose config.json files tell its sizes"
 
 
 @dataclass(frozen=True)
@@ -72,15 +68,18 @@ class Layout:
     missing: tuple[str, ...]
 
 
-def layout_of(name: str, shapes: Shapes) -> Layout:
+def layout_of(name: str, shapes: Shapes) -> Layout | None:
     """What a single file holds; sizes are not compared with the family's, `check_sizes` does that.
 
     Args:
         name: how the file is called, for messages.
         shapes: tensor name → shape.
 
+    Returns:
+        None if nothing is known of such a file.
+
     Raises:
-        Refusal: it is no checkpoint, or of a family that is not known; says what it is.
+        Refusal: it is no checkpoint, or of a family that no stage runs; says what it is.
     """
     inner = {key.removeprefix(_UNET): shape for key, shape in shapes.items() if key.startswith(_UNET)}
     if any(_LORA.search(key) for key in shapes):
@@ -88,11 +87,14 @@ def layout_of(name: str, shapes: Shapes) -> Layout:
         raise _no_checkpoint(name, "a LoRA", shapes, fix)
     family = _family_by_unet(name, inner, shapes) if "input_blocks.0.0.weight" in inner else _family_by_texts(shapes)
     if family is None or (inner and "input_blocks.0.0.weight" not in inner):
-        raise _other(name, shapes)
+        _refuse_other(name, shapes)
+        return None
     channels = (*inner["input_blocks.0.0.weight"], 0, 0)[1] if inner else 4
     if channels not in (4, 9):
         what = f", as {_CHANNELS[channels]} does" if channels in _CHANNELS else ""
         raise unknown(name, f"its UNet takes {channels} channels{what}; those known take 4, or 9 for inpainting")
+    if channels == 9 and family == "sdxl_refiner":
+        raise unknown(name, "it is a refiner for inpainting, and none was published")
     prefixes = {"unet": _UNET, "vae": _VAE, **_TEXTS[family]}
     there = {role: prefix for role, prefix in prefixes.items() if _is_there(prefix, shapes)}
     return Layout(family, channels, there, tuple(role for role in prefixes if role not in there))
@@ -136,20 +138,12 @@ def check_sizes(name: str, title: str, prefix: str, shapes: Shapes, config: Mapp
             mine = "missing" if found is None else " × ".join(map(str, found))
             theirs = "none" if sides is None else " × ".join("any" if one is None else str(one) for one in sides)
             why = f"{prefix}{key} is {mine}; {title} has {theirs}"
-            raise Refusal("checkpoint-unknown", f"{name} is laid out as {title} but has other sizes", why, _FOLDER)
+            raise Refusal("checkpoint-unknown", f"{name} is laid out as {title} but has other sizes", why, FOLDER_FIX)
 
 
 def without(prefix: str, name: str) -> str:
     """A tensor's name without its prefix; some files leave `text_model.` out, and it is left out everywhere."""
     return name.removeprefix(prefix).removeprefix("text_model.")
-
-
-def unknown(name: str, why: str) -> Refusal:
-    """The file is of a family that is not known."""
-    fix = f"single files are read of {READ}; {_FOLDER}"
-    return Refusal(
-        "checkpoint-unknown", f"{name} belongs to no model family that graphflow reads from a single file", why, fix
-    )
 
 
 def _family_by_unet(name: str, inner: Shapes, shapes: Shapes) -> str:
@@ -182,28 +176,30 @@ def _layer(name: str) -> int:
     return int(found[1]) if found else -1
 
 
-def _other(name: str, shapes: Shapes) -> Refusal:
-    """What a file without the prefixes of a checkpoint is."""
+def _refuse_other(name: str, shapes: Shapes) -> None:
+    """Refuse a file without the prefixes of a checkpoint, if it is known what it is.
+
+    Raises:
+        Refusal: it is.
+    """
     names = {without(_VAE, key) for key in shapes}
     part = "put it into a folder with its config.json, and name that under components: {%s: ./folder}"
     if any(key.startswith("controlnet_cond_embedding.") for key in names):
         fix = (
             "put it into a folder with its config.json, and name that folder as the checkpoint of controlnet_condition"
         )
-        return _no_checkpoint(name, "a ControlNet", shapes, fix)
+        raise _no_checkpoint(name, "a ControlNet", shapes, fix)
     if any(key.startswith(("control_model.", "input_hint_block.")) for key in names):
         fix = "get it in diffusers' layout, and name its folder, with config.json, as that of controlnet_condition"
-        return _no_checkpoint(name, "a ControlNet in the original layout", shapes, fix)
+        raise _no_checkpoint(name, "a ControlNet in the original layout", shapes, fix)
     if {"encoder.conv_in.weight", "decoder.conv_in.weight"} & names:
-        return _no_checkpoint(name, "a VAE alone", shapes, part % "vae")
+        raise _no_checkpoint(name, "a VAE alone", shapes, part % "vae")
     if {"conv_in.weight", "input_blocks.0.0.weight"} & names:
-        return _no_checkpoint(name, "a UNet alone", shapes, part % "unet")
+        raise _no_checkpoint(name, "a UNet alone", shapes, part % "unet")
     if {"embeddings.token_embedding.weight", "token_embedding.weight"} & names:
-        return _no_checkpoint(name, "a text encoder alone", shapes, part % "text_encoder")
+        raise _no_checkpoint(name, "a text encoder alone", shapes, part % "text_encoder")
     if {"emb_params", "clip_l", "clip_g"} & names:
-        return _no_checkpoint(name, "an embedding of a word", shapes, "name a checkpoint here")
-    first = next(iter(shapes), None)
-    return unknown(name, f"its first tensor is {first}" if first else "it holds no tensor")
+        raise _no_checkpoint(name, "an embedding of a word", shapes, "name a checkpoint here")
 
 
 def _no_checkpoint(name: str, what: str, shapes: Shapes, fix: str) -> Refusal:

@@ -11,13 +11,18 @@ import torch
 from safetensors.torch import save_file
 from transformers import CLIPTokenizer
 
-from graphflow.checkpoints.clip_vocabulary import clip_vocabulary
 from graphflow.checkpoints.components import ComponentFiles
-from graphflow.checkpoints.single_file import FilePart, published, read_single_file
+from graphflow.checkpoints.single_file import FilePart, read_single_file
 from graphflow.checkpoints.weights import Stored, digest_of_files, tensor_digests, weights_digest
+from graphflow_nodes.models import clip_vocabulary as clip_vocabulary_module
 from graphflow_nodes.models.clip import CLIP_TOKENIZER
-from tests.checkpoints.test_single_layouts import shapes, tensors, write
-from tests.shipped import CLASSES, FAMILIES
+from graphflow_nodes.models.clip_tokenizer import TokenizerPart
+from graphflow_nodes.models.clip_vocabulary import clip_vocabulary
+from graphflow_nodes.single_files import published as configs_of
+from graphflow_nodes.single_files.original import ORIGINAL
+from graphflow_nodes.single_files.published import published
+from tests.shipped import CLASSES
+from tests.single_files.test_layouts import shapes, tensors, write
 
 SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
 
@@ -87,6 +92,14 @@ def test_vocabulary_is_clips():
     assert merges[:2] == [("i", "n"), ("t", "h")]
 
 
+def tokenizer_part(config) -> TokenizerPart:
+    """The tokenizer of a single file with this config."""
+    return TokenizerPart(
+        "tokenizer", "transformers", "CLIPTokenizer", Path("x"),
+        settings=config, model=CLIP_TOKENIZER, vocabulary=clip_vocabulary,
+    )  # fmt: skip
+
+
 def token_map(pad: str) -> str:
     return json.dumps({"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": pad})
 
@@ -106,9 +119,7 @@ def test_tokenizer_is_that_of_a_folder_of_either_layout(family, role, pad, tmp_p
     assert tokenizer.pad_token == pad
     tokenizer.save_pretrained(tmp_path / "new")
     assert not (tmp_path / "new" / "vocab.json").exists()
-    part = FilePart(
-        role, "transformers", "CLIPTokenizer", tmp_path / "x", settings=config, stored={}, model=CLIP_TOKENIZER
-    )
+    part = tokenizer_part(config)
     for folder in (old, tmp_path / "new"):
         assert (
             ComponentFiles(role, "transformers", "CLIPTokenizer", folder, model=CLIP_TOKENIZER).identity
@@ -118,11 +129,7 @@ def test_tokenizer_is_that_of_a_folder_of_either_layout(family, role, pad, tmp_p
 
 def test_tokenizers_that_pad_otherwise_are_not_one():
     configs = [published(family, "base").configs["tokenizer"] for family in ("sd15", "sd2", "sdxl")]
-    parts = [
-        FilePart("", "", "CLIPTokenizer", Path(), settings=config, stored={}, model=CLIP_TOKENIZER)
-        for config in configs
-    ]
-    first, second, third = (part.identity for part in parts)
+    first, second, third = (tokenizer_part(config).identity for config in configs)
     assert first == third != second
 
 
@@ -143,7 +150,7 @@ def spread(path: Path, dtype: str, values: list[float]) -> Path:
 @pytest.mark.parametrize(("scale", "prediction", "size"), [(0.2, "v_prediction", 96), (0.02, None, 64)])
 def test_a_bias_tells_what_stable_diffusion_2_predicts(scale, prediction, size, tmp_path):
     values = [scale * (-1) ** number for number in range(320)]
-    single = read_single_file("x", spread(tmp_path / "x.safetensors", "float16", values), FAMILIES)
+    single = read_single_file("x", spread(tmp_path / "x.safetensors", "float16", values), [ORIGINAL])
     assert single.components["scheduler"].config.get("prediction_type") == prediction
     assert single.components["unet"].config["sample_size"] == size
 
@@ -158,13 +165,13 @@ def test_a_bias_tells_what_stable_diffusion_2_predicts(scale, prediction, size, 
     ],
 )
 def test_what_a_file_says_of_itself_counts_first(said, prediction, tmp_path):
-    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors("sd2", "base"), **said), FAMILIES)
+    single = read_single_file("x", write(tmp_path / "x.safetensors", tensors("sd2", "base"), **said), [ORIGINAL])
     assert single.components["scheduler"].config.get("prediction_type") == prediction
 
 
 def test_marks_of_v_prediction_reach_the_scheduler_of_any_family(tmp_path):
     marks = {name: torch.zeros(0) for name in ("v_pred", "ztsnr")}
-    single = read_single_file("x", write(tmp_path / "x.safetensors", {**tensors("sdxl", "base"), **marks}), FAMILIES)
+    single = read_single_file("x", write(tmp_path / "x.safetensors", {**tensors("sdxl", "base"), **marks}), [ORIGINAL])
     scheduler = single.components["scheduler"].config
     assert (scheduler["prediction_type"], scheduler["rescale_betas_zero_snr"]) == ("v_prediction", True)
 
@@ -173,7 +180,7 @@ def test_more_words_and_more_channels_are_read_off_the_shapes(tmp_path):
     found = dict(tensors("sd15", "inpaint"))
     words = "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
     found[words] = torch.empty(49_410, 768, dtype=torch.float16, device="meta")
-    single = read_single_file("x", write(tmp_path / "x.safetensors", found), FAMILIES)
+    single = read_single_file("x", write(tmp_path / "x.safetensors", found), [ORIGINAL])
     assert single.class_name == "StableDiffusionInpaintPipeline"
     assert single.components["text_encoder"].config["vocab_size"] == 49_410
     assert single.components["unet"].config["in_channels"] == 9
@@ -202,8 +209,9 @@ def of_parts(path: Path, stored: dict[str, Stored], names: dict[str, tuple[str, 
 
 
 def test_published_data_is_small():
-    folder = Path(__file__).parents[2] / "graphflow" / "checkpoints" / "published"
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 300_000
+    merges = Path(clip_vocabulary_module.__file__).with_name("clip_merges.txt.gz")
+    configs = Path(configs_of.__file__).parent / "configs"
+    assert sum(file.stat().st_size for file in (merges, *configs.iterdir())) < 300_000
 
 
 def test_no_shape_of_a_published_file_needs_its_data():
