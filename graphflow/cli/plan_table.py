@@ -113,7 +113,7 @@ def short_summary(text: str) -> str:
 
 
 def _first_small(text: str) -> str:
-    """`Encode a text` as `encode a text`; SDXL stays as it is."""
+    """`Encode a text` as `encode a text`; an abbreviation such as VAE stays as it is."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
