@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     )
     from graphflow.catalog.catalog import Catalog, default_catalog
     from graphflow.checkpoints.checkpoint import Checkpoint
-    from graphflow.checkpoints.family import Family, LatentRules, LoraTarget, StageSpec, TextReader
+    from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
+    from graphflow.checkpoints.lora import LoraTarget
     from graphflow.checkpoints.model_class import ModelClass
     from graphflow.checkpoints.sampling import Sampling
     from graphflow.engine import Engine, run
@@ -55,7 +56,8 @@ if TYPE_CHECKING:
 _MEMBERS = {
     "catalog.catalog": "Catalog default_catalog",
     "checkpoints.checkpoint": "Checkpoint",
-    "checkpoints.family": "Family LatentRules LoraTarget StageSpec TextReader",
+    "checkpoints.family": "Family LatentRules StageSpec TextReader",
+    "checkpoints.lora": "LoraTarget",
     "checkpoints.model_class": "ModelClass",
     "checkpoints.sampling": "Sampling",
     "engine": "Engine run",
