@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
     from graphflow.checkpoints.lora import LoraTarget
     from graphflow.checkpoints.model_class import ModelClass
-    from graphflow.checkpoints.sampling import Sampling
     from graphflow.engine import Engine, run
     from graphflow.errors import (
         DefinitionError,
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from graphflow.values.control import Control
     from graphflow.values.facts import Facts
     from graphflow.values.latent_space import LatentSpace
+    from graphflow.values.sampling import Sampling
     from graphflow.values.tensor_values import Conditioning, Latents
     from graphflow.values.value import Animation, File, Image, Mask
 
@@ -59,7 +59,7 @@ _MEMBERS = {
     "checkpoints.family": "Family LatentRules StageSpec TextReader",
     "checkpoints.lora": "LoraTarget",
     "checkpoints.model_class": "ModelClass",
-    "checkpoints.sampling": "Sampling",
+    "values.sampling": "Sampling",
     "engine": "Engine run",
     "errors": "DefinitionError FileProblem GraphflowError InvalidGraph InvalidValue StepError",
     "execute.result": "Cancelled Result RunFailed",

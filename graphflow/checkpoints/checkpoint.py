@@ -51,6 +51,7 @@ class Checkpoint:
         components: role → files of it; the one of a `component` has the role "".
         missing: roles that a file's family has and the file has not.
         family: None if it is a single model, on the hub, or of no family of the call.
+        known_families: names of the families of the call.
         flags: what model_index.json says of the pipeline itself, such as force_zeros_for_empty_prompt.
         details: what a document says of it beside its source.
         compute: what the call says about computing.
@@ -65,6 +66,7 @@ class Checkpoint:
     missing: tuple[str, ...] = ()
     flags: Mapping[str, bool] = field(default_factory=dict, compare=False)
     family: Family | None = field(default=None, compare=False)
+    known_families: tuple[str, ...] = field(default=(), compare=False)
     details: Details = NO_DETAILS
     compute: Compute = CPU
     source: str = ""
@@ -199,7 +201,8 @@ class CheckpointReader:
     def _located(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
         key = (text, folder)
         if key not in self._known:
-            self._known[key] = replace(self._look(text, folder, names), compute=self.compute, source=text)
+            found, known = self._look(text, folder, names), tuple(family.name for family in self.families)
+            self._known[key] = replace(found, compute=self.compute, source=text, known_families=known)
         return self._known[key]
 
     def _look(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from graphflow_nodes.planning.samplers import OWN, PACKAGES
+from graphflow_nodes.models.samplers import OWN, PACKAGES
 
 TARGET = Path(__file__).parents[2] / "nodes" / "graphflow_nodes" / "models" / "class_defaults.json"
 _NO_SETTING = (

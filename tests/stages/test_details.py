@@ -13,7 +13,7 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLP
 from safetensors.torch import load_file, save_file
 
 import graphflow as gf
-from graphflow_nodes.planning.samplers import CLASSES, PACKAGES
+from graphflow_nodes.models.samplers import CLASSES, PACKAGES
 from tests import plain
 from tests.tiny.loras import make_lora, make_xl_lora
 

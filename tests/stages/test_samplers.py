@@ -15,8 +15,8 @@ from diffusers.utils import logging
 
 import graphflow as gf
 from graphflow_nodes.models.defaults import class_defaults
+from graphflow_nodes.models.samplers import OWN, PACKAGES, REPLACED
 from graphflow_nodes.planning.sampler_settings import conflicts, misfit, most_steps
-from graphflow_nodes.planning.samplers import OWN, PACKAGES, REPLACED
 from graphflow_nodes.steps.pipeline import _scheduler
 from tests import plain
 

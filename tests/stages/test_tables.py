@@ -10,9 +10,9 @@ import diffusers
 import pytest
 
 from graphflow.catalog.catalog import default_catalog
-from graphflow_nodes.families.shipped import FAMILIES
+from graphflow_nodes.families.usual import shipped
 from graphflow_nodes.models.defaults import class_defaults
-from graphflow_nodes.planning.samplers import PACKAGES, SAMPLERS
+from graphflow_nodes.models.samplers import PACKAGES, SAMPLERS
 from graphflow_nodes.planning.stage_params import Sampler
 from tests.checkpoints.make_class_defaults import defaults
 
@@ -21,7 +21,7 @@ def test_class_defaults_are_those_of_the_installed_classes():
     assert class_defaults() == json.loads(json.dumps(defaults()))
 
 
-ENTRIES = [(stage, entry) for family in FAMILIES for stage, entry in family.stages.items()]
+ENTRIES = [(stage, entry) for family in shipped() for stage, entry in family.stages.items()]
 
 
 @pytest.mark.parametrize(("stage", "entry"), ENTRIES, ids=lambda one: getattr(one, "pipeline", one))

@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 import graphflow as gf
 from graphflow.execute.events import StepProgress
-from graphflow_nodes.planning.samplers import PACKAGES, SAMPLERS, TAKING_ETA
+from graphflow_nodes.models.samplers import PACKAGES, SAMPLERS, TAKING_ETA
 from tests import plain
 
 CALL = {"prompt": "a red circle", "seed": 5, "num_inference_steps": 3}

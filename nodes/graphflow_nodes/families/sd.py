@@ -12,7 +12,7 @@ from graphflow_nodes.families import unet
 from graphflow_nodes.families.loras import SD_LORAS
 from graphflow_nodes.families.unet import Parts
 from graphflow_nodes.models.clip import CLIP_TEXT, CLIP_TOKENIZER, CLIP_TOKENIZER_FAST
-from graphflow_nodes.models.schedulers import SCHEDULERS
+from graphflow_nodes.models.samplers import SCHEDULERS
 from graphflow_nodes.models.unet import CONTROLNET, UNET
 from graphflow_nodes.models.vae import ASYMMETRIC_AUTOENCODER_KL, AUTOENCODER_KL, AUTOENCODER_TINY
 from graphflow_nodes.single_files.original import ORIGINAL

@@ -16,7 +16,7 @@ from graphflow_nodes.models.clip import (
     CLIP_TOKENIZER,
     CLIP_TOKENIZER_FAST,
 )
-from graphflow_nodes.models.schedulers import SCHEDULERS
+from graphflow_nodes.models.samplers import SCHEDULERS
 from graphflow_nodes.models.unet import CONTROLNET, UNET
 from graphflow_nodes.models.vae import ASYMMETRIC_AUTOENCODER_KL, AUTOENCODER_KL, AUTOENCODER_TINY
 from graphflow_nodes.planning.request import Request

@@ -10,7 +10,6 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.family import Family
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
-from graphflow_nodes.families.shipped import supported
 from graphflow_nodes.planning.request import Request
 from graphflow_nodes.steps.missing import missing
 
@@ -51,7 +50,7 @@ def usable(node: str, checkpoint: Checkpoint, *, stage: bool = True) -> tuple[Fa
 def _unable(node: str, checkpoint: Checkpoint, family: Family | None) -> Fault:
     if family is None:
         kind = checkpoint.class_name or f"a {checkpoint.kind}"
-        why = f"it is {kind}; supported are: {supported()}"
+        why = f"it is {kind}; supported are: {', '.join(checkpoint.known_families)}"
     else:
         stages = ", ".join(name.replace("+", " with ") for name in family.stages)
         why = f"it is {family.name}, which has the stages {stages}"

@@ -15,10 +15,3 @@ def color_faults(color: str, about: str = "color") -> tuple[Fault, ...]:
     if len(channels) > 3:
         return (Fault(f"the colour {color} has a transparency, which pictures here do not", about=about),)
     return ()
-
-
-def readable_on(background: str) -> str:
-    """Black or white, whichever stands out from the colour `background`."""
-    from PIL import ImageColor
-
-    return "black" if ImageColor.getcolor(background, "L") >= 128 else "white"  # type: ignore[operator]

@@ -12,7 +12,7 @@ from graphflow.checkpoints.family import Family, StageSpec
 from graphflow.values.component import Component
 from graphflow.values.facts import Facts
 from graphflow.values.latent_space import LatentSpace, Noise
-from graphflow_nodes.planning.sampler import Sampler
+from graphflow_nodes.planning.chosen_sampler import Sampler
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.control import Control as ControlSignal
 from graphflow.values.tensor_values import Conditioning, Latents
 from graphflow.values.value import Image
-from graphflow_nodes.planning.samplers import SAMPLERS
+from graphflow_nodes.models.samplers import SAMPLERS
 
 Prompt = Annotated[str | Conditioning, Doc("What to paint.")]
 NegativePrompt = Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")]

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator
 
 from graphflow.problems import Fault
+from graphflow_nodes.models.samplers import TAKING_ETA
 from graphflow_nodes.planning.request import Request
 from graphflow_nodes.planning.sampler_settings import least_steps
-from graphflow_nodes.planning.samplers import TAKING_ETA
 from graphflow_nodes.planning.size_rules import size_faults
 
 _OF_EVERY_STAGE = ("checkpoint", "clip_skip", "height", "padding_mask_crop", "scheduler", "seed", "width")

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from graphflow.catalog.authoring import Planned, Step
-from graphflow.checkpoints.sampling import Sampling
 from graphflow.problems import Fault
 from graphflow.values.component import Component
 from graphflow.values.facts import Facts
+from graphflow.values.sampling import Sampling
 from graphflow_nodes.planning.control_rules import nets
 from graphflow_nodes.planning.request import Request
 from graphflow_nodes.planning.texts import Texts

@@ -16,7 +16,7 @@ from graphflow.document.refusal import Refusal
 from graphflow.system.files import open_regular
 from graphflow_nodes.models.clip import CLIP_TEXT, CLIP_TEXT_WITH_PROJECTION, CLIP_TOKENIZER
 from graphflow_nodes.models.clip_tokenizer import TokenizerPart
-from graphflow_nodes.models.schedulers import SCHEDULERS
+from graphflow_nodes.models.samplers import SCHEDULERS
 from graphflow_nodes.models.unet import UNET
 from graphflow_nodes.models.vae import AUTOENCODER_KL
 from graphflow_nodes.single_files.layouts import KINDS, Layout, check_sizes, layout_of, tensors_of, without

@@ -1,1 +1,1 @@
-"""What runs: the step functions, with torch and diffusers imported inside them."""
+"""What runs: step functions and their helpers, with torch and diffusers imported inside them."""

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from math import ceil
 from typing import TYPE_CHECKING
 
-from graphflow_nodes.planning.colors import readable_on
-
 if TYPE_CHECKING:
     import PIL.Image
     import PIL.ImageFont
@@ -75,3 +73,10 @@ def wrapped(text: str, width: int, lines: int, length: Callable[[str], float]) -
         result.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
     return result
+
+
+def readable_on(background: str) -> str:
+    """Black or white, whichever stands out from the colour `background`."""
+    from PIL import ImageColor
+
+    return "black" if ImageColor.getcolor(background, "L") >= 128 else "white"  # type: ignore[operator]

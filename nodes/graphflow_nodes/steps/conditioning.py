@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphflow.checkpoints.sampling import Sampling
 from graphflow.errors import InvalidValue
+from graphflow.values.sampling import Sampling
 from graphflow.values.tensor_values import Conditioning
 
 

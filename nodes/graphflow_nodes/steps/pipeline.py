@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphflow.catalog.authoring import Context
-from graphflow.checkpoints.sampling import Sampling, SchedulerChoice
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.loader import quiet
 from graphflow.system.warning_filters import filtered
-from graphflow_nodes.planning.samplers import OWN, REPLACED
+from graphflow.values.sampling import Sampling, SchedulerChoice
+from graphflow_nodes.models.samplers import OWN, REPLACED
 from graphflow_nodes.steps.broken_numbers import watched
 from graphflow_nodes.steps.control import role
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphflow.catalog.authoring import Context, step
-from graphflow.checkpoints.sampling import Sampling
 from graphflow.errors import InvalidValue
 from graphflow.values.control import Control
+from graphflow.values.sampling import Sampling
 from graphflow.values.tensor_values import Conditioning, Latents
 from graphflow.values.value import Image, Mask
 from graphflow_nodes.steps.conditioning import arguments_of

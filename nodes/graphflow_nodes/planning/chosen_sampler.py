@@ -10,13 +10,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.sampling import SchedulerChoice
 from graphflow.document.aliases import choices_meant, did_you_mean_one_of
 from graphflow.problems import Fault, did_you_mean
 from graphflow.values.latent_space import Noise
+from graphflow.values.sampling import SchedulerChoice
 from graphflow_nodes.models.defaults import class_defaults
+from graphflow_nodes.models.samplers import FROM_NOISE_ONLY, OWN, PACKAGES, REPLACED, RESUMING, SAMPLERS
 from graphflow_nodes.planning.sampler_settings import conflicts, misfit, most_steps
-from graphflow_nodes.planning.samplers import FROM_NOISE_ONLY, OWN, PACKAGES, REPLACED, RESUMING, SAMPLERS
 
 _ANOTHER = "write components: {scheduler: ./other} beside its source, which takes that of another checkpoint"
 

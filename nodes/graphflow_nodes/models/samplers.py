@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-SCHEDULERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+from graphflow.checkpoints.model_class import ModelClass
+from graphflow_nodes.models.defaults import defaults_of
+
+SHORT_NAMES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
     "ddpm": ("DDPMScheduler", {}),
     "dpmpp_2m": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": False}),
@@ -42,11 +45,14 @@ CLASSES = (
 )
 """The scheduler classes that can be named: all their noise comes from the stage's generator."""
 
-SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {**SCHEDULERS, **{name: (name, {}) for name in CLASSES}}
+SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {**SHORT_NAMES, **{name: (name, {}) for name in CLASSES}}
 """What the param `scheduler` takes: a short name, or a class of diffusers as it is."""
 
 OWN = (*CLASSES, "EDMDPMSolverMultistepScheduler", "EDMEulerScheduler")
 """Classes with which a checkpoint may come and be run; EDM's need settings that only such a checkpoint has."""
+
+SCHEDULERS = tuple(ModelClass(name, "diffusers", "scheduler", defaults=defaults_of(name)) for name in sorted(OWN))
+"""The same as classes of components."""
 
 REPLACED: Mapping[str, str] = {
     "DDIMInverseScheduler": "it runs backwards, from pictures to noise",

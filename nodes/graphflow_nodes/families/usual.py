@@ -1,11 +1,12 @@
-"""The families that come with graphflow, and what their stages take by default, in words."""
+"""What stages take if a param is not given, in words, for the families that come with graphflow."""
 
 from __future__ import annotations
 
-from graphflow_nodes.families.sd import SD
-from graphflow_nodes.families.sdxl import REFINER, SDXL
+import importlib
+from collections.abc import Iterator
 
-FAMILIES = (SD, SDXL, REFINER)
+from graphflow.checkpoints.family import Family
+from graphflow_nodes import FAMILIES
 
 
 def usual(stage: str, variant: str = "", condition: str = "") -> dict[str, str]:
@@ -21,7 +22,7 @@ def usual(stage: str, variant: str = "", condition: str = "") -> dict[str, str]:
 
 def _usual(stage: str) -> dict[str, str]:
     values: dict[str, dict[str, list[str]]] = {}
-    for family in FAMILIES:
+    for family in shipped():
         for param, value in family.stages[stage].defaults.items() if stage in family.stages else ():
             if value is not None and param != "controlnet_conditioning_scale":
                 shown = str(list(value)) if isinstance(value, tuple) else f"{value:g}"
@@ -32,6 +33,10 @@ def _usual(stage: str) -> dict[str, str]:
     }
 
 
-def supported() -> str:
-    """The families that are known, for messages."""
-    return ", ".join(family.name for family in FAMILIES)
+def shipped() -> Iterator[Family]:
+    """The families that come with graphflow."""
+    for entry in FAMILIES:
+        module, _, name = entry.partition(":")
+        value = getattr(importlib.import_module(module), name)
+        if isinstance(value, Family):
+            yield value
