@@ -1,1 +1,1 @@
-"""What a run leaves in its folder: outputs, run.json, events.jsonl and report.html."""
+"""The files that a run writes into its folder: outputs, run.json, events.jsonl and report.html."""

@@ -1,4 +1,4 @@
-"""Taking a folder for a run: for one run at a time, and without losing a file that no run wrote."""
+"""Claiming a folder for a run: one run at a time, and without overwriting files that no run wrote."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 LOCK = ".graphflow.lock"
-"""The file that a run holds while it writes; the system lets it go with the process, however that ends."""
+"""The file that a run locks while it writes; the system unlocks it when the process ends, however it ends."""
 
 _MOST_NAMED = 8
-"""Files that one sentence names."""
+"""Most files that one message names."""
 
 
 def now() -> datetime:
-    """The present, with its time zone."""
+    """The current time, with its time zone."""
     return datetime.now(UTC)
 
 
 def new_folder(name: str, *, within: Path = Path("runs"), clock: Callable[[], datetime] = now) -> Path:
-    """Make the folder `TIME-NAME` for a run, TIME the local one; a number is added where it is there already.
+    """Create the folder `TIME-NAME` for a run, in local time; a number is added if it already exists.
 
     Args:
-        name: the graph's; what has no place in a file name becomes a hyphen.
-        within: made where it is missing.
-        clock: tells the time.
+        name: the graph's name; characters that are not allowed in a file name become hyphens.
+        within: the parent folder, created if it is missing.
+        clock: returns the time.
 
     Raises:
-        FileProblem: it cannot be made.
+        FileProblem: the folder cannot be created.
     """
     word = re.sub(r"[^\w]+", "-", name).strip("-_")[:40] or "graph"
     stem = f"{clock().astimezone():%Y%m%d-%H%M%S}-{word}"
@@ -56,7 +56,7 @@ def new_folder(name: str, *, within: Path = Path("runs"), clock: Callable[[], da
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise _cannot_be_made(folder, str(error.strerror)) from error
+            raise _cannot_create(folder, str(error.strerror)) from error
         else:
             return folder
 
@@ -65,23 +65,23 @@ def folder_of(name: str | Path) -> Path:
     """The folder that a caller names for a run; `~` is the home folder.
 
     Raises:
-        FileProblem: the name is empty (such as a shell variable that is not set), or there is no such home folder.
+        FileProblem: the name is empty (such as an unset shell variable), or the home folder is not known.
     """
     if not str(name):
         raise FileProblem("the folder for the run has an empty name", fix="name one; `.` is the current folder")
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
-        raise _cannot_be_made(Path(name), str(error)) from error
+        raise _cannot_create(Path(name), str(error)) from error
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What earlier runs left in a folder.
+    """Files of earlier runs in a folder.
 
     Attributes:
-        started: when the last of them began; None where no record tells.
-        files: name → sha256 of each file that is still as a run wrote it, and of run.json where it is a record.
+        started: when the last of them started; None if no record says so.
+        files: name → sha256 of each file that has not changed since a run wrote it, and of run.json if it is a record.
     """
 
     started: datetime | None = None
@@ -94,22 +94,22 @@ class Earlier:
 
 
 class Claim:
-    """A folder that one run has for itself until `release`, or until its process ends.
+    """A folder that belongs to one run until `release`, or until its process ends.
 
     Args:
-        folder: made where it is missing.
-        plan: what is run; says which files may be written.
+        folder: created if it is missing.
+        plan: the plan of the run, which determines the files it may write.
         overwrite: whether files that no run wrote may be replaced.
 
     Attributes:
-        earlier: what earlier runs left there.
-        written: name → sha256 of each file that was written since.
-        replaced: names of files that were there before and had other bytes; among them from the start are the record's
-            own files, where no run wrote them.
-        removed: names of earlier runs' outputs that were removed since.
+        earlier: files of earlier runs.
+        written: name → sha256 of each file written by this run.
+        replaced: names of files that existed before with other bytes; from the start they include the record's own
+            files, if no run wrote them.
+        removed: names of earlier runs' outputs that this run removed.
 
     Raises:
-        FileProblem: the folder cannot be made or written to, another run is writing into it, or the run could
+        FileProblem: the folder cannot be created or written to, another run is writing into it, or the run could
             replace a file that its graph reads or that no run wrote.
     """
 
@@ -122,7 +122,7 @@ class Claim:
         spare_inputs(folder, plan)
         self._lock = _locked(folder)
         try:
-            # Only a run that was killed has left any, since nobody else writes here now.
+            # The folder is locked, so any temporary file is from a run that was killed.
             remove_temporary(folder)
             self.earlier = earlier_run(folder)
             if not overwrite:
@@ -133,13 +133,13 @@ class Claim:
             raise
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file whole.
+        """Write a whole file.
 
         Raises:
             FileProblem: it cannot be written.
         """
         path, digest = self._folder / name, hashlib.sha256(content).hexdigest()
-        # Every run replaces the record of the one before, so that is not told.
+        # Every run replaces the record of the one before, so that is not reported.
         other = name not in self.written and name not in RECORD and os.path.lexists(path)
         write_atomically(path, content)
         if other and self.earlier.files.get(name) != digest:
@@ -147,55 +147,55 @@ class Claim:
         self.written[name] = digest
 
     def remove_others(self, keep: Collection[str]) -> None:
-        """Remove what earlier runs wrote and this one did not, except the files of the outputs in `keep`."""
+        """Remove earlier runs' outputs that this run did not write, except those of the outputs in `keep`."""
         for name in self.left():
-            # If it was changed since the run began, it is somebody's own.
+            # If it was changed since the run started, it is somebody else's file.
             if output_of(name) not in keep and digest_of_file(self._folder / name) == self.earlier.files[name]:
                 with suppress(OSError):
                     (self._folder / name).unlink()
                     self.removed.append(name)
 
     def left(self) -> list[str]:
-        """Names of earlier runs' outputs that are still there."""
+        """Names of earlier runs' outputs that still exist."""
         names = [name for name in self.earlier.files if name not in RECORD and name not in self.written]
         return [name for name in names if (self._folder / name).is_file()]
 
     def digests(self) -> dict[str, str]:
-        """Name → sha256 of every file in the folder that some run wrote, except run.json itself."""
+        """Name → sha256 of every file in the folder that a run wrote, except run.json itself."""
         known = {name: self.earlier.files[name] for name in self.left()} | self.written
         return {name: digest for name, digest in known.items() if name != RUN_JSON}
 
-    def told(self) -> str:
-        """What became of files that were there before, in a line; empty where there were none."""
+    def summary(self) -> str:
+        """One line about the files that existed before: replaced, removed or kept; empty if there were none."""
         ours = [name for name in self.replaced if name in self.earlier.files]
         others = [name for name in self.replaced if name not in self.earlier.files]
         parts = {"replaced": ours, "removed": self.removed, "kept": self.left()}
-        told = "; ".join(f"{verb} {listed(names)}" for verb, names in parts.items() if names)
-        sentences = [f"from {self.earlier.run}: {told}"] if told else []
+        changes = "; ".join(f"{verb} {listed(names)}" for verb, names in parts.items() if names)
+        sentences = [f"from {self.earlier.run}: {changes}"] if changes else []
         sentences += [f"replaced {listed(others)}, which no run wrote"] if others else []
         return "; ".join(sentences)
 
     def release(self) -> None:
-        """Let the next run in."""
+        """Release the folder for the next run."""
         if self._lock.is_locked:
-            # While it is held: whoever waits for this very file notices that it has gone, and makes another one.
+            # While it is locked: a process that waits for it notices that it is gone, and creates another one.
             with suppress(OSError):
                 (self._folder / LOCK).unlink()
             self._lock.release()
 
 
 def earlier_run(folder: Path) -> Earlier:
-    """What earlier runs left in `folder`, as their own record tells; nothing where there is none."""
+    """Files of earlier runs in `folder`, according to their record; none without a record."""
     from graphflow.record.model import RunRecord
 
     try:
         record = RunRecord.load(folder)
     except FileProblem:
         return Earlier()
-    # A run that was killed has told its journal only.
-    told = [*record.files.items(), *journal_digests(folder / EVENTS)]
-    # A record is a file like any other: no name in it may lead out of the folder.
-    ours = [(name, digest) for name, digest in told if name in (EVENTS, REPORT) or output_of(name) is not None]
+    # The files of a run that was killed are only in its journal.
+    recorded = [*record.files.items(), *journal_digests(folder / EVENTS)]
+    # Anybody can edit a record, so no name in it may lead out of the folder.
+    ours = [(name, digest) for name, digest in recorded if name in (EVENTS, REPORT) or output_of(name) is not None]
     files = {name: digest for name, digest in ours if digest_of_file(folder / name) == digest}
     files[RUN_JSON] = ""
     if record.state == "running" and is_journal(folder / EVENTS):
@@ -204,7 +204,7 @@ def earlier_run(folder: Path) -> Earlier:
 
 
 def digest_of_file(path: Path) -> str:
-    """sha256 of a file's bytes, in hexadecimal; empty where there is no file that can be read."""
+    """sha256 of a file's bytes, in hexadecimal; empty if the file cannot be read."""
     try:
         with open_regular(path) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -213,7 +213,7 @@ def digest_of_file(path: Path) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a.png, b.png`, and how many more where they are too many for a sentence."""
+    """`a.png, b.png`; a long list ends with the number of further names."""
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
@@ -233,11 +233,11 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        nowhere = folder.is_symlink() and not folder.exists()
-        why = "it is a link that leads nowhere" if nowhere else "it, or a part of its path, is not a folder"
-        raise _cannot_be_made(folder, why) from error
+        broken = folder.is_symlink() and not folder.exists()
+        why = "it is a broken link" if broken else "it, or a part of its path, is not a folder"
+        raise _cannot_create(folder, why) from error
     except (OSError, ValueError) as error:
-        raise _cannot_be_made(folder, getattr(error, "strerror", None) or str(error)) from error
+        raise _cannot_create(folder, getattr(error, "strerror", None) or str(error)) from error
 
 
 def _locked(folder: Path) -> BaseFileLock:
@@ -248,7 +248,7 @@ def _locked(folder: Path) -> BaseFileLock:
         lock.acquire()
     except Timeout as error:
         if (folder / LOCK).exists():
-            fix = "wait until it is over, or name another folder"
+            fix = "wait until it has finished, or name another folder"
             raise FileProblem(f"another run is writing into {folder}", fix=fix) from error
         raise FileProblem(f"{folder} cannot be written to", fix="name another folder") from error
     except OSError as error:
@@ -258,5 +258,5 @@ def _locked(folder: Path) -> BaseFileLock:
     return lock
 
 
-def _cannot_be_made(folder: Path, why: str) -> FileProblem:
-    return FileProblem(f"the folder {folder} cannot be made", why=why, fix="name another folder")
+def _cannot_create(folder: Path, why: str) -> FileProblem:
+    return FileProblem(f"the folder {folder} cannot be created", why=why, fix="name another folder")

@@ -1,4 +1,4 @@
-"""A plan as a record: the graph, its values and where they are from, before anything has run."""
+"""The record of a plan: the graph, its values and their sources, before anything has run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from graphflow.values.value import File, digest_of, value_word
 
 
 def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
-    """The record of a run that has not begun."""
+    """The record of a run that has not started."""
     from graphflow.document.write import write
     from graphflow.system.distribution import shipped_version
 
@@ -69,7 +69,7 @@ def _compute(checked: Checked) -> ComputeRecord:
 
 
 def _step(step: PlannedStep) -> StepRecord:
-    uses = [UseRecord(role=role, identity=one.identity, label=one.label) for role, one in step.uses.items()]
+    uses = [UseRecord(role=role, identity=part.identity, label=part.label) for role, part in step.uses.items()]
     return StepRecord(path=step.path, node=step.node.path, type=step.node.type.name, also=list(step.also), uses=uses)
 
 
@@ -102,11 +102,11 @@ def _source(source: NodeSource, checked: Checked) -> Any:
         return {"kind": "absent", "why": source.reason}
     if isinstance(source, Unknown):
         return {"kind": "absent", "why": "not known"}
-    raise TypeError(f"{source} is no source")
+    raise TypeError(f"{source} is not a source")
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON data; see `RunRecord` for what JSON has no word for."""
+    """A value as JSON data; see `RunRecord` for values that JSON cannot hold."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (tuple, list)):
@@ -122,7 +122,7 @@ def plain(value: Any) -> Any:
 
 
 def home_relative(path: Path) -> str:
-    """The path with `~` for the home folder: pictures are passed on, and need not tell who their maker is."""
+    """The path with `~` for the home folder: pictures are passed on, and need not reveal who made them."""
     for home in _homes():
         if path.is_relative_to(home):
             return str(Path("~") / path.relative_to(home))
@@ -130,21 +130,21 @@ def home_relative(path: Path) -> str:
 
 
 def named(file: str) -> str:
-    """A document's file as a record names it: a path from the current folder into it, else only its name."""
+    """A document's file as a record names it: a path below the current folder, else only its name."""
     path, here = Path(file), Path.cwd()
     above_home = any(home != here and home.is_relative_to(here) for home in _homes())
     return path.name if path.is_absolute() or ".." in path.parts or file.startswith("~") or above_home else file
 
 
 def homeless(text: str) -> str:
-    """A document's text with `~` for the home folder where a path begins with it; documents read it as the same."""
+    """A document's text with `~` for the home folder in paths; documents read both in the same way."""
     for home in _homes():
         text = re.sub(rf"(?<![\w/.~-]){re.escape(str(home))}(?=/)", "~", text)
     return text
 
 
 def _homes() -> list[Path]:
-    """The home folder as it is named, and where it really is; none where it is the root or is not known."""
+    """The home folder as named and with links resolved; nothing if it is the root or not known."""
     try:
         home = Path.home()
     except RuntimeError:

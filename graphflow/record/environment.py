@@ -1,4 +1,4 @@
-"""What decides the bytes of a run beside the graph: versions, device, precision, threads, settings of libraries."""
+"""Facts besides the graph on which a run's bytes depend: versions, device, precision, threads, library settings."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ VARIABLES = (
     "ONEDNN_DEFAULT_FPMATH_MODE", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE",
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCH_CUDNN_SDPA_ENABLED", "PYTORCH_NVFUSER_DISABLE",
 )  # fmt: skip
-"""Environment variables that change the bits of computations with torch; no other one is recorded."""
+"""Environment variables that change the results of torch; no others are recorded."""
 
 
 def environment(plan: Plan) -> EnvironmentRecord:
-    """What is known before torch is imported; of a plan that computes without it, all that matters."""
-    found = EnvironmentRecord(versions=_versions(_ALWAYS), platform=platform.platform())
+    """The facts that are known before torch is imported; for a plan without torch, all that matter."""
+    known = EnvironmentRecord(versions=_versions(_ALWAYS), platform=platform.platform())
     if plan.uses_torch:
-        found.versions |= _versions(_WITH_TORCH)
-        found.device = plan.checked.compute.device
-        found.dtypes = _dtypes(plan)
-        found.variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    return found
+        known.versions |= _versions(_WITH_TORCH)
+        known.device = plan.checked.compute.device
+        known.dtypes = _dtypes(plan)
+        known.variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    return known
 
 
 def observed(known: EnvironmentRecord) -> EnvironmentRecord:
-    """The same with what torch tells, which is imported for it where it is not yet; asked in the run's own thread.
+    """The same facts and those that torch reports, read in the run's own thread; imports torch.
 
     Raises:
         ImportError: torch cannot be imported.
@@ -48,23 +48,23 @@ def observed(known: EnvironmentRecord) -> EnvironmentRecord:
     """
     from graphflow.values.tensors import settings
 
-    told = settings(known.device)
-    device_name = told.pop("device_name") or _processor()
-    more = {"device_name": device_name, "threads": told.pop("threads"), "cpu_capability": told.pop("cpu_capability")}
-    return known.model_copy(update={**more, "settings": told})
+    facts = settings(known.device)
+    device_name = facts.pop("device_name") or _processor()
+    more = {"device_name": device_name, "threads": facts.pop("threads"), "cpu_capability": facts.pop("cpu_capability")}
+    return known.model_copy(update={**more, "settings": facts})
 
 
 def _versions(names: tuple[str, ...]) -> dict[str, str]:
-    found = {"graphflow": shipped_version(), "Python": platform.python_version()}
+    versions = {"graphflow": shipped_version(), "Python": platform.python_version()}
     for name in names:
-        # What is not installed is not used; a library can be importable without being installed as a distribution.
+        # It may not be installed, or be importable without being installed as a distribution.
         with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def _dtypes(plan: Plan) -> list[str]:
-    """The precisions that components with weights run in."""
+    """The precisions of the components with weights."""
     specs = [component.spec for step in plan.steps for component in step.uses.values()]
     return sorted({spec.dtype for spec in specs if isinstance(spec, Placed) and spec.files.weights})
 

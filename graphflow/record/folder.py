@@ -1,4 +1,4 @@
-"""The recorder: listens to a run and writes what comes of it into one folder, while the run goes on."""
+"""The recorder: listens to a run and writes its results into a folder while it runs."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ if TYPE_CHECKING:
 class Recorder:
     """Writes a run's outputs, run.json, events.jsonl and report.html; call it with every event, then `close` it.
 
-    The folder is this run's alone until `close`. Files of an earlier run with the same names are replaced. Outputs of
-    earlier runs that this one does not make (`image-007.png` of a longer list) are removed when it is done, except for
-    outputs that it was not asked for; `told` says what was done. Everything else in the folder stays.
+    The folder belongs to this run until `close`. Files of an earlier run with the same names are replaced. When the
+    run is done, outputs of earlier runs that it did not make (`image-007.png` of a longer list) are removed, except
+    for outputs that were not requested; `summary` lists these changes. All other files in the folder are kept.
 
-    A file that cannot be written is told in `problems`, and the others are written nevertheless.
+    If a file cannot be written, that is added to `problems`, and the other files are still written.
 
     Args:
-        folder: made where it is missing.
-        plan: what is run.
-        metadata: whether pictures carry the record.
-        command: the command line, where there was one.
+        folder: created if it is missing.
+        plan: the plan of the run.
+        metadata: whether pictures contain the record.
+        command: the command line, if there was one.
         overwrite: whether files that no run wrote, or that were changed since, may be replaced.
-        clock: tells the time.
+        clock: returns the time.
 
     Attributes:
-        problems: what could not be written.
-        result: what the run ended with, as `close` was told it.
-        page: what the report will show.
+        problems: the files that could not be written, with the reasons.
+        result: the run's result, as given to `close`.
+        page: the content of the report.
 
     Raises:
-        FileProblem: the folder cannot be made or written to, another run is writing there, or an output could replace
-            an input's file or one that no run wrote.
+        FileProblem: the folder cannot be created or written to, another run is writing there, or an output could
+            replace an input's file or a file that no run wrote.
     """
 
     def __init__(
@@ -96,23 +96,23 @@ class Recorder:
             raise
 
     def _begin(self, record: RunRecord, metadata: bool) -> None:
-        """Put the record of this run in the place of the earlier one."""
+        """Replace the earlier run's record with that of this run."""
         self.record = record
         self._metadata = metadata
         record.started = self._start
         record.files, record.earlier = self._claim.digests(), self._claim.left()
         self._observed = not self._plan.uses_torch
         self._steps = {step.path: step for step in record.steps}
-        # A run that is killed leaves this one.
+        # If the run is killed, this record stays.
         self._claim.write(RUN_JSON, record.to_json().encode())
         if REPORT in self._claim.earlier.files:
-            # It tells of the earlier run, whose files are about to be replaced.
+            # It shows the earlier run, whose files are about to be replaced.
             with suppress(OSError):
                 (self.folder / REPORT).unlink()
         self._journal = Journal(self.folder / EVENTS)
 
     def __call__(self, event: Event) -> None:
-        """Take an event in; never raises for a file."""
+        """Record an event; never raises because of a file."""
         self._moment = round((self._clock() - self._start).total_seconds(), 6)
         more: dict[str, Any] = {"at": self._moment}
         if not self._observed and ("torch" in sys.modules or isinstance(event, OutputReady)):
@@ -126,7 +126,7 @@ class Recorder:
     def close(self, result: Result) -> list[Path]:
         """Write run.json and report.html after the run, whatever its state; returns the files that were written.
 
-        Never raises for a file; see `require`.
+        Never raises because of a file; see `require`.
         """
         if not self._closed:
             self._closed = True
@@ -134,7 +134,7 @@ class Recorder:
             self._finish(result)
             self._claim.written[EVENTS] = digest_of_file(self.folder / EVENTS)
             self._written[EVENTS] = self.folder / EVENTS
-            # A run that is killed while its report is made is over all the same.
+            # Written before the report, so that the record is complete even if the process is killed meanwhile.
             if self._attempt(self._write_record):
                 self._written[RUN_JSON] = self.folder / RUN_JSON
             report = self._encoded(REPORT, lambda: self.page.render(self.record).encode("utf-8", "backslashreplace"))
@@ -145,30 +145,30 @@ class Recorder:
         return list(self._written.values())
 
     @property
-    def told(self) -> str:
-        """What became of the files of earlier runs, in a line; empty where there were none."""
-        return self._claim.told()
+    def summary(self) -> str:
+        """One line about the files of earlier runs: replaced, removed or kept; empty if there were none."""
+        return self._claim.summary()
 
     def require(self) -> None:
-        """Raises `FileProblem` where some file could not be written; the message names all of them."""
+        """Raise `FileProblem` if a file could not be written; the message names all such files."""
         if self.problems:
             raise FileProblem("\n".join(map(str, self.problems)))
 
-    # While the run goes on
+    # During the run
 
     def _observe(self) -> None:
-        """Record what torch tells, in the thread and the settings of the run."""
+        """Record the facts that torch reports in the run's thread."""
         from graphflow.record.environment import observed
 
         self._observed = True
-        # The run itself tells what is wrong with torch.
+        # If torch does not work, the run itself reports it.
         with suppress(ImportError, RuntimeError):
             self.record.environment = observed(self.record.environment)
             self._attempt(self._write_record)
 
     @functools.cached_property
     def _text(self) -> str | None:
-        """What pictures carry; nothing of it changes from the first output on."""
+        """The record that pictures contain; it does not change after the first output."""
         return self.record.recipe() if self._metadata else None
 
     def _note(self, event: Event) -> None:
@@ -199,7 +199,7 @@ class Recorder:
                 self.record.state, self.record.seconds = event.state, event.seconds
 
     def _output(self, event: OutputReady) -> list[str]:
-        """Write the files of an output; returns the names of those that are there."""
+        """Write the files of an output; returns the names of those that were written."""
         from graphflow.record.outputs import files_for, kind_of
 
         name, value = event.name, event.value
@@ -222,16 +222,16 @@ class Recorder:
         return entry.files
 
     def _encoded(self, name: str, encode: Callable[[], bytes]) -> bytes | None:
-        """The bytes of a file; None where they cannot be made, which is kept as a problem."""
+        """The bytes of a file; if encoding fails, None, and the error is kept as a problem."""
         try:
             return encode()
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
-            # A format has limits of its own: a WebP has no more than 16383 pixels a row, for one.
+            # Formats have limits of their own: a WebP row has at most 16383 pixels, for example.
             self.problems.append(FileProblem(f"{self.folder / name} cannot be written: {error}"))
             return None
 
     def _write_output(self, name: str, content: bytes) -> None:
-        # A run that is killed in the next moment has told of the file, so that the next run knows it.
+        # The journal comes first: if the process is killed after it, the next run recognises the file.
         digest = hashlib.sha256(content).hexdigest()
         self._attempt(self._journal.write, {"event": WRITING, "file": name, "sha256": digest, "at": self._moment})
         self._write(name, content)
@@ -244,13 +244,13 @@ class Recorder:
         """Write run.json.
 
         Args:
-            to_come: name → sha256 of each file that is about to be written.
+            to_come: name → sha256 of files that are about to be written.
         """
         self.record.files = {**self._claim.digests(), **to_come}
         self._claim.write(RUN_JSON, self.record.to_json().encode())
 
     def _attempt(self, write: Callable[..., None], *arguments: Any) -> bool:
-        """Whether it succeeded; a failure is kept, since what comes later must not be lost with it."""
+        """Call `write` and return whether it succeeded; a failure is kept as a problem, so that the run continues."""
         try:
             write(*arguments)
         except FileProblem as error:
@@ -260,10 +260,10 @@ class Recorder:
             return False
         return True
 
-    # After it
+    # After the run
 
     def _finish(self, result: Result) -> None:
-        """Fill in what only the end of the run shows."""
+        """Fill in the facts that are known only at the end of the run."""
         record = self.record
         self.result = result
         record.state, record.error = result.state, result.error
@@ -276,7 +276,7 @@ class Recorder:
                 entry.missing = result.missing.get(name, {})
         for path, error in result.failed.items():
             cause = error.__cause__
-            # graphflow's own errors say all there is to say; another's says where it came from.
+            # graphflow's own errors are clear without a traceback.
             if path in self._steps and cause is not None and not isinstance(cause, GraphflowError):
                 self._steps[path].traceback = "".join(traceback.format_exception(cause))
         for step in record.steps:
@@ -284,16 +284,16 @@ class Recorder:
                 step.state = "cancelled"
         for entry in record.outputs.values():
             if not entry.kind and not entry.why:
-                entry.why = "the run ended before it was there"
+                entry.why = "the run ended before it was ready"
         if result.state == "done" and not self.problems:
-            # An output that was not asked for has not become a wrong one.
+            # An earlier file of an output that was not requested is still right.
             self._claim.remove_others([name for name in self._plan.checked.outputs if name not in record.outputs])
         record.earlier = self._claim.left()
         record.replaced, record.removed = self._claim.replaced, self._claim.removed
 
 
 def peak_memory() -> int | None:
-    """The most bytes of memory that this process ever held; None where the system does not tell."""
+    """The most bytes of memory that this process ever used; None if the system does not report it."""
     try:
         import resource
     except ImportError:

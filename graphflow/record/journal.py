@@ -1,4 +1,4 @@
-"""events.jsonl: one event a line, each line there as soon as the event is over, and never half of one."""
+"""events.jsonl: one event per line, written as soon as it happens, and never half a line."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from graphflow.errors import FileProblem
 from graphflow.system.files import open_regular, read_regular
 
 WRITING = "writing"
-"""The event of the lines that tell of a file before it is written: a run that is killed has told of every file."""
+"""The event that announces a file before it is written, so that the journal of a killed run names every file."""
 
 _START = 100
 
 
 class Journal:
-    """A file that grows by whole lines.
+    """A file to which whole lines are appended.
 
     Args:
-        path: of the file; one of an earlier run is replaced.
+        path: of the file; that of an earlier run is replaced.
 
     Raises:
         FileProblem: it cannot be written.
@@ -32,7 +32,7 @@ class Journal:
         self._size = 0
         self._failed = False
         try:
-            # Whoever still reads the earlier run's file keeps it.
+            # A process that still reads the earlier run's file keeps it.
             path.unlink(missing_ok=True)
             self._file = path.open("wb", buffering=0)
         except OSError as error:
@@ -42,16 +42,16 @@ class Journal:
         """Append a line.
 
         Raises:
-            FileProblem: it cannot be written; the file ends with the line before it, and stays so.
+            FileProblem: it cannot be written; the file ends with the previous line, and no more are written.
         """
         if self._failed:
             return
-        # A file's name may be of bytes that are no UTF-8, which Python keeps as halves of characters.
+        # A file's name may contain bytes that are not UTF-8, which Python keeps as lone surrogates.
         line = (json.dumps(data, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
         try:
             written = self._file.write(line)
             if written != len(line):
-                raise OSError(0, "there is no room for it")
+                raise OSError(0, "no space left")
         except OSError as error:
             self._failed = True
             self._cut()
@@ -59,17 +59,17 @@ class Journal:
         self._size += len(line)
 
     def _cut(self) -> None:
-        # Where that fails, too, readers of the file skip a last line that is not JSON.
+        # If that fails too, readers of the file skip a last line that is not JSON.
         with suppress(OSError):
             self._file.truncate(self._size)
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file."""
         self._file.close()
 
 
 def is_journal(path: Path) -> bool:
-    """Whether a file begins as the journal of a run does; an empty one does."""
+    """Whether a file begins like the journal of a run, or is empty."""
     try:
         with open_regular(path) as stream:
             start = stream.read(_START)
@@ -79,7 +79,7 @@ def is_journal(path: Path) -> bool:
 
 
 def journal_digests(path: Path) -> Iterator[tuple[str, str]]:
-    """Name and sha256 of each file that a run was about to write, as its journal tells; the last one may be missing."""
+    """Name and sha256 of each file that a run announced in its journal; the last file may not exist."""
     try:
         lines = read_regular(path).decode().splitlines()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""run.json as a pydantic model: what was run, with what, and what came of it; `RunRecord.load` reads it back."""
+"""run.json as a pydantic model: the graph, its values, the environment and the results; read by `RunRecord.load`."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ StepState = Literal["waiting", "running", "done", "cached", "failed", "not_run",
 
 
 class _Part(BaseModel):
-    # Records of later versions of one format may say more.
+    # A later version may add fields to the same format.
     model_config = ConfigDict(extra="ignore")
 
 
 class ComputeRecord(_Part):
-    """Where models run: a device, and what the call says of precision and threads, None where it says nothing."""
+    """Where models run: the device, and precision and threads, None if the call does not set them."""
 
     device: str
     dtype: str | None = None
@@ -53,18 +53,18 @@ class ComputeRecord(_Part):
 
 
 class EnvironmentRecord(_Part):
-    """What decides the bytes of a run beside the graph; a run without torch has only `versions` and `platform`.
+    """Facts besides the graph on which a run's bytes depend; without torch, only `versions` and `platform`.
 
     Attributes:
         versions: of graphflow, Python and the libraries that it may have used.
-        platform: system, processor's kind and C library.
+        platform: system, kind of processor and C library.
         device: as torch names it.
-        device_name: the GPU's or the processor's.
-        dtypes: the precisions that components ran in.
-        threads: of torch on a CPU, as many as there really were; None before torch is imported.
+        device_name: the name of the GPU or the processor.
+        dtypes: the precisions of the components.
+        threads: the actual number of torch's threads on a CPU; None before torch is imported.
         cpu_capability: the vector instructions that torch uses.
-        variables: environment variables that change bits, where they are set.
-        settings: torch's own.
+        variables: environment variables that change results, if they are set.
+        settings: torch's settings.
     """
 
     versions: dict[str, str] = Field(default_factory=dict)
@@ -83,9 +83,9 @@ class DocumentRecord(_Part):
 
     Attributes:
         text: YAML.
-        file: what it was read from, a name in `folder` or a path from where the run began; empty for a graph built
-            in Python.
-        folder: where its relative paths start; `~` stands for the home folder.
+        file: the file it was read from: a name in `folder`, or a path relative to the folder in which the run was
+            started; empty for a graph built in Python.
+        folder: the folder to which its paths are relative; `~` stands for the home folder.
     """
 
     text: str
@@ -98,7 +98,7 @@ class NodeRecord(_Part):
 
     Attributes:
         params: name → value, defaults included.
-        inputs: port → where its value is from.
+        inputs: port → source of its value.
         place: `file:line:column` of the node.
         used: `file:line:column as path` of each template around it, innermost first.
     """
@@ -121,16 +121,16 @@ class UseRecord(_Part):
 
 
 class StepRecord(_Part):
-    """What became of a step.
+    """The state of a step.
 
     Attributes:
-        node: path of the node that it belongs to.
-        also: paths of the equal steps that it stands for.
+        node: path of its node.
+        also: paths of equal steps that were merged into it.
         seconds: 0 for a step that was not executed.
-        why: why it was not run.
-        problem: what went wrong, as `check --json` tells problems.
-        warnings: what it told of itself while it ran, in the same form.
-        traceback: of the Python exception behind the problem.
+        why: the reason why it was not run.
+        problem: the reason why it failed, in the form of `check --json`.
+        warnings: warnings that it gave while it ran, in the same form.
+        traceback: traceback of the Python exception behind the problem.
     """
 
     path: str
@@ -151,11 +151,11 @@ class OutputRecord(_Part):
 
     Attributes:
         files: names in the run's folder.
-        kind: its type; empty as long as it is not there.
+        kind: its type; empty until it is ready.
         digest: of the value, not of the files.
-        items: how many there are, where it is a list.
-        missing: number of each item of a list that is not there, from 0 → why; the others keep their own numbers.
-        why: why it is absent or not whole, or why a file of it could not be written.
+        items: number of items, if it is a list.
+        missing: index of each missing item of a list, from 0 → reason; the other items keep their indices.
+        why: the reason why it is absent or incomplete, or why one of its files could not be written.
     """
 
     files: list[str] = Field(default_factory=list)
@@ -175,29 +175,29 @@ class LoadRecord(_Part):
 
 
 class RunRecord(_Part):
-    """A run: all that is needed to run it again, and what came of it.
+    """A run: everything that is needed to repeat it, and its results.
 
-    Values are plain JSON; what JSON has no word for is a map with `kind`: a file (`path`, `sha256`), a
-    checkpoint (`name`, `path`, `details`), another node's output (`node`, `output`, and `item` where it is
-    one of a list), text made of `parts`, an absent value (`why`), a value given in Python (`digest`).
+    Values are plain JSON; a value that JSON cannot hold is a map with `kind`: a file (`path`, `sha256`), a
+    checkpoint (`name`, `path`, `details`), another node's output (`node`, `output`, and `item` for an item of a
+    list), text made of `parts`, an absent value (`why`), a value given in Python (`digest`).
 
     Attributes:
-        format: of this file.
+        format: version of this file's format.
         graphflow: version that ran it.
-        state: `running` in a picture's record, and where the run was killed; `error` where something other than a
-            step ended the run.
-        error: what that was; empty in every other state.
+        state: `running` in a picture's record, and if the run was killed; `error` if something other than a step
+            ended the run.
+        error: that error; empty in every other state.
         started: None in a picture's record, so that equal runs write equal files.
-        command: the command line, where there was one.
-        only: the outputs that were asked for; empty for all.
-        skipped: path of a node that is not in the plan → why.
+        command: the command line, if there was one.
+        only: the requested outputs; empty for all.
+        skipped: path of a node that is not in the plan → reason.
         files: name → sha256 of every file in the folder that this run or an earlier one wrote, except run.json.
         earlier: files of earlier runs that are still in the folder.
-        replaced: files that were there before and that the run wrote anew, with other bytes.
-        removed: outputs of earlier runs that the run does not make.
-        compute: what the call said of where its models run; None where it has none.
-        environment: what else decides its bytes.
-        peak_memory_bytes: the most memory that the process ever held; None where the system does not tell.
+        replaced: files that existed before and that the run replaced with other bytes.
+        removed: outputs of earlier runs that the run removed.
+        compute: where its models run; None if it has no models.
+        environment: other facts on which its bytes depend.
+        peak_memory_bytes: the most memory that the process ever used; None if the system does not report it.
     """
 
     format: int = FORMAT
@@ -227,19 +227,19 @@ class RunRecord(_Part):
     removed: list[str] = Field(default_factory=list)
 
     def to_json(self) -> str:
-        """The record as run.json has it."""
+        """The text of run.json."""
         return _json(self, indent=1) + "\n"
 
     def recipe(self) -> str:
-        """What is needed to run it again, as JSON in one line: the record that a picture carries."""
+        """The record that a picture contains: everything needed to repeat the run, as JSON on one line."""
         return _json(self, include=set(_RECIPE))
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:
-        """Read a record: run.json, the folder that it is in, or a PNG that was written with metadata.
+        """Read a record from run.json, from its folder, or from a PNG that was written with metadata.
 
         Raises:
-            FileProblem: there is no record, or it cannot be read; says why.
+            FileProblem: there is no record, or it cannot be read; the message gives the reason.
         """
         source = path / RUN_JSON if path.is_dir() else path
         text = _record_text(source)
@@ -250,11 +250,11 @@ class RunRecord(_Part):
                 raise FileProblem(f"{source} is a record of format {version}; this graphflow reads {FORMAT}")
             return cls.model_validate(data)
         except (ValidationError, ValueError, RecursionError) as error:
-            raise FileProblem(f"{source} is no record of a run") from error
+            raise FileProblem(f"{source} is not a record of a run") from error
 
 
 def _json(model: BaseModel, *, indent: int | None = None, include: set[str] | None = None) -> str:
-    """The model as JSON that can be encoded, with escapes for bytes of a file's name that are no UTF-8."""
+    """The model as JSON, with escapes for bytes of file names that are not UTF-8."""
     try:
         return model.model_dump_json(indent=indent, include=include)
     except ValueError:  # PydanticSerializationError
@@ -269,10 +269,10 @@ def _record_text(source: Path) -> str:
     try:
         with open_regular(source) as handle:
             if handle.read(len(_PNG_START)) == _PNG_START:
-                found = read_text(source)
-                if found is None:
-                    raise FileProblem(f"{source} carries no record of a run; it was written without metadata")
-                return found
+                text = read_text(source)
+                if text is None:
+                    raise FileProblem(f"{source} contains no record of a run; it was written without metadata")
+                return text
             handle.seek(0)
             content = handle.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
@@ -284,4 +284,4 @@ def _record_text(source: Path) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise FileProblem(f"{source} is no record of a run") from error
+        raise FileProblem(f"{source} is not a record of a run") from error

@@ -1,4 +1,4 @@
-"""The names of a run's files, and which of the files in its folder a run may replace or remove."""
+"""The names of a run's files, and the files in its folder that a run may replace or remove."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ RUN_JSON, EVENTS, REPORT = "run.json", "events.jsonl", "report.html"
 RECORD = (RUN_JSON, EVENTS, REPORT)
 
 RESERVED = (RUN_JSON,)
-"""Names that an output's file cannot have: it is called NAME-output then, which no other output's file can be."""
+"""Names that an output's file cannot have; it is called NAME-output instead, which no other output's file can be."""
 
 _OWN = re.compile(r"([a-z][a-z0-9_]*)(?:-([0-9]{3,})|-output)?\.(png|gif|webp|json|safetensors)\Z")
 
 
 class OutputFile(NamedTuple):
-    """What the name of an output's file says.
+    """The parts of the name of an output's file.
 
     Attributes:
         output: the output's name.
-        item: the number of the list's item in it, from 0; None where it is not one of several.
+        item: index of the list's item in it, from 0; None if the name has no index.
         ending: such as `png`.
     """
 
@@ -37,28 +37,28 @@ class OutputFile(NamedTuple):
 
 
 def output_file(name: str) -> OutputFile | None:
-    """What a file's name says; None where it can be no output's file."""
-    found = _OWN.match(name)
-    if found is None or name in RESERVED:
+    """The parts of a file's name; None if it cannot be an output's file."""
+    match = _OWN.match(name)
+    if match is None or name in RESERVED:
         return None
-    return OutputFile(found[1], None if found[2] is None else int(found[2]), found[3])
+    return OutputFile(match[1], None if match[2] is None else int(match[2]), match[3])
 
 
 def output_of(name: str) -> str | None:
-    """The output that a file of this name belongs to; None where it can be no output's file."""
-    found = output_file(name)
-    return None if found is None else found.output
+    """The output that a file of this name belongs to; None if it cannot be an output's file."""
+    file = output_file(name)
+    return None if file is None else file.output
 
 
 def spare_inputs(folder: Path, plan: Plan) -> None:
     """Make sure that a run in `folder` replaces no file that the graph reads.
 
     Raises:
-        FileProblem: it could; names the file.
+        FileProblem: it could replace one; the message names the file.
     """
-    here = folder.resolve()
+    resolved = folder.resolve()
     for path in _files_read(plan):
-        if here not in (path.parent.resolve(), path.resolve().parent):
+        if resolved not in (path.parent.resolve(), path.resolve().parent):
             continue
         if path.name in RECORD or output_of(path.name) in plan.outputs:
             raise FileProblem(f"the graph reads {path}, which a run in {folder} could replace; name another folder")

@@ -1,4 +1,4 @@
-"""How a graph's outputs become files: one table from a type's word to the ending and the bytes."""
+"""How a graph's outputs become files: a table from a type's name to its file format."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Format:
     """How values of one type are written.
 
     Attributes:
-        endings: that the file's name can have; where there are several, the value's `format` is one of them.
-        encode: the file's bytes, from the value and the text that it may carry.
-        joined: a list is one file that holds all items, not one file an item.
+        endings: possible endings of the file's name; if there are several, the value's `format` is one of them.
+        encode: returns the file's bytes for a value and the text that the file may contain.
+        joined: whether a list becomes one file with all items instead of one file per item.
     """
 
     endings: tuple[str, ...]
@@ -38,7 +38,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A file that is about to be written; `encode` makes its bytes."""
+    """A file that is about to be written; `encode` returns its bytes."""
 
     name: str
     encode: Callable[[], bytes]
@@ -79,11 +79,11 @@ FORMATS: dict[str, Format] = {
     "conditioning": Format(("safetensors",), _conditioning),
     "control": Format(("png",), lambda control, text: encode_png(control.seen(), text)),
 }
-"""The type's word → how a value of it is written."""
+"""Name of a type → its file format."""
 
 
 def kind_of(value: Any) -> str:
-    """The type of a value in a word or two: `image`, `list of mask`, `list`."""
+    """The type of a value in a few words: `image`, `list of mask`, `list`."""
     if isinstance(value, tuple):
         words = list(dict.fromkeys(kind_of(item) for item in value))
         return f"list of {' | '.join(words)}" if words else "list"
@@ -96,15 +96,15 @@ def files_for(
     """The files of the output `name`, in order.
 
     Args:
-        name: the output's.
-        value: a tuple for a list; an empty one has no file.
-        text: carried by pictures; None for none.
-        items: of a list that is not whole, the number of each item of `value`, from 0; files have these numbers,
-            and one file that holds all items has `null` for each that is missing.
-        count: how many items the whole list has, where `items` is given.
+        name: name of the output.
+        value: a tuple for a list; an empty list has no file.
+        text: written into pictures; None for no text.
+        items: for an incomplete list, the index of each item of `value`, from 0; files are numbered accordingly,
+            and a single file with all items has `null` for each missing one.
+        count: the length of the complete list, if `items` is given.
 
     Raises:
-        ValueError: there is no format for a value of this type.
+        ValueError: there is no file format for a value of this type.
     """
     if not isinstance(value, tuple):
         yield _pending(name, value, _format(value), text)
@@ -112,30 +112,31 @@ def files_for(
     if items is None:
         items, count = range(len(value)), len(value)
     formats = [_format(item) for item in value]
-    if formats and all(one.joined for one in formats):
+    if formats and all(format_.joined for format_ in formats):
         numbered = dict(zip(items, value, strict=True))
         yield _pending(name, tuple(map(numbered.get, range(count))), formats[0], text)
         return
-    # So many digits that the names sort as the items do.
+    # Enough digits for the names to sort like the items.
     digits = max(3, len(str(count - 1)))
-    for number, item, one in zip(items, value, formats, strict=True):
-        yield _pending(f"{name}-{number:0{digits}}", item, one, text)
+    for number, item, format_ in zip(items, value, formats, strict=True):
+        yield _pending(f"{name}-{number:0{digits}}", item, format_, text)
 
 
 def _format(value: Any) -> Format:
-    found = FORMATS.get(value_word(value) or "")
-    if found is None:
+    format_ = FORMATS.get(value_word(value) or "")
+    if format_ is None:
         raise ValueError(f"there is no file format for {describe(value)}")
-    return found
+    return format_
 
 
-def _pending(stem: str, value: Any, one: Format, text: str | None) -> Pending:
-    name = f"{stem}.{one.ending(value)}"
-    return Pending(f"{stem}-output.{one.ending(value)}" if name in RESERVED else name, lambda: one.encode(value, text))
+def _pending(stem: str, value: Any, format_: Format, text: str | None) -> Pending:
+    ending = format_.ending(value)
+    name = f"{stem}.{ending}"
+    return Pending(f"{stem}-output.{ending}" if name in RESERVED else name, lambda: format_.encode(value, text))
 
 
 def files_possible(plan: Plan) -> Callable[[str], bool]:
-    """Whether a run of `plan` may write a file of a name, as far as the types of its outputs tell."""
+    """A function that says whether a run of `plan` may write a file of a given name, judging by its outputs' types."""
     possible = {name: _possible(source, plan) for name, source in plan.outputs.items()}
 
     def writes(name: str) -> bool:
@@ -144,14 +145,14 @@ def files_possible(plan: Plan) -> Callable[[str], bool]:
             return False
         formats, single, items = possible[file.output]
         if file.item is not None:
-            return file.item < items and any(file.ending in one.endings for one in formats)
-        return any(file.ending in one.endings and (single or one.joined) for one in formats)
+            return file.item < items and any(file.ending in format_.endings for format_ in formats)
+        return any(file.ending in format_.endings and (single or format_.joined) for format_ in formats)
 
     return writes
 
 
 class _Possible(NamedTuple):
-    """Formats that an output may have, whether it may be a single value, and how many items it has at most."""
+    """The formats that an output may have, whether it may be a single value, and its greatest number of items."""
 
     formats: Collection[Format]
     single: bool
@@ -160,8 +161,8 @@ class _Possible(NamedTuple):
 
 def _possible(source: StepSource, plan: Plan) -> _Possible:
     if isinstance(source, Gather):
-        found = [one for item in source.items for one in _possible(item, plan).formats]
-        return _Possible(found, False, len(source.items))
+        formats = [format_ for item in source.items for format_ in _possible(item, plan).formats]
+        return _Possible(formats, False, len(source.items))
     if isinstance(source, ItemOf):
         return _Possible(_possible(source.source, plan).formats, True, 0)
     if isinstance(source, StepOutput):
@@ -169,8 +170,8 @@ def _possible(source: StepSource, plan: Plan) -> _Possible:
         return _possible_of(function.types[function.outputs.index(source.output)])
     if isinstance(source, Value):
         items = source.value if isinstance(source.value, tuple) else (source.value,)
-        found = [FORMATS[word] for item in items if (word := value_word(item)) in FORMATS]
-        return _Possible(found, items is not source.value, len(items))
+        formats = [FORMATS[word] for item in items if (word := value_word(item)) in FORMATS]
+        return _Possible(formats, items is not source.value, len(items))
     return _Possible((_JSON,), True, 0)
 
 
@@ -183,5 +184,5 @@ def _possible_of(type_: Type) -> _Possible:
     parts = [_possible_of(member) for member in members]
     if not parts:
         return _Possible(FORMATS.values(), True, sys.maxsize)
-    formats = [one for part in parts for one in part.formats]
+    formats = [format_ for part in parts for format_ in part.formats]
     return _Possible(formats, any(part.single for part in parts), max(part.items for part in parts))

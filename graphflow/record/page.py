@@ -1,4 +1,4 @@
-"""What the report shows of a run, collected while the run goes on."""
+"""The content of the report, collected during the run."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from graphflow.record.thumbnails import Thumbnail
 
 STEP_EDGE = 240
-"""Pixels of a small picture of an input or a step."""
+"""Longest side, in pixels, of the thumbnail of an input or a step."""
 
 MOST_STEPS = 100
-"""Steps that the report has pictures of, so that it stays a page that a phone can load."""
+"""Most steps with a thumbnail, so that a phone can load the report."""
 
 
 class Page:
-    """Small pictures of a plan's steps, and what is shown of its outputs."""
+    """Thumbnails of a plan's steps, and its outputs as the report shows them."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -36,16 +36,16 @@ class Page:
         self._outputs: dict[str, list[Shown]] = {}
 
     def add_step(self, step: str, values: Mapping[str, Any]) -> None:
-        """Keep a small picture of a step's first value that has a look."""
+        """Keep a thumbnail of a step's first value that is a picture."""
         from graphflow.record.thumbnails import thumbnail
 
         if step not in self._steps and len(self._steps) < MOST_STEPS:
-            found = next((small for value in values.values() if (small := thumbnail(value, STEP_EDGE))), None)
-            if found is not None:
-                self._steps[step] = found
+            small = next((small for value in values.values() if (small := thumbnail(value, STEP_EDGE))), None)
+            if small is not None:
+                self._steps[step] = small
 
     def add_output(self, event: OutputReady, files: Sequence[str]) -> None:
-        """Keep what is shown of an output, whose files these are, and small pictures of the steps that made it."""
+        """Keep an output and its files, and thumbnails of the steps that made it."""
         from graphflow.record.report import shown
 
         self._outputs[event.name] = shown(event.value, files)
@@ -70,7 +70,7 @@ class Page:
         return report(record, drawing, self._inputs(), self._outputs, self._steps)
 
     def _inputs(self) -> dict[str, Thumbnail]:
-        """Small pictures of the inputs that have a look."""
+        """Thumbnails of the inputs that are pictures."""
         from graphflow.record.thumbnails import thumbnail
 
         shown: dict[str, Thumbnail] = {}
@@ -78,7 +78,7 @@ class Page:
             if len(shown) == MOST_STEPS:
                 break
             first = value[0] if isinstance(value, tuple) and value else value
-            # The file may have gone, or become another one, since the run read it.
+            # The file may have been removed or changed since the run read it.
             with suppress(FileProblem):
                 read = Image.of(read_picture(first.file.path)) if isinstance(first, Picture) else first
                 small = thumbnail(read, STEP_EDGE)

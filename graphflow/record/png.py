@@ -1,7 +1,7 @@
-"""PNG files that carry a record: written with Pillow, read without decoding a pixel.
+"""PNG files that contain a record: written with Pillow, read without decoding pixels.
 
-The record stands in `iTXt` chunks. Pillow refuses to open a picture with a chunk of more than 1 MiB of text,
-so a long record goes on in further chunks: `graphflow`, `graphflow-2`, `graphflow-3`, …
+The record is stored in `iTXt` chunks. Pillow refuses to open a picture with a chunk of more than 1 MiB of text,
+so a long record is split into chunks: `graphflow`, `graphflow-2`, `graphflow-3`, …
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from graphflow.values.value import Raster
 
 KEYWORD = "graphflow"
 CHUNK_CHARACTERS = 200_000
-"""Characters of text a chunk; in UTF-8 at most four times as many bytes."""
+"""Characters of text per chunk; in UTF-8 at most four times as many bytes."""
 
 MAX_TEXT = 16 * 2**20
-"""Bytes of a record: a longer one is left out of pictures, and not read from them. Pillow opens up to 64 MiB."""
+"""Bytes of a record; a longer one is neither written into pictures nor read from them. Pillow opens up to 64 MiB."""
 
 _START = b"\x89PNG\r\n\x1a\n"
 _NAMES = re.compile(rb"graphflow(?:-([1-9][0-9]{0,4}))?\Z")
 
 
 def encode_png(picture: Raster, text: str | None) -> bytes:
-    """The picture as a PNG file that carries `text`; None, or more than `MAX_TEXT` bytes: it carries nothing."""
+    """The picture as a PNG file that contains `text`, unless it is None or longer than `MAX_TEXT` bytes."""
     from PIL.PngImagePlugin import PngInfo
 
     buffer = io.BytesIO()
@@ -42,7 +42,7 @@ def encode_png(picture: Raster, text: str | None) -> bytes:
 
 
 def read_text(path: Path) -> str | None:
-    """The text that the PNG file at `path` carries; None where it carries none.
+    """The text in the PNG file at `path`; None if it has none.
 
     Raises:
         FileProblem: the file is damaged, or the text is longer than `MAX_TEXT`.
@@ -60,7 +60,7 @@ def read_text(path: Path) -> str | None:
 def _parts(handle: BinaryIO) -> dict[int, bytes]:
     """Number → text of each of our chunks."""
     if handle.read(len(_START)) != _START:
-        raise ValueError("no PNG")
+        raise ValueError("not a PNG")
     parts: dict[int, bytes] = {}
     room = MAX_TEXT
     while True:
@@ -82,7 +82,7 @@ def _parts(handle: BinaryIO) -> dict[int, bytes]:
 
 
 def _text(rest: bytes, room: int) -> bytes:
-    """An iTXt chunk's text, behind its keyword: flag, method, language, translated keyword, text."""
+    """The text of an iTXt chunk; behind the keyword are flag, method, language, translated keyword and text."""
     head, fields = rest[:2], rest[2:].split(b"\0", 2)
     if len(head) < 2 or len(fields) < 3:
         raise ValueError("the chunk is too short")
@@ -91,7 +91,7 @@ def _text(rest: bytes, room: int) -> bytes:
     if flag:
         if method != 0:
             raise ValueError("the chunk's compression is not known")
-        # One byte more than there is room for tells a text that is too long from one that just fits.
+        # One more byte than allowed, to distinguish a text that is too long from one that just fits.
         body = zlib.decompressobj().decompress(body, room + 1)
     if len(body) > room:
         raise ValueError(f"more than {MAX_TEXT} bytes")

@@ -1,4 +1,4 @@
-"""report.html: one page that shows a run, without a script and without anything from elsewhere."""
+"""report.html: a page that shows a run, without scripts or external files."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from graphflow.record.model import RunRecord, StepRecord
 
 EDGE = 480
-"""Pixels of an output's small picture."""
+"""Longest side, in pixels, of an output's thumbnail."""
 
 MOST_ITEMS = 60
-"""Pictures of one output on the page."""
+"""Most pictures of one output on the page."""
 
 MOST_DRAWN = 400
-"""Nodes of a graph that is drawn; nobody can read a picture of more."""
+"""Most nodes of a graph that is drawn; a larger drawing is not legible."""
 
 MOST_ROWS = 1000
-"""Steps that the page lists."""
+"""Most steps that the page lists."""
 
 MOST_NAMED = 50
-"""Steps that a sentence names."""
+"""Most steps that a sentence names."""
 
 MOST_TEXT = 4000
-"""Characters of one output on the page."""
+"""Most characters of one output on the page."""
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 STATES = {
@@ -65,9 +65,9 @@ class Shown:
     """One value of an output, or an input, as the page shows it.
 
     Attributes:
-        file: name in the run's folder, to link to.
-        picture: a small one.
-        text: what is shown where there is no picture.
+        file: name of the linked file in the run's folder.
+        picture: its thumbnail.
+        text: shown if there is no picture.
     """
 
     file: str = ""
@@ -76,11 +76,11 @@ class Shown:
 
 
 def shown(output: Any, files: Sequence[str]) -> list[Shown]:
-    """What the page shows of an output's value, whose files these are; `MOST_ITEMS` of a list at most."""
+    """An output's value and its files as the page shows them; at most `MOST_ITEMS` of a list."""
     if not isinstance(output, tuple):
         return [_shown(output, files[0] if files else "")]
     if any(map(has_look, output)):
-        # Where a file could not be written, none is linked rather than a wrong one.
+        # If a file could not be written, no files are linked, since the links could be wrong.
         links = files if len(files) == len(output) else [""] * len(output)
         return [_shown(item, file) for item, file in zip(output[:MOST_ITEMS], links, strict=False)]
     return [Shown(files[0] if files else "", None, "\n".join(map(str, output))[:MOST_TEXT])] if output else []
@@ -102,15 +102,15 @@ def report(
 
     Args:
         record: of the run.
-        drawing: the graph as SVG; empty where it is too large.
-        inputs: input name → small picture.
+        drawing: the graph as SVG; empty if it is too large.
+        inputs: input name → thumbnail.
         outputs: output name → its values.
-        steps: path → small picture of what the step gave.
+        steps: path → thumbnail of the step's result.
     """
     import jinja2
     from markupsafe import Markup
 
-    # The drawing is the one thing that is not escaped here: graphflow.draw has done so.
+    # Only the drawing is not escaped, since graphflow.draw has already escaped it.
     environment = jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
@@ -140,45 +140,45 @@ def report(
 
 
 def _finalized(value: Any) -> Any:
-    """What the page shows of a value: text without control characters; markup has none."""
+    """Text without control characters; other values and markup unchanged."""
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _width(drawing: str) -> float:
-    """Pixels that the drawing is wide."""
-    found = re.match(r'<svg [^>]*?\bwidth="([0-9.]+)"', drawing)
-    return float(found[1]) if found else 1000.0
+    """The drawing's width in pixels."""
+    match = re.match(r'<svg [^>]*?\bwidth="([0-9.]+)"', drawing)
+    return float(match[1]) if match else 1000.0
 
 
 def statuses(record: RunRecord, pictures: Mapping[str, Thumbnail]) -> dict[str, Status]:
-    """What the drawing shows in each node's box: the worst that became of its steps, all their time, a picture.
+    """The status in each node's box of the drawing: the worst state of its steps, their total time, a picture.
 
     Args:
         record: of the run.
-        pictures: step's path → a small picture.
+        pictures: path of a step → thumbnail.
     """
     from graphflow.draw.drawing import Status
 
     known = {node.path for node in record.nodes}
-    found: dict[str, Status] = {}
+    by_node: dict[str, Status] = {}
     for number, step in enumerate(record.steps, 1):
         state = _BOX_STATES[step.state]
         picture = pictures[step.path].uri if step.path in pictures else ""
         for path in (step.path, *step.also):
             node = path if path in known else path.rpartition("/")[0]
             seconds = step.seconds if path == step.path else 0.0
-            before = found.get(node)
+            before = by_node.get(node)
             if before is not None:
                 state = min(state, before.state, key=_WORST_FIRST.index)
                 seconds += before.seconds or 0.0
                 picture = picture or before.picture
-            found[node] = Status(state, seconds or None, f"#step-{number}", picture)
+            by_node[node] = Status(state, seconds or None, f"#step-{number}", picture)
     skipped: dict[str, Status] = {path: Status("skipped") for path in record.skipped}
-    return found | skipped
+    return by_node | skipped
 
 
 def tally(steps: Sequence[StepRecord]) -> str:
-    """How many steps ended how: `10 executed, 2 cached, 1 failed`."""
+    """The number of steps by state: `10 executed, 2 cached, 1 failed`."""
     words = {
         "done": "executed",
         "cached": "cached",
@@ -192,7 +192,7 @@ def tally(steps: Sequence[StepRecord]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them: `340 ms`, `2.5 s`, `3 min 05 s`."""
+    """Seconds in readable units: `340 ms`, `2.5 s`, `3 min 05 s`."""
     if seconds < 0.0995:
         return f"{seconds * 1000:.1f} ms"
     if seconds < 0.9995:
@@ -205,12 +205,12 @@ def duration(seconds: float) -> str:
 
 
 def size(nbytes: int) -> str:
-    """Bytes as a person reads them."""
+    """Bytes in readable units: `340 MiB`, `2.5 GiB`."""
     return f"{nbytes / 2**30:.1f} GiB" if nbytes >= 2**30 else f"{nbytes / 2**20:.0f} MiB"
 
 
 def value(data: Any) -> str:
-    """A recorded value in a line."""
+    """A recorded value on one line."""
     if isinstance(data, bool):
         return str(data).lower()
     if isinstance(data, list):
@@ -221,7 +221,7 @@ def value(data: Any) -> str:
 
 
 def source(data: Any) -> str:
-    """Where a port's value is from, in a line."""
+    """The source of a port's value on one line."""
     if isinstance(data, list):
         return "[" + ", ".join(map(source, data)) + "]"
     if isinstance(data, dict):

@@ -1,4 +1,4 @@
-"""Small pictures for the report, as data URIs."""
+"""Thumbnails for the report, as data URIs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Thumbnail:
     Attributes:
         uri: the picture itself, `data:…`.
         width, height: of the small picture, in pixels.
-        shows: size and kind of what it was made from, such as `600 × 400 image`.
+        shows: size and type of the original, such as `600 × 400 image`.
     """
 
     uri: str
@@ -34,21 +34,21 @@ class Thumbnail:
 
 
 def has_look(value: Any) -> bool:
-    """Whether a value is a picture, an animation, or holds a picture."""
+    """Whether a value can be shown as a picture."""
     return isinstance(value, (Raster, Animation, Control))
 
 
 def thumbnail(value: Any, edge: int) -> Thumbnail | None:
-    """A picture of `value` that is at most `edge` pixels wide and high; None where it has no look.
+    """A picture of `value` that is at most `edge` pixels wide and high; None if it cannot be shown as a picture.
 
-    A list is shown by its first item, an animation moves.
+    A list is shown by its first item, an animation as an animation.
     """
     if isinstance(value, tuple):
         return thumbnail(value[0], edge) if value else None
     if isinstance(value, (Raster, Control)):
         shows = f"{value.width} × {value.height} {value.word}"
         small = _small(value.seen() if isinstance(value, Control) else value, edge)
-        # Masks stay free of the rings that JPEG draws around hard edges.
+        # PNG for masks, since JPEG adds rings around hard edges.
         return _thumbnail([small], "PNG" if isinstance(value, Mask) else "JPEG", shows)
     if isinstance(value, Animation):
         stride = -(-len(value.frames) // _MOST_FRAMES)

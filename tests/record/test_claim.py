@@ -63,7 +63,7 @@ def test_overwrite_replaces_it_and_says_so(
         (folder / name).write_bytes(b"mine")
     run = recorded(PICTURES, overwrite=True)
     assert {name for name, content in _contents(folder).items() if content == b"mine"} == {"s-002.png"}
-    assert run.recorder.told == "replaced run.json, report.html, m.png, which no run wrote"
+    assert run.recorder.summary == "replaced run.json, report.html, m.png, which no run wrote"
     assert RunRecord.load(folder).replaced == ["run.json", "report.html", "m.png"]
 
 
@@ -81,10 +81,10 @@ def test_a_file_of_a_run_that_was_changed_since_is_somebodys_own(
 def test_what_an_earlier_run_wrote_is_replaced_and_told(recorded: Callable[..., Any]) -> None:
     before = recorded(PICTURES).recorder.record
     again = recorded(PICTURES).recorder
-    assert again.told == ""
+    assert again.summary == ""
     other = recorded(PICTURES.replace("width: 30", "width: 31")).recorder
     started = f"{again.record.started.astimezone():%Y-%m-%d %H:%M:%S}"
-    assert other.told == f"from the run of {started}: replaced m.png, s-000.png, s-001.png"
+    assert other.summary == f"from the run of {started}: replaced m.png, s-000.png, s-001.png"
     assert before.files.keys() == other.record.files.keys()
 
 
@@ -103,7 +103,7 @@ def test_a_second_run_into_one_folder_is_refused_until_the_first_is_closed(
     folder = tmp_path / "run"
     first = Recorder(folder, made(PICTURES))
     before = _contents(folder)
-    with pytest.raises(FileProblem, match=r"another run is writing into .*\n  fix: wait until it is over"):
+    with pytest.raises(FileProblem, match=r"another run is writing into .*\n  fix: wait until it has finished"):
         Recorder(folder, made(PICTURES))
     assert _contents(folder) == before
     first.close(Result())
@@ -165,7 +165,7 @@ def _file(path: Path) -> None:
 
 
 FOLDERS = {
-    "loop": (_loop, "", "a link that leads nowhere"),
+    "loop": (_loop, "", "a broken link"),
     "below a loop": (_loop, "below", ""),
     "file": (_file, "", "not a folder"),
     "below a file": (_file, "below", "not a folder"),
@@ -178,7 +178,7 @@ FOLDERS = {
 def test_a_folder_that_cannot_be_one_is_told(made: Callable[..., Any], tmp_path: Path, name: str) -> None:
     make, below, why = FOLDERS[name]
     make(tmp_path / "out")
-    with pytest.raises(FileProblem, match=f"cannot be made\n  why: .*{why}.*\n  fix: name another folder"):
+    with pytest.raises(FileProblem, match=f"cannot be created\n  why: .*{why}.*\n  fix: name another folder"):
         Recorder(tmp_path / "out" / below if below else tmp_path / "out", made(PICTURES))
 
 

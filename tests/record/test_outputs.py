@@ -116,7 +116,7 @@ def test_outputs_of_another_graph_are_removed_and_told_when_the_run_is_done(reco
     )
     assert {"film.gif", "soft-002.png"} <= set(run.recorder.record.removed)
     started = f"{before.recorder.record.started.astimezone():%Y-%m-%d %H:%M:%S}"
-    assert run.recorder.told.startswith(f"from the run of {started}: removed ")
+    assert run.recorder.summary.startswith(f"from the run of {started}: removed ")
 
 
 def test_an_output_that_was_changed_since_stays(recorded: Callable[..., Any]) -> None:
@@ -138,7 +138,7 @@ def test_outputs_that_were_not_asked_for_stay_and_are_told(
     assert {"film.gif", "soft-002.png"} <= _names(folder)
     assert "film.gif" in recorder.record.earlier
     assert "film.gif" in (folder / "report.html").read_text("utf-8")
-    assert re.match(r"from the run of .*: replaced picture\.png; kept .*film\.gif", recorder.told)
+    assert re.match(r"from the run of .*: replaced picture\.png; kept .*film\.gif", recorder.summary)
     # They are still known as a run's own when another graph comes.
     assert "film.gif" not in _names(recorded(OTHER).folder)
 
@@ -152,7 +152,7 @@ def test_a_run_that_does_not_get_to_its_end_removes_nothing(
     recorder = Recorder(folder, made(OTHER))
     recorder.close(Result(state=state))
     assert _names(folder) == before
-    assert "kept " in recorder.told
+    assert "kept " in recorder.summary
     # The next one still knows them.
     recorded(OTHER)
     assert _names(folder) == RECORD | {"other.png"}
@@ -270,7 +270,7 @@ def test_a_type_without_a_file_format_is_told_and_the_others_are_written(
 def test_a_folder_that_cannot_be_made_is_told_before_the_run(made: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(FileProblem, match="cannot be made"):
+        with pytest.raises(FileProblem, match="cannot be created"):
             Recorder(folder, made(_lists()))
 
 

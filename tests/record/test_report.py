@@ -105,7 +105,7 @@ def test_it_names_the_failed_node_its_cause_and_what_was_not_run(page: tuple[Pat
     assert "bad failed" in text
     assert "ValueError: <script>alert(4)</script>" in text
     assert "graph.yaml:11:3" in text
-    assert "Not run because of it: after" in text
+    assert "Not run as a result: after" in text
 
 
 def test_it_shows_every_output_step_and_input(page: tuple[Path, str]) -> None:
@@ -186,5 +186,5 @@ def test_a_graph_that_is_too_large_to_draw_is_counted(
     text = (run.folder / "report.html").read_text("utf-8")
     Page(text)
     assert "<svg" not in text
-    assert "too many for a picture" in text
-    assert f"{len(run.recorder.record.steps) - 1} more steps can be read in run.json" in text
+    assert "too many for a legible drawing" in text
+    assert f"{len(run.recorder.record.steps) - 1} more steps are in run.json" in text
