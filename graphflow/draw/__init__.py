@@ -1,1 +1,1 @@
-"""Draw a graph: what is shown (`drawing`), where it goes (`layout`), and as what (`svg`, `mermaid`)."""
+"""Draw a graph: its content (`drawing`), its layout (`layout`), and its text (`svg`, `mermaid`)."""

@@ -1,4 +1,4 @@
-"""The columns of a layered drawing: which box is in which, and where long lines bend."""
+"""The columns of a layered drawing: the boxes in each, and the bends of long lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Point(NamedTuple):
-    """A place; x grows to the right, y downwards."""
+    """A position; x grows to the right, y downwards."""
 
     x: float
     y: float
@@ -23,7 +23,7 @@ class Size(NamedTuple):
 
 
 class Link(NamedTuple):
-    """From the right side of one box to the left side of another, each at a height below its top."""
+    """A line from the right side of one box to the left side of another; heights are below the tops of the boxes."""
 
     source: int
     out_y: float
@@ -32,7 +32,7 @@ class Link(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """A piece of a link, between neighbouring columns."""
+    """A piece of a link between neighbouring columns."""
 
     tail: int
     out_y: float
@@ -42,7 +42,7 @@ class Edge(NamedTuple):
 
 @dataclass
 class Columns:
-    """The graph with its bends: a vertex is a box (the first ones) or a bend (height 0)."""
+    """The graph with its bends: vertices are first the boxes, then the bends (height 0)."""
 
     heights: list[float]
     column: list[int]
@@ -50,25 +50,25 @@ class Columns:
     edges: list[list[Edge]]
     """By the column of the tail."""
     bends: list[list[int]] = field(default_factory=list)
-    """Of each link, the bends it runs through."""
+    """The bends of each link."""
     lanes: dict[tuple[int, float], list[int]] = field(default_factory=dict)
-    """Links too long for bends, by source and port: they run above everything."""
+    """Links too long for bends, by source and port: they run above all boxes."""
     trunks: list[list[int]] = field(default_factory=list)
-    """Bends in columns next to each other that should be at one height."""
+    """Bends in neighbouring columns that should have the same height."""
     boxes: int = 0
     up: list[list[Edge]] = field(default_factory=list)
     down: list[list[Edge]] = field(default_factory=list)
 
     def is_bend(self, vertex: int) -> bool:
-        # A frame's gate is a box without height: lines should run through it as straight as through a bend.
+        # A frame's gate is a box without height: lines should pass it as straight as a bend.
         return not self.heights[vertex]
 
 
 def assign(count: int, links: Sequence[Link], first: frozenset[int], last: frozenset[int]) -> list[int]:
-    """The column of each box: one right of all that it reads, then as near to its readers as shortens lines.
+    """The column of each box: right of everything that it reads, then moved towards its readers to shorten lines.
 
     Raises:
-        ValueError: the links form a circle.
+        ValueError: the links form a cycle.
     """
     import networkx as nx
 
@@ -76,9 +76,9 @@ def assign(count: int, links: Sequence[Link], first: frozenset[int], last: froze
     graph.add_nodes_from(range(count))
     graph.add_edges_from((link.source, link.target) for link in links)
     try:
-        generations = [sorted(one) for one in nx.topological_generations(graph)]
+        generations = [sorted(boxes) for boxes in nx.topological_generations(graph)]
     except nx.NetworkXUnfeasible as error:
-        raise ValueError("the links form a circle") from error
+        raise ValueError("the links form a cycle") from error
     start = 1 if first else 0
     column = [start] * count
     order = [box for generation in generations for box in generation]
@@ -89,7 +89,7 @@ def assign(count: int, links: Sequence[Link], first: frozenset[int], last: froze
             column[reader] = max(column[reader], column[box] + 1)
     for box in reversed(order):
         readers = list(graph.successors(box))
-        # What feeds more lines than it takes goes as near to its readers as it can: fewer long lines.
+        # A box with more readers than sources moves next to its readers, so that fewer lines are long.
         if box not in first and len(readers) > graph.in_degree(box):
             column[box] = min(column[reader] for reader in readers) - 1
     end = max((column[box] for box in range(count) if box not in last), default=-1) + 1
@@ -99,9 +99,9 @@ def assign(count: int, links: Sequence[Link], first: frozenset[int], last: froze
 
 
 def with_bends(sizes: Sequence[Size], links: Sequence[Link], column: list[int]) -> Columns:
-    """The columns with a bend wherever a link passes one, shared by all links of a port.
+    """The columns with a bend wherever a link passes a column, shared by all links of a port.
 
-    Where that would be too many bends, the longest links get none: they are lanes.
+    If there would be too many bends, the longest links get none and become lanes.
     """
     count = len(sizes)
     width = max(column, default=0) + 1
@@ -155,7 +155,7 @@ def _bend(graph: Columns, column: int) -> int:
 
 
 def _affordable(trunks: dict[tuple[int, float], list[int]], links: Sequence[Link], column: list[int], most: int) -> int:
-    """The longest span that links may have so that all bends together stay below a number."""
+    """The longest span of a link for which the number of all bends is at most `most`."""
     spans = [
         max(column[links[number].target] for number in numbers) - column[source] - 1
         for (source, _), numbers in trunks.items()

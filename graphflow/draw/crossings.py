@@ -1,4 +1,4 @@
-"""The order in each column: barycentres, then exchanges of neighbours, as long as fewer lines cross."""
+"""The order in each column: sorted by barycentres, then neighbours are swapped while fewer lines cross."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphflow.draw.columns import Columns
 def order(graph: Columns) -> None:
     """Order every column so that few lines cross."""
     large = len(graph.heights) > 3000
-    best, fewest = [list(one) for one in graph.members], _crossings(graph)
+    best, fewest = [list(members) for members in graph.members], _crossings(graph)
     stale = 0
     for sweep in range(8 if large else 32):
         forward = sweep % 2 == 0
@@ -23,7 +23,7 @@ def order(graph: Columns) -> None:
             _exchange(graph)
         crossings = _crossings(graph)
         if crossings < fewest:
-            best, fewest, stale = [list(one) for one in graph.members], crossings, 0
+            best, fewest, stale = [list(members) for members in graph.members], crossings, 0
         else:
             stale += 1
         if fewest == 0 or stale == 6:
@@ -40,7 +40,7 @@ def _positions(graph: Columns) -> list[float]:
 
 
 def _spot(graph: Columns, position: list[float], vertex: int, y: float) -> float:
-    """Where a line meets a column: the vertex's place in it, and how far down its side."""
+    """The height at which a line meets a column: the vertex's place in it plus the share of its height."""
     return position[vertex] + (y / graph.heights[vertex] if graph.heights[vertex] else 0.5)
 
 
@@ -58,7 +58,7 @@ def _by_barycentre(graph: Columns, members: list[int], position: list[float], *,
 
 
 def _exchange(graph: Columns) -> None:
-    """Exchange neighbours in a column while that takes crossings away."""
+    """Swap neighbours in a column while that removes crossings."""
     position = _positions(graph)
     for _ in range(6):
         changed = False
@@ -74,7 +74,7 @@ def _exchange(graph: Columns) -> None:
 
 
 def _between(graph: Columns, position: list[float], upper: int, lower: int) -> int:
-    """Crossings of the lines of two neighbours, one above the other."""
+    """Number of crossings between the lines of two neighbours, one above the other."""
     count = 0
     for above, below in (
         (

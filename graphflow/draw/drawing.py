@@ -1,4 +1,4 @@
-"""What a drawing shows, as frozen data: of a graph as it is written, or of the graph that a run works off."""
+"""The content of a drawing as frozen data, of a graph as written or as expanded for a run."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _LOCAL_LINK = re.compile(r"#[\w./\[\]-]*|(?!//)[\w./\[\]% -]+")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What became of a box in a run.
+    """The state of a box in a run.
 
     Attributes:
-        seconds: how long it took.
-        link: where a click leads: a place in the same page (`#…`) or a file beside it, never another host.
-        picture: a small picture to show in the box, as a `data:` address.
+        seconds: the time it took.
+        link: target of a click: a place on the same page (`#…`) or a file beside it, never another host.
+        picture: a thumbnail to show in the box, as a `data:` address.
 
     Raises:
-        ValueError: `link` or `picture` leads elsewhere.
+        ValueError: `link` or `picture` has another form.
     """
 
     state: State
@@ -41,13 +41,13 @@ class Status:
 
     def __post_init__(self) -> None:
         if self.link and not _LOCAL_LINK.fullmatch(self.link):
-            raise ValueError(f"{self.link!r} is no place in the page and no file beside it")
+            raise ValueError(f"{self.link!r} is neither a place on the page nor a file beside it")
         if self.picture and not _PICTURE_LINK.fullmatch(self.picture):
-            raise ValueError("a picture in a drawing is a data: address of a PNG, JPEG, GIF or WebP file")
+            raise ValueError("a picture in a drawing must be a data: address of a PNG, JPEG, GIF or WebP file")
 
 
 class Pin(NamedTuple):
-    """Where lines meet a box: a port's name, an output's, or that of an item of it; and the type."""
+    """The point where lines meet a box: the name of a port, an output or an item of an output, and its type."""
 
     name: str
     type: str
@@ -58,14 +58,14 @@ class Box:
     """One box.
 
     Attributes:
-        key: what `status` and links call it: a node's id or path, `input NAME`, `output NAME`.
-        title: what is written large.
+        key: its name in `status` and links: a node's id or path, `input NAME`, `output NAME`.
+        title: the text in large letters.
         subtitle: the node type, or the type of an input or output.
-        inputs, outputs: where its lines arrive and leave; only what is connected.
+        inputs, outputs: its connected pins on the left and the right.
         frame: number of the frame that it is in.
-        stacked: stands for the items of a `for_each`.
-        dashed: may not run, or does not.
-        note: a sentence for the tooltip.
+        stacked: whether it stands for the items of a `for_each`.
+        dashed: whether it does not run, or may not.
+        note: text of the tooltip.
     """
 
     key: str
@@ -82,7 +82,7 @@ class Box:
 
 
 class Line(NamedTuple):
-    """From an output pin of one box to an input pin of another, all by number."""
+    """A line from an output pin of one box to an input pin of another, all by number."""
 
     source: int
     output: int
@@ -91,7 +91,7 @@ class Line(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A titled frame around the inside of a template; `parent` is the frame around it."""
+    """A titled frame around the nodes of a template; `parent` is the frame around it."""
 
     title: str
     parent: int | None = None
@@ -111,17 +111,17 @@ class Drawing:
     frames: tuple[Frame, ...] = ()
 
     def with_status(self, status: Mapping[str, Status]) -> Drawing:
-        """The same drawing with what became of each box, by key; other keys are ignored."""
+        """The same drawing with the status of each box, by key; unknown keys are ignored."""
         return replace(self, boxes=tuple(replace(box, status=status.get(box.key, box.status)) for box in self.boxes))
 
     def type_of(self, line: Line) -> str:
-        """The type of what travels on a line."""
+        """The type of the value that a line carries."""
         return self.boxes[line.source].outputs[line.output].type
 
 
 @dataclass
 class _Sketch:
-    """A drawing in the making: pins appear as lines need them."""
+    """A drawing under construction: pins are added with the lines that need them."""
 
     boxes: list[Box] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
@@ -153,16 +153,16 @@ class _Sketch:
 
 
 def _items_last(pins: dict[str, Pin]) -> dict[str, Pin]:
-    """The pins of a box, those of single items below the whole list that they are from."""
+    """The pins of a box, those of single items below that of their list."""
     bases = list(dict.fromkeys(name.partition("[")[0] for name in pins))
-    return dict(sorted(pins.items(), key=lambda one: (bases.index(one[0].partition("[")[0]), len(one[0]), one[0])))
+    return {name: pins[name] for name in sorted(pins, key=lambda n: (bases.index(n.partition("[")[0]), len(n), n))}
 
 
-# The graph as it is written
+# The graph as written
 
 
 def of_document(resolved: Resolved) -> Drawing:
-    """The graph as it is written: a template is one box, a `for_each` one stack."""
+    """The graph as written: a template is one box, a `for_each` one stack."""
     document, sketch = resolved.document, _Sketch()
     boxes: dict[str, int] = {}
     for name, decl in document.inputs.items():
@@ -198,7 +198,7 @@ def _written_box(id_: str, node: ResolvedNode) -> Box:
 
 
 def _given(node: ResolvedNode) -> Iterable[tuple[str, Expr]]:
-    """Every expression of a node and the key that it is for, ports as the document orders them."""
+    """Every expression of a node with its key, in the order of the document."""
     keyed = {**node.ports, **node.params}
     yield from ((key, keyed[key]) for key in node.decl.values if key in keyed)
     for factor in node.for_each:
@@ -227,24 +227,24 @@ def _connect(sketch: _Sketch, boxes: dict[str, int], expr: Expr, target: int, po
 
 
 def _outputs(resolved: Resolved) -> dict[str, Expr]:
-    """The outputs; where a document has none, the first one of every node that nothing reads."""
+    """The outputs; if the document has none, the first output of every node that nothing reads."""
     if resolved.outputs is not None:
         return resolved.outputs
     exprs = [expr for node in resolved.nodes.values() for expr in node.expressions()]
-    read = {one.node for expr in exprs for one in references(expr) if isinstance(one, FromNode)}
-    found: dict[str, Expr] = {}
+    read = {ref.node for expr in exprs for ref in references(expr) if isinstance(ref, FromNode)}
+    outputs: dict[str, Expr] = {}
     for id_, node in resolved.nodes.items():
         if id_ not in read and node.outputs:
             port, type_ = next(iter(node.outputs.items()))
-            found[id_] = FromNode(id_, port, None, type_, node.decl.place)
-    return found
+            outputs[id_] = FromNode(id_, port, None, type_, node.decl.place)
+    return outputs
 
 
-# The graph that a run works off
+# The expanded graph
 
 
 def of_checked(checked: Checked) -> Drawing:
-    """The graph that a run works off: templates opened, each in a frame, and every item of a `for_each`."""
+    """The expanded graph: the nodes of each template in a frame, and a box for every item of a `for_each`."""
     sketch, types = _Sketch(), _types(checked)
     frames: dict[str, int] = {}
     for node in checked.nodes:
@@ -265,11 +265,11 @@ def of_checked(checked: Checked) -> Drawing:
 
 
 _Types = list[dict[str, Type]]
-"""By node, the type of each output."""
+"""The types of the outputs of each node."""
 
 
 def _types(checked: Checked) -> _Types:
-    """The types of outputs, where they follow what a port takes as that has been decided."""
+    """The types of all outputs; variables have the type that their port takes."""
     types: _Types = []
     for node in checked.nodes:
         bound: dict[str, Type] = {}
@@ -292,14 +292,14 @@ def _decided(type_: Type, bound: Mapping[str, Type]) -> Type:
 def _expanded_box(sketch: _Sketch, frames: dict[str, int], node: ExpandedNode) -> Box:
     kind, _, name = node.path.partition(":")
     if name:
-        # Ids hold no colon: this is a file that is given where a picture is needed.
+        # Ids contain no colon: this is a file that is given for a picture.
         return Box(node.path, "picture", name, f"{kind} file", note=f"reads {name} as {kind}")
     frame, title = _frame(sketch, frames, node.path)
     return Box(node.path, "node", title, node.type.name, frame=frame, note=f"{node.path}: node {node.type.name}")
 
 
 def _frame(sketch: _Sketch, frames: dict[str, int], path: str) -> tuple[int | None, str]:
-    """The frame of a path, made where it is new, and what is left to write in the box."""
+    """The frame of a path, created if it is new, and the title that is left for the box."""
     *outer, last = path.split("/")
     inside, parent = "", None
     for part in outer:
@@ -312,35 +312,35 @@ def _frame(sketch: _Sketch, frames: dict[str, int], path: str) -> tuple[int | No
 
 
 def _connect_source(sketch: _Sketch, types: _Types, source: NodeSource, target: int, port: Pin) -> None:
-    for one, item in _places_in(source):
-        type_ = types[one.node][one.output]
-        if sketch.boxes[one.node].kind == "picture":
+    for output, item in _outputs_in(source):
+        type_ = types[output.node][output.output]
+        if sketch.boxes[output.node].kind == "picture":
             pin = Pin("", _word(type_))
         elif item is not None:
-            pin = Pin(f"{one.output}[{item}]", _word(item_of(type_)))
+            pin = Pin(f"{output.output}[{item}]", _word(item_of(type_)))
         else:
-            pin = Pin(one.output, _word(type_))
-        sketch.connect(one.node, pin, target, port)
+            pin = Pin(output.output, _word(type_))
+        sketch.connect(output.node, pin, target, port)
 
 
-def _places_in(source: NodeSource) -> list[tuple[NodeOutput, int | None]]:
-    """Every output that a source reads, with the item that it takes."""
+def _outputs_in(source: NodeSource) -> list[tuple[NodeOutput, int | None]]:
+    """Every output that a source reads, with the index of the item."""
     if isinstance(source, ItemOf):
         return [(source.source, source.item)]
     parts = source.items if isinstance(source, Gather) else source.parts if isinstance(source, Format) else ()
     if parts:
-        return [found for part in parts if not isinstance(part, str) for found in _places_in(part)]
+        return [output for part in parts if not isinstance(part, str) for output in _outputs_in(part)]
     return [(source, None)] if isinstance(source, NodeOutput) else []
 
 
 def _source_type(types: _Types, source: NodeSource) -> Type | None:
-    """What arrives from a source; None where that is not known, or of several types."""
+    """The type of a source's value; None if it is not known or mixed."""
     if isinstance(source, Format):
         return STRING
-    found = {item_of(types[one.node][one.output]) for one, _ in _places_in(source)}
-    if len(found) != 1:
+    items = {item_of(types[output.node][output.output]) for output, _ in _outputs_in(source)}
+    if len(items) != 1:
         return None
-    (item,) = found
+    (item,) = items
     if isinstance(source, NodeOutput):
         return types[source.node][source.output]
     return list_of(item) if isinstance(source, Gather) else item

@@ -1,4 +1,4 @@
-"""The face of a box: its size, where its pins are, and its text, cut so that it fits in any usual font."""
+"""The face of a box: its size, the positions of its pins, and its text, shortened to fit in any common font."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ HEADER, ROW, FOOTER, PILL = 40.0, 18.0, 19.0, 38.0
 SIDE = 12.0
 NARROWEST, WIDEST = 120.0, 250.0
 PICTURE = 84.0
-"""Height of the small picture in a box."""
+"""Height of the thumbnail in a box."""
 SHEET = 4.0
-"""How far each sheet of a stack sticks out behind the next."""
+"""Offset of each sheet of a stack from the one in front of it."""
 
 _NARROW = set("ijlI.,:;|!'`()[]/ ft-")
 _WIDE = set("mwMW@%…→✓✗↻")
@@ -34,15 +34,15 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """How a box is filled.
+    """The measures and texts of a box.
 
     Attributes:
         width, height: of the front, without the sheets behind it.
-        sheets: how far the stack behind it sticks out, to the right and up.
-        title, subtitle: as they fit.
-        in_rows, out_rows: height of each pin below the top of the front.
-        in_names, out_names: the pins' names as they fit.
-        body: where the part below header and pins begins.
+        sheets: offset of the whole stack behind it, to the right and up.
+        title, subtitle: shortened to fit.
+        in_rows, out_rows: distance of each pin from the top of the front.
+        in_names, out_names: the pins' names, shortened to fit.
+        body: distance of the part below header and pins from the top.
     """
 
     width: float
@@ -58,7 +58,7 @@ class Face:
 
     @property
     def size(self) -> Size:
-        """What the layout has to keep free."""
+        """The size that the layout reserves."""
         return Size(self.width + self.sheets, self.height + self.sheets)
 
 
@@ -74,7 +74,7 @@ def face_of(box: Box) -> Face:
         widest.append(sum(text_width(name, TEXT_SIZE) for name in names) + (SIDE if len(names) == 2 else 0.0))
     if box.status is not None:
         widest.append(sum(text_width(words, TEXT_SIZE) for words in status_words(box.status)) + SIDE)
-    # Few widths rather than many: columns look even.
+    # Rounded to few widths, so that columns look even.
     width = min(max(ceil((max(widest) + 2 * SIDE) / 20) * 20.0, NARROWEST), WIDEST)
     room = width - 2 * SIDE
     body = PILL if pill else HEADER + rows * ROW + (6 if rows else 0)
@@ -98,7 +98,7 @@ def face_of(box: Box) -> Face:
 
 
 def status_words(status: Status) -> tuple[str, str]:
-    """What is written below a box: what became of it, and how long it took."""
+    """The texts at the bottom of a box: its state and its time."""
     return _STATES[status.state], "" if status.seconds is None else _time(status.seconds)
 
 
@@ -112,7 +112,7 @@ def _time(seconds: float) -> str:
 
 
 def _names(ins: list[str], outs: list[str], row: int, room: float) -> tuple[str, str]:
-    """The two names of a row; the longer one gives way first."""
+    """The two names of a row; the longer one is shortened first."""
     left, right = ins[row] if row < len(ins) else "", outs[row] if row < len(outs) else ""
     if not left or not right:
         return fitted(left, room, TEXT_SIZE), fitted(right, room, TEXT_SIZE)
@@ -127,14 +127,13 @@ def _names(ins: list[str], outs: list[str], row: int, room: float) -> tuple[str,
 
 
 def shown(text: str) -> str:
-    """Text on one line, without characters that XML forbids or that turn the direction of what follows."""
-    return "".join(
-        "�" if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp") else one for one in text
-    )
+    """Text on one line, without characters that XML forbids or that change the writing direction."""
+    unsafe = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
+    return "".join("�" if unicodedata.category(letter) in unsafe else letter for letter in text)
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """How wide a text is at most, in the widest of the usual sans-serif fonts."""
+    """The greatest width of a text in common sans-serif fonts."""
     return sum(map(_em, text)) * size * (1.08 if bold else 1.0)
 
 
@@ -153,7 +152,7 @@ def _em(letter: str) -> float:
 
 
 def fitted(text: str, room: float, size: float, *, bold: bool = False) -> str:
-    """The text, or its beginning and an ellipsis, in `room`."""
+    """The text, shortened with an ellipsis if it is wider than `room`."""
     if text_width(text, size, bold=bold) <= room:
         return text
     kept, left = [], room - text_width("…", size, bold=bold)

@@ -1,4 +1,4 @@
-"""The heights in each column: lines as straight as the order and the gaps between boxes allow."""
+"""The heights in each column: lines are as straight as the order and the gaps between boxes allow."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from graphflow.draw.columns import Columns, Edge
 BOX_GAP = 26.0
 BEND_GAP = 12.0
 STRAIGHTER = 8.0
-"""How much more a link weighs between two bends than between two boxes: long lines become straight."""
+"""Weight of a link between two bends, relative to one between two boxes: long lines become straight."""
 
 
 def heights_of(graph: Columns) -> list[float]:
-    """The top of each vertex: lines as straight as the order and the gaps allow."""
+    """The top of each vertex, for lines as straight as the order and the gaps allow."""
     tops = [0.0] * len(graph.heights)
     offsets = [_packed(graph, members) for members in graph.members]
     for members, packed in zip(graph.members, offsets, strict=True):
@@ -40,7 +40,7 @@ def heights_of(graph: Columns) -> list[float]:
 
 
 def _level_trunks(graph: Columns, tops: list[float]) -> None:
-    """Put the bends of each line at one height as far as its neighbours allow, whole stretches at a time."""
+    """Move the bends of each line to one height, in stretches as long as their neighbours allow."""
     place = {vertex: (members, number) for members in graph.members for number, vertex in enumerate(members)}
     for trunk in graph.trunks:
         stretch: list[int] = []
@@ -64,7 +64,7 @@ def _freedom(graph: Columns, members: list[int], number: int, tops: list[float])
     if number + 1 < len(members):
         below = members[number + 1]
         high = tops[below] - graph.heights[vertex] - _room(graph, vertex, below)
-    # Sums of floating-point numbers differ in the last digits; where a vertex is, it may stay.
+    # Floating-point sums differ in the last digits, so a vertex may always stay at its place.
     return min(low, tops[vertex]), max(high, tops[vertex])
 
 
@@ -83,12 +83,12 @@ def _level(graph: Columns, stretch: list[int], tops: list[float], low: float, hi
 
 
 def _room(graph: Columns, upper: int, lower: int) -> float:
-    """The least room between two neighbours in a column."""
+    """The smallest gap between two neighbours in a column."""
     return (BOX_GAP, (BOX_GAP + BEND_GAP) / 2, BEND_GAP)[graph.is_bend(upper) + graph.is_bend(lower)]
 
 
 def _packed(graph: Columns, members: list[int]) -> list[float]:
-    """The tops of a column's vertices where all are as near to each other as they may be."""
+    """The tops of a column's vertices when they are packed as closely as allowed."""
     tops, y = [], 0.0
     for place, vertex in enumerate(members):
         tops.append(y)
@@ -109,12 +109,12 @@ def _weight(graph: Columns, edge: Edge) -> float:
 
 
 def _settle(graph: Columns, number: int, tops: list[float], offsets: list[float], *, up: bool, down: bool) -> None:
-    """Least squares under the column's order: neighbours that push each other become one block."""
+    """Least squares within the column's order: neighbours that push each other become one block."""
     blocks: list[tuple[float, float, int]] = []
     for vertex, offset in zip(graph.members[number], offsets, strict=True):
         wishes = _wishes(graph, vertex, tops, up=up, down=down) or [(tops[vertex], 0.05)]
-        weight = sum(one for _, one in wishes)
-        total, count = sum((wish - offset) * one for wish, one in wishes), 1
+        weight = sum(share for _, share in wishes)
+        total, count = sum((wish - offset) * share for wish, share in wishes), 1
         while blocks and blocks[-1][0] / blocks[-1][1] > total / weight:
             before = blocks.pop()
             total, weight, count = total + before[0], weight + before[1], count + before[2]
@@ -123,7 +123,7 @@ def _settle(graph: Columns, number: int, tops: list[float], offsets: list[float]
 
 
 def _straighten(graph: Columns, number: int, tops: list[float], offsets: list[float]) -> None:
-    """Least absolute distances: as many lines as possible exactly straight."""
+    """Least absolute distances: as many lines as possible become exactly straight."""
     blocks: list[tuple[float, list[tuple[float, float]], int]] = []
     for vertex, offset in zip(graph.members[number], offsets, strict=True):
         wishes = _wishes(graph, vertex, tops, up=True, down=True) or [(tops[vertex], 0.05)]
@@ -138,7 +138,7 @@ def _straighten(graph: Columns, number: int, tops: list[float], offsets: list[fl
 
 
 def _median(weighted: list[tuple[float, float]], now: float) -> float:
-    """The weighted median; where a whole stretch would do, the place in it that is nearest to `now`."""
+    """The weighted median; if a whole interval qualifies, the value in it that is nearest to `now`."""
     half, total = sum(weight for _, weight in weighted) / 2, 0.0
     for place, (value, weight) in enumerate(weighted):
         total += weight

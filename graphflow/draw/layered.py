@@ -1,13 +1,12 @@
 """Arrange boxes in columns from left to right: Sugiyama's method for one connected part of a graph.
 
-Why not a library: the one that is kept up asks for a recent C library and knows neither boxes of different
-sizes nor ports; the pure-Python one is not maintained and its licence does not fit.
+Why not a library: the maintained one needs a recent C library and supports neither boxes of different sizes nor
+ports; the pure-Python one is not maintained, and its licence does not fit.
 
-Columns come from longest paths. A link that passes columns gets a *bend* in each, shared by all links that
-leave the same port, so that they run as one line until they part. The order in a column follows the middle
-of the neighbours (barycentres, then exchanges), the heights are least squares, then least absolute
-distances, each solved exactly under the order found, which is why nothing can overlap. Every decision is
-taken by number, never by name. Without recursion.
+Columns come from longest paths. A link that passes columns gets a *bend* in each, shared by all links that leave
+the same port, so that they run as one line until they separate. The order in a column follows the barycentres of
+the neighbours, then swaps; heights minimise squared, then absolute distances, each solved exactly within that
+order, so that nothing can overlap. Ties are decided by number, never by name. Nothing recurses.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ COLUMN_GAP = 46.0
 
 @dataclass
 class Arranged:
-    """Where the boxes are and how the links run.
+    """The positions of boxes and the routes of links.
 
     Attributes:
         places: upper left corner of each box.
-        routes: of each link, points from source to target. Two points of one height are joined by a
-            straight line; others by a curve that is level at both ends and stays between their columns.
+        routes: the points of each link from source to target. Points of equal height are joined by a straight
+            line, others by a curve that is level at both ends and stays between their columns.
     """
 
     places: list[Point]
@@ -46,12 +45,12 @@ def arrange(
 
     Args:
         sizes: of the boxes.
-        links: without circles.
+        links: without cycles.
         first: boxes that are alone in the first column.
         last: boxes that are alone in the last column.
 
     Raises:
-        ValueError: the links form a circle.
+        ValueError: the links form a cycle.
     """
     column = assign(len(sizes), links, frozenset(first), frozenset(last))
     graph = with_bends(sizes, links, column)
@@ -87,7 +86,7 @@ def _placed(graph: Columns, sizes: Sequence[Size], links: Sequence[Link], tops: 
 
 
 def _gap(edges: list[Edge], tops: list[float], widths: list[float], number: int) -> float:
-    """Room between a column and the next: more where lines have far to go up or down, or are many."""
+    """The gap between a column and the next, wider for many lines and for steep ones."""
     if widths[number] == 0 or widths[number + 1] == 0:
         base = COLUMN_GAP * 0.6
     else:
@@ -97,7 +96,7 @@ def _gap(edges: list[Edge], tops: list[float], widths: list[float], number: int)
 
 
 def _lanes(graph: Columns, links: Sequence[Link]) -> tuple[dict[int, int], int]:
-    """A lane for each port with links that run above everything; lanes are used again further right."""
+    """A lane for each port with links that run above all boxes; lanes are reused further right."""
     wanted = sorted(
         (graph.column[source], max(graph.column[links[number].target] for number in numbers), numbers[0], numbers)
         for (source, _), numbers in graph.lanes.items()

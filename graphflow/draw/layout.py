@@ -1,7 +1,7 @@
-"""Lay a whole drawing out: frames inside frames, parts that hang together one below the other.
+"""Lay out a whole drawing: nested frames, and connected parts one below the other.
 
-A frame is laid out before what is around it, then counts as one box; lines cross its sides at *gates*. So
-frames never overlap what is not theirs, however deep they are, and nothing here recurses.
+A frame is laid out before its surroundings, then counts as one box; lines cross its sides at *gates*. So frames
+never overlap boxes outside them, at any depth, and nothing recurses.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from graphflow.draw.layered import Arranged, arrange
 
 PADDING = 16.0
 TITLE = 24.0
-"""Room for a frame's title."""
+"""Height of a frame's title."""
 ROW = 900.0
-"""How wide a row of boxes without any line becomes."""
+"""Width of a row of unconnected boxes."""
 
 
 class Shape(NamedTuple):
-    """A box to be placed, inside a frame or (None) in none."""
+    """A box to be placed; `frame` is None outside all frames."""
 
     size: Size
     frame: int | None = None
@@ -39,10 +39,10 @@ class Rect(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything is.
+    """The positions of all boxes, frames and links.
 
     Attributes:
-        routes: as in `Arranged`, over all frames that a link crosses.
+        routes: as in `Arranged`, across all frames.
     """
 
     boxes: list[Rect]
@@ -53,7 +53,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Gate:
-    """Where the lines of one output port cross a side of a frame."""
+    """The point where the lines of one output port cross a side of a frame."""
 
     inwards: bool
     source: int
@@ -76,11 +76,11 @@ _Member = _BoxAt | _FrameAt | _Gate
 
 @dataclass
 class _Level:
-    """What is directly inside one frame, or outside all."""
+    """The members directly inside one frame, or outside all frames."""
 
     members: dict[_Member, int] = field(default_factory=dict)
     hops: dict[tuple[_Member, float | _Gate, _Member, float | _Gate], int] = field(default_factory=dict)
-    """A hop ends at a height of a box, or at a gate of a frame, whose height is known later."""
+    """A hop ends at a height of a box, or at a gate of a frame, whose height is not known yet."""
     tops: list[Point] = field(default_factory=list)
     routes: list[list[Point]] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
@@ -101,11 +101,11 @@ def lay_out(
     Args:
         shapes: the boxes.
         links: between boxes.
-        parents: of each frame the frame around it, which comes before it.
-        titles: how wide each frame is at least.
+        parents: for each frame the frame around it, which comes before it.
+        titles: smallest width of each frame.
 
     Raises:
-        ValueError: the links form a circle, boxes and frames taken as what they are.
+        ValueError: the links between boxes, or between frames, form a cycle.
     """
     levels: list[_Level] = [_Level() for _ in range(len(parents) + 1)]
     for number, shape in enumerate(shapes):
@@ -114,7 +114,7 @@ def lay_out(
         levels[_level(parent)].add(_FrameAt(number))
     chains = _chains([shape.frame for shape in shapes], parents)
     hops = [_hops(link, chains, levels) for link in links]
-    # Children come after their parents, so backwards is from the inside out.
+    # Children come after their parents, so going backwards means from the inside out.
     for number in range(len(parents), -1, -1):
         _arrange_level(levels, number, shapes, titles[number - 1] if number and titles else 0.0)
     return _absolute(levels, shapes, parents, hops)
@@ -125,7 +125,7 @@ def _level(frame: int | None) -> int:
 
 
 def _chains(frames: Sequence[int | None], parents: Sequence[int | None]) -> list[tuple[int, ...]]:
-    """Of each box the frames around it, the outermost first."""
+    """For each box the frames around it, the outermost first."""
     around: list[tuple[int, ...]] = []
     for number, parent in enumerate(parents):
         around.append((*(around[parent] if parent is not None else ()), number))
@@ -133,7 +133,7 @@ def _chains(frames: Sequence[int | None], parents: Sequence[int | None]) -> list
 
 
 def _hops(link: Link, chains: list[tuple[int, ...]], levels: list[_Level]) -> list[tuple[int, int]]:
-    """Cut a link at the sides of the frames that it crosses: the level and number of each hop."""
+    """Split a link at the sides of the frames that it crosses: the level and number of each hop."""
     outer, inner = chains[link.source], chains[link.target]
     shared = 0
     while shared < min(len(outer), len(inner)) and outer[shared] == inner[shared]:
@@ -172,7 +172,7 @@ def _arrange_level(levels: list[_Level], number: int, shapes: Sequence[Shape], l
     outs = {place for member, place in level.members.items() if isinstance(member, _Gate) and not member.inwards}
     whole = _parts(level.sizes, links, ins, outs)
     if number:
-        # A frame's gates stay on its sides; everything else moves below its title.
+        # A frame's gates stay on its sides; its boxes move below its title.
         whole = _framed(whole, ins, outs, least)
     level.tops, level.routes, level.size = whole.places, whole.routes, whole.size
 
@@ -200,7 +200,7 @@ def _framed(whole: Arranged, ins: set[int], outs: set[int], least: float) -> Arr
 
 
 def _parts(sizes: Sequence[Size], links: Sequence[Link], ins: set[int], outs: set[int]) -> Arranged:
-    """Arrange each part that hangs together, and put them below each other."""
+    """Arrange each connected part, and place the parts one below the other."""
     groups = _connected(len(sizes), links)
     links_of: dict[int, list[int]] = {}
     part_of = {member: part for part, members in enumerate(groups) for member in members}
@@ -230,7 +230,7 @@ def _parts(sizes: Sequence[Size], links: Sequence[Link], ins: set[int], outs: se
 
 
 def _rows(alone: list[int], sizes: Sequence[Size], places: list[Point], width: float, y: float) -> tuple[float, float]:
-    """Put boxes without any line in rows; returns the width used and where the next thing may start."""
+    """Place unconnected boxes in rows; returns the width used and the y of the next free row."""
     limit, x, tallest = max(width, ROW), 0.0, 0.0
     for member in alone:
         size = sizes[member]
@@ -243,7 +243,7 @@ def _rows(alone: list[int], sizes: Sequence[Size], places: list[Point], width: f
 
 
 def _connected(count: int, links: Sequence[Link]) -> list[list[int]]:
-    """The parts that hang together, each sorted, by their first member."""
+    """The connected parts, each sorted, in the order of their first members."""
     leader = list(range(count))
 
     def find(member: int) -> int:

@@ -1,6 +1,6 @@
-"""A drawing as Mermaid text, which many pages render where it stands in Markdown.
+"""A drawing as Mermaid text, which many sites render inside Markdown.
 
-Renderers draw no more than some hundred lines (GitHub: 500) and 50,000 characters; larger graphs are for SVG.
+Renderers draw at most a few hundred lines (GitHub: 500) and 50,000 characters; use SVG for larger graphs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SHAPES = {
     "output": ("([", "])"),
 }
 _ARROWS = {"latents": "==>", "mask": "-.->", "control": "-.->"}
-"""Kinds of line beside the plain one; the words on the lines tell the rest."""
+"""Kinds of lines besides the plain one; labels show the other types."""
 _PLAIN = set(" _.,:()[]/+-*=…→×|")
 
 
@@ -27,7 +27,7 @@ def mermaid(drawing: Drawing) -> str:
     inside: dict[int | None, list[str]] = {}
     for number, box in enumerate(drawing.boxes):
         inside.setdefault(box.frame, []).append(_box(number, box))
-    text += [f"  {one}" for one in inside.get(None, ())]
+    text += [f"  {box}" for box in inside.get(None, ())]
     text += _frames(drawing, inside)
     text += [f"  {_line(drawing, line)}" for line in drawing.lines]
     dashed = [f"n{number}" for number, box in enumerate(drawing.boxes) if box.dashed]
@@ -44,7 +44,7 @@ def mermaid(drawing: Drawing) -> str:
 
 
 def _frames(drawing: Drawing, inside: dict[int | None, list[str]]) -> list[str]:
-    """Frames inside frames, written with a stack of those that are open."""
+    """Nested frames, written with a stack of open ones."""
     children: dict[int | None, list[int]] = {}
     for number, frame in enumerate(drawing.frames):
         children.setdefault(frame.parent, []).append(number)
@@ -57,7 +57,7 @@ def _frames(drawing: Drawing, inside: dict[int | None, list[str]]) -> list[str]:
             text.append(f"{indent}end")
             continue
         text.append(f'{indent}subgraph f{number}["{_escaped(drawing.frames[number].title)}"]')
-        text += [f"{indent}  {one}" for one in inside.get(number, ())]
+        text += [f"{indent}  {box}" for box in inside.get(number, ())]
         waiting.append((number, depth, False))
         waiting += [(child, depth + 1, True) for child in reversed(children.get(number, []))]
     return text
@@ -91,5 +91,5 @@ def _line_styles(drawing: Drawing) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Text for a quoted label: everything that could mean something to Mermaid or HTML by its number."""
-    return "".join(one if one.isalnum() or one in _PLAIN else f"#{ord(one)};" for one in shown(text))
+    """Text for a quoted label, with every character special to Mermaid or HTML as its number."""
+    return "".join(letter if letter.isalnum() or letter in _PLAIN else f"#{ord(letter)};" for letter in shown(text))

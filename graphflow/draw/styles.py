@@ -1,4 +1,4 @@
-"""How each type of an edge looks: a colour, and a dash and a mark that tell it apart without the colour."""
+"""The style of each edge type: a colour, and a dash and a mark that distinguish it without colour."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Style(NamedTuple):
     """The look of a type.
 
     Attributes:
-        word: as the legend names it.
+        word: its name in the legend.
         color: dark enough for text on white.
-        dash: lengths of dash and gap as SVG has them; empty for a whole line.
+        dash: lengths of dash and gap in SVG's form; empty for a solid line.
         mark: shape of the mark at both ends of a line.
         width: of the line.
-        list: a line of two strands.
+        list: whether the line has two strands.
     """
 
     word: str
@@ -47,14 +47,14 @@ _OTHER = Style(SEVERAL, "#111827", "1.5 5", "diamond")
 
 
 def style_of(type_: str) -> Style:
-    """The style of a type as documents write it; of a list, the style of its items with two strands."""
+    """The style of a type, written as in documents; for a list, the style of its items with two strands."""
     listed = type_.startswith(LIST)
     style = _STYLES.get(type_.removeprefix(LIST), _OTHER)
     return style._replace(word=f"list of {style.word}", list=True) if listed else style
 
 
 def in_legend_order(types: set[str]) -> list[Style]:
-    """The styles of these types, each once: as `graphflow.values.types` lists them, lists after single values."""
+    """The distinct styles of these types in the order of `graphflow.values.types`, lists after single values."""
     rank = {word: number for number, word in enumerate(ATOMS)}
-    known = sorted(types, key=lambda one: (one.startswith(LIST), rank.get(one.removeprefix(LIST), len(rank)), one))
-    return list(dict.fromkeys(style_of(one) for one in known))
+    known = sorted(types, key=lambda t: (t.startswith(LIST), rank.get(t.removeprefix(LIST), len(rank)), t))
+    return list(dict.fromkeys(style_of(type_) for type_ in known))

@@ -1,4 +1,4 @@
-"""A drawing as SVG text: complete in itself, without scripts or addresses, usable as a file or inside a page."""
+"""A drawing as self-contained SVG text, without scripts or external addresses, for a file or inside a page."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def svg(drawing: Drawing, *, status: Mapping[str, Status] | None = None) -> str:
     """The drawing as SVG.
 
     Args:
-        drawing: what to show.
-        status: what became of each box, by its key.
+        drawing: the drawing to render.
+        status: status of each box, by its key.
 
     Raises:
-        ValueError: the drawing's lines form a circle.
+        ValueError: the drawing's lines form a cycle.
     """
     if status:
         drawing = drawing.with_status(status)
@@ -146,7 +146,7 @@ def _depth(frames: tuple[Frame, ...], frame: Frame) -> int:
 
 
 def _lines(drawing: Drawing, layout: Layout) -> Iterator[str]:
-    """Lines that leave one pin are drawn together, so that none of them cuts another where they run as one."""
+    """All lines; those from one pin are drawn together, so that their halos do not cut each other."""
     trunks: dict[tuple[int, int], list[int]] = {}
     for number, line in enumerate(drawing.lines):
         trunks.setdefault((line.source, line.output), []).append(number)
@@ -158,18 +158,20 @@ def _lines(drawing: Drawing, layout: Layout) -> Iterator[str]:
             line = drawing.lines[number]
             source, target = drawing.boxes[line.source], drawing.boxes[line.target]
             type_ = drawing.type_of(line)
-            says = f"{_end(source, source.outputs[line.output])} → {_end(target, target.inputs[line.input])}: {type_}"
-            yield f'<g class="line">{_strands(style_of(type_), path)}{_title(says)}</g>'
+            tooltip = (
+                f"{_end(source, source.outputs[line.output])} → {_end(target, target.inputs[line.input])}: {type_}"
+            )
+            yield f'<g class="line">{_strands(style_of(type_), path)}{_title(tooltip)}</g>'
 
 
 def _arriving(drawing: Drawing) -> list[list[str]]:
-    """The type that arrives at each input pin, as one port can take several; its own where types are mixed."""
+    """The type of the value that arrives at each input pin; the pin's own type if types are mixed."""
     types: list[list[set[str]]] = [[set() for _ in box.inputs] for box in drawing.boxes]
     for line in drawing.lines:
         types[line.target][line.input].add(drawing.type_of(line))
     return [
-        [found.copy().pop() if len(found) == 1 else pin.type for pin, found in zip(box.inputs, one, strict=True)]
-        for box, one in zip(drawing.boxes, types, strict=True)
+        [next(iter(kinds)) if len(kinds) == 1 else pin.type for pin, kinds in zip(box.inputs, of_box, strict=True)]
+        for box, of_box in zip(drawing.boxes, types, strict=True)
     ]
 
 
@@ -263,10 +265,10 @@ def _pins(
     anchor: str,
 ) -> Iterator[str]:
     for number, (pin, row) in enumerate(zip(pins, rows, strict=True)):
-        says = f"{pin.name}: {pin.type}" if pin.name else pin.type
+        tooltip = f"{pin.name}: {pin.type}" if pin.name else pin.type
         mark = _mark(styles[number], mark_x, y + row)
         name = _text(names[number], text_x, y + row + 4, anchor, TEXT_SIZE) if number < len(names) else ""
-        yield f"<g>{mark}{name}{_title(says)}</g>"
+        yield f"<g>{mark}{name}{_title(tooltip)}</g>"
 
 
 def _status(status: Status, face: Face, x: float, y: float) -> Iterator[str]:
@@ -290,10 +292,10 @@ class _Legend(NamedTuple):
 
 
 def _legend(drawing: Drawing, room: float) -> _Legend:
-    """What lines and boxes mean, only those that are there, in as many rows as needed."""
+    """Samples of the kinds of lines and boxes that the drawing has, in as many rows as needed."""
     types = {drawing.type_of(line) for line in drawing.lines}
     types |= {type_ for box in _arriving(drawing) for type_ in box}
-    entries = [(_line_sample(style), style.word) for style in in_legend_order({one or SEVERAL for one in types})]
+    entries = [(_line_sample(style), style.word) for style in in_legend_order({type_ or SEVERAL for type_ in types})]
     kinds = {box.kind for box in drawing.boxes}
     if "template" in kinds:
         entries.append((_box_sample("template"), "template"))
@@ -332,17 +334,13 @@ def _box_sample(kind: str) -> str:
 def _text(text: str, x: float, y: float, classes: str, size: float) -> str:
     if not text:
         return ""
-    # Scripts whose letters cannot be measured here are held to the room that was reckoned for them.
+    # Letters whose width is only estimated are stretched or squeezed to the estimate.
     bold = "title" in classes or "heading" in classes
-    held = (
-        ""
-        if text.isascii()
-        else f' textLength="{_n(text_width(text, size, bold=bold))}" lengthAdjust="spacingAndGlyphs"'
-    )
-    if all(letter.isascii() or letter in "…→✓✗↻–·›×" for letter in text):
-        held = ""
+    length = ""
+    if not all(letter.isascii() or letter in "…→✓✗↻–·›×" for letter in text):
+        length = f' textLength="{_n(text_width(text, size, bold=bold))}" lengthAdjust="spacingAndGlyphs"'
     name = f' class="{classes}"' if classes else ""
-    return f'<text x="{_n(x)}" y="{_n(y)}"{name}{held}>{escape(text, quote=False)}</text>'
+    return f'<text x="{_n(x)}" y="{_n(y)}"{name}{length}>{escape(text, quote=False)}</text>'
 
 
 def _title(text: str) -> str:
@@ -358,5 +356,5 @@ def _rect(place: Rect) -> str:
 
 
 def _n(number: float) -> str:
-    """A number as short as it can be, to a tenth of a pixel."""
+    """A number in its shortest form, rounded to a tenth of a pixel."""
     return f"{round(number, 1):g}" if abs(number) < 100_000 else f"{number:.1f}"
