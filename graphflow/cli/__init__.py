@@ -1,4 +1,4 @@
-"""The command line: `graphflow COMMAND …`, one file a command.
+"""The command line: `graphflow COMMAND …`, one file per command.
 
 Exit codes are in `codes`.
 """
@@ -18,13 +18,13 @@ from graphflow.errors import FileProblem, GraphflowError, InvalidGraph
 
 COMMANDS = {
     "run": "run a graph and write its outputs",
-    "check": "tell everything that is wrong with graphs",
+    "check": "report all problems of graphs",
     "plan": "show what a run would do",
     "draw": "draw a graph as SVG or Mermaid text",
     "graphs": "list the graphs and templates that come with graphflow",
     "nodes": "list node types, or explain one",
     "checkpoints": "list, verify and export checkpoints",
-    "new": "start a graph of your own from another one",
+    "new": "start a graph from a copy of another one",
     "schema": "print the JSON Schema of documents, for editors",
 }
 
@@ -32,8 +32,8 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code.
 
-    A product that cannot be printed is a failure. A run's products are its files: it ends as it would have ended
-    with a screen.
+    A result that cannot be printed is a failure. A run's results are its files, so its exit code does not depend
+    on the screen.
     """
     with guarded() as (out, _):
         code, prints = _run(list(sys.argv[1:] if argv is None else argv))
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> tuple[int, bool]:
-    """The exit code, and whether what the command makes is what it prints."""
+    """The exit code, and whether the command's result is what it prints."""
     prints = True
     try:
         arguments = _parser(argv).parse_args(argv)
@@ -69,10 +69,10 @@ def _run(argv: list[str]) -> tuple[int, bool]:
 
 
 def _require_folder() -> None:
-    """Refuse to start in a folder that was removed: paths are read from it, and shown from it.
+    """Refuse to start in a folder that was removed, since paths are relative to it.
 
     Raises:
-        FileProblem: the current folder is no longer there, or may not be entered.
+        FileProblem: the current folder was removed, or access is denied.
     """
     try:
         Path.cwd()
@@ -96,7 +96,7 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
     for name, help_ in COMMANDS.items():
         command = commands.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".")
         if name == named:
-            # Only the command that is asked for is imported.
+            # Only the requested command is imported.
             module = importlib.import_module(f"graphflow.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(command=name, execute=module.execute)

@@ -1,4 +1,4 @@
-"""`graphflow check`: everything that is wrong with graphs, without running anything."""
+"""`graphflow check`: all problems of graphs, without running anything."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from graphflow.problems import Level, Place, Problem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the call."""
+    """Add the command's arguments."""
     parser.add_argument("graphs", metavar="GRAPH", nargs="+", help="YAML files, or names of library graphs")
     add_nodes_argument(parser)
     add_value_arguments(parser)
-    parser.add_argument("--strict", action="store_true", help="count warnings, too")
+    parser.add_argument("--strict", action="store_true", help="exit with an error for warnings too")
     parser.add_argument("--json", action="store_true", help="print all problems as one JSON list")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Check every graph; the call is wrong where one of them is."""
+    """Check every graph; the exit code is WRONG if one of them has problems."""
     catalog = catalog_of(arguments)
     least = Level.WARNING if arguments.strict else Level.PROBLEM
     wrong, listed = False, []

@@ -1,4 +1,4 @@
-"""`graphflow checkpoints`: list the embedded ones, verify files, write one as a folder for plain diffusers."""
+"""`graphflow checkpoints`: list embedded checkpoints, verify files, export a checkpoint for plain diffusers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from graphflow.system.paths import path_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the call."""
+    """Add the command's arguments."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
-    actions.add_parser("list", help="the embedded checkpoints: size, class, licence, what they are for")
-    verify = actions.add_parser("verify", help="read every byte and compare with what was published")
-    verify.add_argument("names", nargs="*", metavar="CHECKPOINT", help="by default all embedded ones")
+    actions.add_parser("list", help="list the embedded checkpoints with size, class, licence and purpose")
+    verify = actions.add_parser("verify", help="read every byte and compare with the published digests")
+    verify.add_argument("names", nargs="*", metavar="CHECKPOINT", help="by default all embedded checkpoints")
     export = actions.add_parser("export", help="write an embedded checkpoint as a folder for from_pretrained")
     export.add_argument("name", metavar="NAME", help="such as sd-inpaint")
     export.add_argument("folder", type=Path, metavar="DIR")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Do what is asked."""
+    """Run the action."""
     if arguments.action == "list":
         return _list()
     if arguments.action == "export":
@@ -51,10 +51,10 @@ def _list() -> int:
     known = _embedded()
     width = max(map(len, known), default=0)
     for name in known:
-        told, parts = embedded.describe(name), embedded.components(name).values()
+        card, parts = embedded.describe(name), embedded.components(name).values()
         size = sum(file.stat().st_size for part in parts for file in part.rglob("*") if file.is_file())
-        tell(f"embedded/{name:<{width}}  {size / 1e6:5.1f} MB  Apache-2.0  {told['class']}")
-        tell(f"{'':<{width + 9}}  {told['about']}")
+        tell(f"embedded/{name:<{width}}  {size / 1e6:5.1f} MB  Apache-2.0  {card['class']}")
+        tell(f"{'':<{width + 9}}  {card['about']}")
     tell("Parts that checkpoints share are stored once.")
     return DONE
 
@@ -62,24 +62,24 @@ def _list() -> int:
 def _export(name: str, folder: Path) -> int:
     known = _embedded()
     if name not in known:
-        raise GraphflowError(f"there is no embedded/{name}; known are {', '.join(known)}")
+        raise GraphflowError(f"there is no embedded/{name}; available: {', '.join(known)}")
     folder = path_of(str(folder))
     if folder.exists() and any(folder.iterdir()):
-        raise GraphflowError(f"{folder} is there already and not empty; name another folder")
+        raise GraphflowError(f"{folder} already exists and is not empty; name another folder")
     written = importlib.import_module(f"{embedded.PACKAGE}.export").export(name, folder)
     tell(f"wrote {written}; its files are in half precision: load them with dtype=torch.float32 on a CPU")
     return DONE
 
 
 def _verify(names: list[str]) -> int:
-    """Read every weight of these checkpoints; embedded ones are compared with the digests that come along."""
+    """Read all weights of these checkpoints; embedded ones are compared with the installed digests."""
     published = json.loads((embedded.folder() / "digests.json").read_text(encoding="utf-8"))
     reader = CheckpointReader(CPU, default_catalog().families)
     wrong = 0
     for name in names:
         try:
-            found = reader.read(name, Document(), Path.cwd())
-            lines = _verified(found, published if name.startswith("embedded/") else {})
+            checkpoint = reader.read(name, Document(), Path.cwd())
+            lines = _verified(checkpoint, published if name.startswith("embedded/") else {})
         except (Refusal, ValueError) as error:
             lines = [(False, str(error))]
         for good, text in lines:
@@ -99,10 +99,10 @@ def _verified(checkpoint: Checkpoint, published: dict[str, str]) -> list[tuple[b
         named = role or files.class_name
         expected = published.get(files.folder.name, digest)
         if digest == expected:
-            told = "as published" if files.folder.name in published else "whole"
-            lines.append((True, f"{named} {told} ({digest[:12]})"))
+            result = "as published" if files.folder.name in published else "complete"
+            lines.append((True, f"{named} {result} ({digest[:12]})"))
         else:
             lines.append(
-                (False, f"{named} has other weights than were published; pip install --force-reinstall {DISTRIBUTION}")
+                (False, f"{named} differs from the published weights; pip install --force-reinstall {DISTRIBUTION}")
             )
     return lines

@@ -13,11 +13,11 @@ from graphflow.problems import Level
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the call."""
+    """Add the command's arguments."""
     add_graph_arguments(parser)
     add_value_arguments(parser)
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help=".svg or .mmd; Mermaid text to the screen without"
+        "-o", "--output", type=Path, metavar="FILE", help="a .svg or .mmd file; by default, print Mermaid text"
     )
     parser.add_argument(
         "--expand", action="store_true", help="draw the nodes that run: templates and for_each expanded"
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Draw the graph, unless it is wrong."""
+    """Draw the graph, unless it has problems."""
     from graphflow.draw.drawing import of_checked, of_document
     from graphflow.draw.mermaid import mermaid
     from graphflow.draw.svg import svg
@@ -33,7 +33,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     target: Path | None = arguments.output
     if target is not None and target.suffix not in (".svg", ".mmd"):
-        raise FileProblem(f"{target}: the ending says how to draw\n  fix: write a name ending in .svg or .mmd")
+        raise FileProblem(f"{target}: the suffix must name the format\n  fix: write a name that ends in .svg or .mmd")
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments), complete=False)
     if loaded.checked is None or not loaded.checked.ok:
         show(loaded.problems, least=Level.PROBLEM)

@@ -1,4 +1,4 @@
-"""`graphflow graphs`: the library."""
+"""`graphflow graphs`: the graphs and templates of the library."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from graphflow.document.parse import read_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Nothing to describe."""
+    """The command has no arguments."""
 
 
 def execute(_: argparse.Namespace) -> int:
     """List graphs and templates with their descriptions."""
-    for title, found in (("graphs", library.graphs()), ("templates", library.templates())):
-        if not found:
+    for title, files in (("graphs", library.graphs()), ("templates", library.templates())):
+        if not files:
             continue
         tell(f"{title}:")
-        width = max(map(len, found))
-        for name, path in found.items():
+        width = max(map(len, files))
+        for name, path in files.items():
             tell(f"  {name:<{width}}  {_description(path)}".rstrip())
     return DONE
 

@@ -1,7 +1,4 @@
-"""`graphflow new`: a document of your own, copied from another one with its paths made right.
-
-Pictures of the library are copied beside it.
-"""
+"""`graphflow new`: copy a document and adjust its paths; the library's pictures are copied beside it."""
 
 from __future__ import annotations
 
@@ -23,19 +20,19 @@ from graphflow.system.paths import path_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the call."""
+    """Add the command's arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the new document; it must not exist yet")
     parser.add_argument("--from", dest="graph", required=True, metavar="GRAPH", help="a YAML file, or a library graph")
     add_nodes_argument(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Write the new document and the pictures that it needs; comments and order stay."""
+    """Write the new document and the pictures that it needs; comments and order are kept."""
     target = path_of(str(arguments.file))
     if target.exists():
-        raise FileProblem(f"{target} exists already\n  fix: choose another name")
+        raise FileProblem(f"{target} already exists\n  fix: choose another name")
     if target.suffix not in (".yaml", ".yml"):
-        raise FileProblem(f"{target} is no name of a graph\n  fix: write {target.stem}.yaml")
+        raise FileProblem(f"{target} is not the name of a YAML file\n  fix: write {target.stem}.yaml")
     source = library.locate(arguments.graph)
     document, problems = read_file(source)
     if document is None or any(problem.level is Level.PROBLEM for problem in problems):
@@ -43,9 +40,9 @@ def execute(arguments: argparse.Namespace) -> int:
         return WRONG
     text = source.read_text(encoding="utf-8-sig")
     copies = _Copies(target.absolute().parent)
-    made = rebased_text(text, document, target.absolute().parent, catalog_of(arguments), library.templates, copies.name)
+    text = rebased_text(text, document, target.absolute().parent, catalog_of(arguments), library.templates, copies.name)
     copies.write()
-    write_atomically(target, made.encode())
+    write_atomically(target, text.encode())
     if copies.contents:
         tell(f"copied {', '.join(copies.contents)}")
     tell(f"wrote {target}; run it with: graphflow run {target}")
@@ -53,10 +50,10 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 class _Copies:
-    """The library's pictures that a new document reads: copied beside it, since an installation moves and changes.
+    """The library's pictures that a new document reads, copied beside it, since an installation moves and changes.
 
     Attributes:
-        contents: name beside the document → bytes of each picture that is not there yet.
+        contents: name beside the document → bytes of each picture that does not exist there yet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,21 +61,21 @@ class _Copies:
         self.contents: dict[str, bytes] = {}
 
     def name(self, path: Path) -> str | None:
-        """How the document names a file; None for one that is not the library's, or that is a graph."""
+        """The name of a file in the document; None for a graph, and for a file that is not in the library."""
         if path.suffix in (".yaml", ".yml") or not path.is_relative_to(library.folder()) or not path.is_file():
             return None
         content = path.read_bytes()
         for number in count(1):
             name = path.name if number == 1 else f"{path.stem}-{number}{path.suffix}"
-            there = self._folder / name
-            if self.contents.get(name) == content or (there.is_file() and there.read_bytes() == content):
+            copy = self._folder / name
+            if self.contents.get(name) == content or (copy.is_file() and copy.read_bytes() == content):
                 return name
-            if name not in self.contents and not os.path.lexists(there):
+            if name not in self.contents and not os.path.lexists(copy):
                 self.contents[name] = content
                 return name
         return None
 
     def write(self) -> None:
-        """Write what is not there yet."""
+        """Write the new pictures."""
         for name, content in self.contents.items():
             write_atomically(self._folder / name, content)

@@ -1,4 +1,4 @@
-"""`graphflow nodes`: the node types, or everything about one."""
+"""`graphflow nodes`: a list of node types, or the help of one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graphflow.problems import did_you_mean
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the call."""
+    """Add the command's arguments."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="explain this node type")
     add_nodes_argument(parser)
 
@@ -24,12 +24,12 @@ def execute(arguments: argparse.Namespace) -> int:
     """List all node types, or print the help of one."""
     catalog = catalog_of(arguments)
     if sys.flags.optimize >= 2:
-        tell("graphflow: help texts are missing: python -OO (or PYTHONOPTIMIZE=2) leaves docstrings out", error=True)
+        tell("graphflow: help texts are missing: python -OO (or PYTHONOPTIMIZE=2) removes docstrings", error=True)
     if arguments.name is None:
         _list(catalog)
         return 0
     if arguments.name not in catalog:
-        fix = did_you_mean(arguments.name, list(catalog), else_="there are")
+        fix = did_you_mean(arguments.name, list(catalog), else_="known")
         raise DefinitionError(f"there is no node type {arguments.name}\n  fix: {fix}")
     tell("\n".join(explanation(catalog[arguments.name])))
     return 0
@@ -45,22 +45,22 @@ def _list(catalog: Catalog) -> None:
 
 
 def explanation(type_: NodeType) -> list[str]:
-    """The help of a node type: what it does, its ports, params and outputs."""
+    """The help of a node type: its description, ports, params and outputs."""
     shown = [f"{type_.name}", "", *type_.doc.splitlines()]
     ports = [(port.name, _port(port), port.doc) for port in type_.ports.values()]
     params = [(param.name, _param(param), param.doc) for param in type_.params.values()]
     outputs = [(output.name, str(output.type), output.doc) for output in type_.outputs.values()]
     sections = (
-        ("ports (a node's output, an input or a value)", ports),
+        ("ports (take a node's output, an input or a value)", ports),
         ("params (known before the run)", params),
-        ("outputs (the first is the node's bare name)", outputs),
+        ("outputs (the node's bare name means the first)", outputs),
     )
     for title, rows in sections:
         if rows:
             shown += ["", f"{title}:"]
             width = max(len(name) for name, _, _ in rows)
-            for name, what, doc in rows:
-                shown.append(f"  {name:<{width}}  {what}")
+            for name, type_text, doc in rows:
+                shown.append(f"  {name:<{width}}  {type_text}")
                 shown += [f"  {'':<{width}}    {doc}"] if doc else []
     return shown
 

@@ -1,4 +1,4 @@
-"""Progress: a live tree with a bar for the running step on a terminal, plain lines elsewhere."""
+"""Progress: on a terminal a live tree with a bar for the running step, elsewhere plain lines."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from graphflow.execute.events import (
 from graphflow.wording.words import counted, printable
 
 LINES = 12
-"""Steps that the live tree shows at most; older ones scroll away."""
+"""Most steps in the live tree; older ones scroll away."""
 
 
 @dataclass(frozen=True)
 class Display:
-    """Where progress is shown.
+    """A display of progress.
 
     Attributes:
         tell: takes events, in the thread of the run.
@@ -39,14 +39,14 @@ class Display:
 
 
 def say(sentence: str) -> None:
-    """A line on standard error, whatever the main thread is doing."""
+    """Write a line to standard error, from any thread."""
     with contextlib.suppress(OSError):
         os.write(2, f"{printable(sentence)}\n".encode())
 
 
 @contextlib.contextmanager
 def plain(count: int) -> Iterator[Display]:
-    """One line a step on standard error."""
+    """One line per step on standard error."""
     done = 0
 
     def tell(event: Event) -> None:
@@ -80,7 +80,7 @@ def _seconds(seconds: float) -> str:
 
 @dataclass
 class _State:
-    """What the live tree shows."""
+    """The content of the live tree."""
 
     count: int
     done: int = 0
@@ -110,7 +110,7 @@ class _State:
 
 @contextlib.contextmanager
 def live(count: int) -> Iterator[Display]:
-    """A tree on the terminal: finished steps, the running one with a bar, how many are to come."""
+    """A tree on the terminal: the number of finished steps, their names, and the running step with a bar."""
     from rich.console import Console, Group, RenderableType
     from rich.live import Live
     from rich.progress_bar import ProgressBar

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the call."""
+    """Add the command's arguments."""
     add_graph_arguments(parser)
     add_value_arguments(parser)
     add_compute_arguments(parser)
@@ -42,12 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="let the run replace files in DIR that no run wrote, or that were changed since",
+        help="allow the run to replace files in DIR that no run wrote, or that were changed since",
     )
-    parser.add_argument("--memory-budget", metavar="8GiB", help="most bytes of components at a time")
-    parser.add_argument(
-        "--no-metadata", action="store_true", help="write PNG files without the record of what made them"
-    )
+    parser.add_argument("--memory-budget", metavar="8GiB", help="most memory for components at a time")
+    parser.add_argument("--no-metadata", action="store_true", help="write PNG files without the record of the run")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
 
 
@@ -78,7 +76,7 @@ def execute(arguments: argparse.Namespace) -> int:
         _interrupts(engine, display),
     ):
         try:
-            # The second listener is told first: a failing screen must not keep an output from being written.
+            # The recorder is called first: a failing screen must not prevent an output from being written.
             result = engine.execute(made, both(display.tell, recorder), recorder)
         except Cancelled as error:
             result = error.result or Result(state="cancelled")
@@ -117,8 +115,8 @@ def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path]
         ended = {"event": "written", "folder": str(recorder.folder), "files": files, **before, "exit": code}
         tell_json(ended)
         return code
-    for told in (*result.warnings, *result.failed.values()):
-        tell(told, error=True)
+    for report in (*result.warnings, *result.failed.values()):
+        tell(report, error=True)
     for step, why in result.not_run.items():
         tell(f"not run: {step}: {why}", error=True)
     for name, why in result.absent.items():
@@ -129,9 +127,9 @@ def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path]
     if result.state == "cancelled":
         tell("cancelled", error=True)
     if result.error:
-        tell(f"graphflow: the run was ended by an error: {result.error}", error=True)
-    if recorder.told:
-        tell(recorder.told, error=True)
+        tell(f"graphflow: an error ended the run: {result.error}", error=True)
+    if recorder.summary:
+        tell(recorder.summary, error=True)
     tell(f"wrote {recorder.folder}: {', '.join(path.name for path in written)}")
     return code
 
@@ -150,10 +148,10 @@ def _display(arguments: argparse.Namespace, count: int) -> Iterator[Display]:
 
 @contextlib.contextmanager
 def _interrupts(engine: Engine, display: Display) -> Iterator[None]:
-    """The first Ctrl-C cancels at the next chance, the second one ends the process wherever it is.
+    """The first Ctrl-C cancels at the next opportunity, the second one ends the process immediately.
 
-    Python's own handlers wait for the running C call to return, so a thread listens to the signals as the
-    interpreter's wake-up file descriptor tells them.
+    Python's own handlers wait for the running C call to return, so a thread reads the signals from the
+    interpreter's wake-up file descriptor.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -181,10 +179,10 @@ def _watch(reader: int, cancel: Callable[[], None], display: Display) -> None:
             continue
         seen += 1
         if seen > 1:
-            # The cursor may be hidden by the live display, and nothing else will bring it back.
+            # The live display may have hidden the cursor, and nothing else would show it again.
             if sys.stderr.isatty():
                 with contextlib.suppress(OSError):
                     os.write(2, b"\x1b[?25h\n")
             os._exit(INTERRUPTED)
-        display.note("cancelling; Ctrl-C again ends at once")
+        display.note("cancelling; press Ctrl-C again to quit immediately")
         cancel()

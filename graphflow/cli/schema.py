@@ -11,7 +11,7 @@ from graphflow.cli.settings import add_nodes_argument, catalog_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the call."""
+    """Add the command's arguments."""
     add_nodes_argument(parser)
 
 

@@ -1,4 +1,4 @@
-"""The screen: everything that a command prints is written here, as text without control characters."""
+"""The screen: everything that a command prints passes through these functions, without control characters."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _WORDS = {Level.PROBLEM: "problem", Level.WARNING: "warning", Level.HINT: "hint"
 
 
 def tell(text: object, *, error: bool = False) -> None:
-    """Print text, its control characters as escapes; `error` to standard error."""
+    """Print text with its control characters escaped; with `error`, to standard error."""
     print(printable(str(text)), file=sys.stderr if error else sys.stdout, flush=error)
 
 
 def tell_json(data: Any, *, indent: int | None = None) -> None:
-    """Print data as JSON to standard output: the same data, no control character as itself."""
+    """Print data as JSON to standard output, with control characters escaped."""
     print(json_text(data, indent=indent), flush=indent is None)
 
 
@@ -30,7 +30,7 @@ def show(problems: Sequence[Problem], *, least: Level = Level.HINT) -> None:
 
 
 def summary(problems: Sequence[Problem]) -> str:
-    """`2 problems, 1 warning`; `no problems` where there are none at all."""
+    """`2 problems, 1 warning`; `no problems` if there are none at all."""
     counts = {level: sum(problem.level is level for problem in problems) for level in _WORDS}
     words = [counted(count, _WORDS[level]) for level, count in counts.items() if count]
     return ", ".join(words) or "no problems"

@@ -1,4 +1,4 @@
-"""What the command line sets: inputs, values of nodes, the seed; read by the type that is declared."""
+"""The command line's settings: inputs, values of nodes, the seed; each is read as its declared type."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SEED_PLACE = Place("--seed")
 
 
 def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
-    """GRAPH and what every command that reads one graph takes."""
+    """GRAPH, and the options of every command that reads one graph."""
     parser.add_argument("graph", metavar="GRAPH", help="a YAML file, or the name of a library graph")
     add_nodes_argument(parser)
 
@@ -38,7 +38,7 @@ def add_nodes_argument(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PACKAGE|FILE.py",
-        help="allow the node types of an installed package or a Python file; naming it runs its code",
+        help="allow the node types of an installed package or a Python file; this runs its code",
     )
 
 
@@ -50,27 +50,29 @@ def add_value_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="settings",
         metavar="NAME=VALUE",
-        help="set an input, or NODE.KEY=VALUE a value of a node; a list as [a, b]",
+        help="set an input, or with NODE.KEY=VALUE a value of a node; write a list as [a, b]",
     )
     parser.add_argument(
         "--seed",
         default=None,
         metavar="N|random",
-        help="the run's seed, and the input seed's value; random draws and tells one",
+        help="the run's seed, and the value of the input seed; random draws a seed and prints it",
     )
 
 
 def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
     """`--device`, `--dtype` and `--threads`."""
-    parser.add_argument("--device", metavar="D", help="where models run: cpu, cuda, cuda:N (a GPU where there is one)")
     parser.add_argument(
-        "--dtype", metavar="T", help="precision of all models: float32, float16, bfloat16, or auto for the faster one"
+        "--device", metavar="D", help="where models run: cpu, cuda, cuda:N (by default a GPU if available)"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch on a CPU; decides bits of results")
+    parser.add_argument(
+        "--dtype", metavar="T", help="precision of all models: float32, float16, bfloat16, or auto for the fastest"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch on a CPU; affects bits of results")
 
 
 def compute_of(arguments: argparse.Namespace) -> Compute:
-    """What the call says about computing; where it cannot say anything, the CPU."""
+    """The device, precision and threads of the call; the CPU for a command without these options."""
     if not hasattr(arguments, "device"):
         return Compute()
     return Compute.of(arguments.device, arguments.dtype, arguments.threads)
@@ -83,7 +85,7 @@ def catalog_of(arguments: argparse.Namespace) -> Catalog:
 
 @dataclass
 class Loaded:
-    """A checked graph and where it came from."""
+    """A checked graph and its file."""
 
     checked: Checked | None
     problems: tuple[Problem, ...]
@@ -91,7 +93,7 @@ class Loaded:
 
 
 def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *, complete: bool = True) -> Loaded:
-    """Read and check the graph `graph` with everything that the call sets.
+    """Read and check the graph `graph` with all settings of the call.
 
     Args:
         arguments: of the call; may lack `settings` and `seed`.
@@ -116,7 +118,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
     )
     if seed is not None and checked.ok and not sets_input(document, inputs) and not _derives_seeds(checked):
         why = f"{_why_no_input(document, inputs)}, and no node derives its seed from it"
-        warning = Problem("no-effect", "--seed changes nothing", why, "leave it out", _SEED_PLACE)
+        warning = Problem("no-effect", "--seed has no effect", why, "remove it", _SEED_PLACE)
         checked = dataclasses.replace(checked, problems=(*checked.problems, warning))
     return Loaded(checked, checked.problems, path)
 
@@ -131,14 +133,14 @@ def _seed(text: str | None) -> int | None:
     if text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 2**64:
         return int(text)
     fix = "write a whole number from 0 to 18446744073709551615, or random"
-    raise InvalidGraph([Problem("bad-value", f"{text!r} is no seed", "", fix, _SEED_PLACE)])
+    raise InvalidGraph([Problem("bad-value", f"{text!r} is not a seed", "", fix, _SEED_PLACE)])
 
 
 def _why_no_input(document: Document, given: Container[str]) -> str:
-    """Why `--seed` is not the value of an input."""
+    """The reason why `--seed` does not set an input."""
     if SEED not in document.inputs:
         return "no input is named seed"
-    return "the input seed has a value of its own from --set" if SEED in given else "the input seed is not an int"
+    return "--set gives the input seed another value" if SEED in given else "the input seed is not an int"
 
 
 def _derives_seeds(checked: Checked) -> bool:
@@ -152,7 +154,7 @@ def _derives_seeds(checked: Checked) -> bool:
 def _apply(
     document: Document, settings: list[str], catalog: Catalog
 ) -> tuple[Document, dict[str, Tree], list[Problem]]:
-    """The document with values of nodes replaced, the inputs that are given, and what is wrong with the call."""
+    """The document with replaced values of nodes, the given inputs, and the problems of the call."""
     inputs: dict[str, Tree] = {}
     problems: list[Problem] = []
     nodes = dict(document.nodes)
@@ -160,7 +162,7 @@ def _apply(
         name, equals, value = setting.partition("=")
         place = Place(f"--set {name}")
         if not equals:
-            problems.append(Problem("wrong-shape", f"{setting!r} sets nothing", "", "write NAME=VALUE", place))
+            problems.append(Problem("wrong-shape", f"{setting!r} is not a setting", "", "write NAME=VALUE", place))
         elif "." not in name:
             decl = document.inputs.get(name)
             inputs[name] = _tree(value, place, decl.type if decl is not None else None, problems)
@@ -173,14 +175,14 @@ def _apply(
             known = (
                 catalog[nodes[id_].ref.text] if nodes[id_].ref.text in catalog and nodes[id_].kind == "type" else None
             )
-            one = (known.params.get(key) or known.ports.get(key)) if known is not None else None
-            tree = _tree(value, place, one.type if one is not None else None, problems, quote=True)
+            target = (known.params.get(key) or known.ports.get(key)) if known is not None else None
+            tree = _tree(value, place, target.type if target is not None else None, problems, quote=True)
             nodes[id_] = dataclasses.replace(nodes[id_], values={**nodes[id_].values, key: Entry(tree, place)})
     return dataclasses.replace(document, nodes=nodes), inputs, problems
 
 
 def _tree(text: str, place: Place, type_: Type | None, problems: list[Problem], *, quote: bool = False) -> Tree:
-    """A value as written on the command line; a list where a list is declared and `[` begins it."""
+    """A value as written on the command line; a list if the type is a list and the value begins with `[`."""
     folder = Path.cwd()
     if isinstance(type_, ListOf) and text.lstrip().startswith("["):
         tree, found = read_tree(text, place.file)

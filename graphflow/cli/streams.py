@@ -1,6 +1,6 @@
-"""Standard output and error as streams that never raise, so that a command does not depend on who reads its output.
+"""Standard output and error as streams that never raise, so that a command does not depend on its output's reader.
 
-A stream that is closed or full, or whose reader has gone, takes everything and shows nothing from then on.
+Once a stream is closed or full, or its reader is gone, it discards everything.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any, TextIO
 
 
 class Stream(io.TextIOBase):
-    """A text stream whose `write` and `flush` never fail for the stream's sake.
+    """A text stream whose `write` and `flush` never raise because of the stream.
 
-    Letters that its encoding has no bytes for are written as JSON escapes, so that JSON stays JSON.
+    Characters that its encoding lacks are written as JSON escapes, so that JSON stays JSON.
 
     Args:
-        stream: what is written to; None where the process has none.
+        stream: the real stream; None if the process has none.
 
     Attributes:
-        failure: why nothing is shown any more; None as long as something is.
+        failure: the reason why output is discarded; None while the stream works.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -48,7 +48,7 @@ class Stream(io.TextIOBase):
 
     @property
     def lost(self) -> str:
-        """Why output was lost; empty where none was, or where its reader has gone."""
+        """The reason why output was lost; empty if none was lost, or if its reader is gone."""
         if self.failure is None or isinstance(self.failure, BrokenPipeError):
             return ""
         return getattr(self.failure, "strerror", None) or str(self.failure)
@@ -70,7 +70,7 @@ class Stream(io.TextIOBase):
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     def __getattr__(self, name: str) -> Any:
-        # `buffer`, `reconfigure` and what else a library asks of the real stream.
+        # `buffer`, `reconfigure` and anything else that a library uses of the real stream.
         return getattr(self.__dict__.get("_stream"), name)
 
     def _write(self, stream: TextIO, text: str) -> None:
@@ -81,27 +81,27 @@ class Stream(io.TextIOBase):
 
     def _fail(self, error: Exception) -> None:
         self.failure = error
-        # What the stream still holds would be tried again when the interpreter ends, with an error of its own.
+        # Otherwise the interpreter would flush the stream's buffer again when it exits, and raise an error.
         with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())
+            os.close(null)
 
 
 def escaped(text: str, encoding: str) -> str:
-    r"""`text` with what `encoding` has no bytes for as `\uXXXX`, in two of them where one is not enough."""
-    shown = {}
+    r"""`text` with characters that `encoding` lacks as `\uXXXX`, or as a pair of these."""
+    escapes = {}
     for letter in set(text):
         try:
             letter.encode(encoding)
         except UnicodeEncodeError:
-            shown[ord(letter)] = json.dumps(letter)[1:-1]
-    return text.translate(shown)
+            escapes[ord(letter)] = json.dumps(letter)[1:-1]
+    return text.translate(escapes)
 
 
 @contextlib.contextmanager
 def guarded() -> Iterator[tuple[Stream, Stream]]:
-    """Put such streams in the place of standard output and error meanwhile; yields the two."""
+    """Inside the block, replace standard output and error with such streams; yields the two."""
     _open_missing()
     before = sys.stdout, sys.stderr
     out, err = Stream(before[0]), Stream(before[1])
@@ -115,8 +115,9 @@ def guarded() -> Iterator[tuple[Stream, Stream]]:
 
 
 def _open_missing() -> None:
-    """Let standard descriptors that are closed lead nowhere: the next file opened would get their numbers,
-    and what a library writes to descriptor 2 would stand in it.
+    """Open closed standard descriptors on the null device.
+
+    Otherwise the next file to be opened would get their numbers, and anything written to descriptor 2 would go into it.
     """
     for number in range(3):
         try:

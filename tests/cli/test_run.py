@@ -80,7 +80,7 @@ def test_a_run_that_an_error_ends_is_told_and_leaves_its_record(monkeypatch, cap
     monkeypatch.chdir(folder)
     write("g.yaml", "small: {type: resize, image: $photo, width: 30}", outputs="{picture: $small}")
     assert main(["run", "g.yaml", "--out", "here"]) == 1
-    assert "the run was ended by an error: ZeroDivisionError: no screen" in capsys.readouterr().err
+    assert "an error ended the run: ZeroDivisionError: no screen" in capsys.readouterr().err
     assert json.loads((folder / "here" / "run.json").read_text())["error"] == "ZeroDivisionError: no screen"
 
 
@@ -91,7 +91,7 @@ def test_a_node_that_ends_its_process_is_told(graphflow, write, folder):
     write("g.yaml", "small: {type: resize, image: $photo, width: 30}\ne: {type: ends, image: $small}")
     done = graphflow("run", "g.yaml", "--nodes", "ends.py", "--out", "here")
     assert done.returncode == 1
-    assert "the run was ended by an error: SystemExit: 3" in done.stderr
+    assert "an error ended the run: SystemExit: 3" in done.stderr
     assert done.stdout.startswith("wrote here: ")
 
 
@@ -297,7 +297,7 @@ def test_a_folder_that_is_a_link_to_itself_is_told(graphflow, write, folder):
     (folder / "here").symlink_to("here")
     done = graphflow("run", "g.yaml", "--out", "here")
     assert done.returncode == 2
-    assert done.stderr.startswith("graphflow: the folder here cannot be made\n  why: it is a link that leads nowhere")
+    assert done.stderr.startswith("graphflow: the folder here cannot be created\n  why: it is a broken link")
 
 
 def test_a_random_seed_is_shown_and_makes_the_same_again(graphflow, write, folder):
