@@ -1,1 +1,1 @@
-"""What the process and the machine are asked: files, paths, devices, threads, what is installed."""
+"""Services of the process and the machine: files, paths, devices, threads, installed libraries."""

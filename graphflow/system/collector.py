@@ -1,4 +1,4 @@
-"""Python's garbage collector, paused while a phase makes many objects that all stay."""
+"""Python's garbage collector, paused while a phase creates many objects that are all kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class _Pause:
-    """Counts who wants the collector paused, in all threads: the first one pauses it, the last one lets it go on."""
+    """Counts the functions of all threads that want the collector paused: the first pauses it, the last resumes it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,8 +40,8 @@ _PAUSE = _Pause()
 def paused(function: Callable[P, T]) -> Callable[P, T]:
     """Run a function with the collector paused.
 
-    A phase over ten thousand nodes makes a million objects, and all of them are its result. The collector looks
-    through them again and again and finds nothing, which makes a node of a large graph cost twice one of a small.
+    A phase over ten thousand nodes creates a million objects, all part of its result. The collector would scan them
+    again and again and free nothing, which would double the time per node in a large graph.
     """
 
     @functools.wraps(function)

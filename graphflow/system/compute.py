@@ -1,4 +1,4 @@
-"""Where models run and how precisely: known before a run, without importing torch."""
+"""Device, precision and threads of models: known before a run, without importing torch."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Self
 from graphflow.errors import InvalidValue
 
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}
-"""Name of each precision that components run in → bytes an element."""
+"""Name of each supported precision → bytes per element."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """What a call says about computing.
+    """A call's settings for computing.
 
     Attributes:
         device: as torch names it: `cpu`, `cuda`, `cuda:1`.
-        dtype: a key of DTYPES, above what checkpoints say; None for the checkpoint's own or the device's usual one.
-        threads: of torch on a CPU, at least 1; None for torch's own number. It decides bits of results.
+        dtype: a key of DTYPES, which overrides checkpoints; None for the checkpoint's own or the device's default.
+        threads: torch's threads on a CPU, at least 1; None for torch's own number. It affects bits of results.
     """
 
     device: str = "cpu"
@@ -30,21 +30,21 @@ class Compute:
 
     @classmethod
     def of(cls, device: str | None = None, dtype: str | None = None, threads: int | None = None) -> Self:
-        """What a call asks for: no device means a GPU where there is one; the dtype `auto` takes the faster one.
+        """Settings from a call's arguments: by default a GPU if available; the dtype `auto` means the fastest.
 
         Raises:
-            InvalidValue: a value is none of those known.
+            InvalidValue: a value is not allowed.
         """
         device = str(device) if device is not None else default_device()
         if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-            raise InvalidValue(f"{device!r} is no device; write cpu, cuda or cuda:N")
+            raise InvalidValue(f"{device!r} is not a device; write cpu, cuda or cuda:N")
         if dtype == "auto":
-            dtype = _faster(device)
+            dtype = _fastest(device)
         if dtype is not None and dtype not in DTYPES:
-            raise InvalidValue(f"{dtype!r} is no dtype; write {', '.join(DTYPES)} or auto")
+            raise InvalidValue(f"{dtype!r} is not a dtype; write {', '.join(DTYPES)} or auto")
         count: object = threads
         if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
-            raise InvalidValue(f"{threads!r} is no number of threads; give 1 or more")
+            raise InvalidValue(f"{threads!r} is not a number of threads; give 1 or more")
         return cls(device, dtype, threads)
 
     def dtype_of(self, own: str | None) -> str:
@@ -53,16 +53,16 @@ class Compute:
 
 
 CPU = Compute()
-"""What holds where a call says nothing and nobody looks for a GPU."""
+"""The settings of a call without arguments that does not look for a GPU."""
 
 
 def default_device() -> str:
-    """`cuda` where there is a GPU, else `cpu`."""
+    """`cuda` if there is a GPU, else `cpu`."""
     return "cuda" if count_gpus() else "cpu"
 
 
 def count_gpus() -> int:
-    """GPUs that the driver counts, without importing torch."""
+    """The number of GPUs according to the driver, without importing torch."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "windll") else "libcuda.so.1")
         count = ctypes.c_int()
@@ -71,7 +71,7 @@ def count_gpus() -> int:
         return 0
 
 
-def _faster(device: str) -> str:
+def _fastest(device: str) -> str:
     """Half precision on a GPU; bfloat16 on a CPU that multiplies it in hardware, else float32."""
     if device != "cpu":
         return "float16"

@@ -1,4 +1,4 @@
-"""The distribution that graphflow is installed from. The name `graphflow` belongs to somebody else's package."""
+"""The distribution from which graphflow is installed; the name `graphflow` belongs to another package."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import functools
 from importlib import metadata
 
 DISTRIBUTION = "graphflow-diffusion"
-"""What pip installs; the package to import is `graphflow`."""
+"""The name for pip; the package to import is `graphflow`."""
 
 
 @functools.cache
 def shipped_version() -> str:
-    """The version that is installed."""
+    """The installed version."""
     return metadata.version(DISTRIBUTION)
 
 
 def install_command(extra: str) -> str:
-    """The command that adds what an optional feature needs.
+    """The command that installs the dependencies of an optional feature.
 
     Args:
         extra: a key of the distribution's optional dependencies, such as `canny`.

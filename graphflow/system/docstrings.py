@@ -1,4 +1,4 @@
-"""Keep libraries importable where Python strips docstrings (`python -OO`, `PYTHONOPTIMIZE=2`): some read their own."""
+"""Keep libraries importable when Python strips docstrings (`python -OO`, `PYTHONOPTIMIZE=2`): some read their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _READ_THEIR_DOCSTRINGS = ("diffusers", "transformers")
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Compiles a module with its docstrings, and without Python's cache, whose files have none."""
+    """Compiles a module with its docstrings, without Python's cache, whose files lack them."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -19,7 +19,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 class _Finder:
-    """Finds the modules of these packages as Python does, and has them loaded with their docstrings."""
+    """Finds the modules of these packages like Python, but loads them with their docstrings."""
 
     @staticmethod
     def find_spec(
@@ -34,6 +34,6 @@ class _Finder:
 
 
 def keep_docstrings() -> None:
-    """Call it before these packages are imported; does nothing where Python keeps docstrings."""
+    """Call it before these packages are imported; does nothing if Python keeps docstrings."""
     if sys.flags.optimize >= 2 and _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and files that are read once and without waiting for anybody."""
+"""Writing files atomically, and reading regular files only, without blocking on pipes or devices."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _TEMPORARY = re.compile(r"\.graphflow-[a-z0-9_]{8}\.part")
 
 
 def open_file(path: Path) -> io.BufferedReader:
-    """Open a file that is named by a user, for reading; whatever the name is, this neither waits nor runs on for ever.
+    """Open a file that the user named, for reading; never blocks, whatever the name is.
 
     Raises:
-        FileProblem: there is no such file, it is a folder, a pipe or a device, or it may not be read.
+        FileProblem: the file does not exist, is a folder, a pipe or a device, or cannot be read.
     """
-    shown, fix = shown_path(path), "name a file that is there and may be read"
+    shown, fix = shown_path(path), "name a file that exists and is readable"
     try:
         return open_regular(path)
     except FileNotFoundError as error:
         raise FileProblem(f"{shown} does not exist", "file-missing") from error
     except IrregularFileError as error:
-        raise FileProblem(f"{shown} is {error.kind}, and a file is needed", fix=fix) from error
+        raise FileProblem(f"{shown} is {error.kind}, not a file", fix=fix) from error
     except (OSError, ValueError) as error:
-        # A name that is too long or holds a zero character, a loop of links, a folder that nobody may look into.
+        # A name that is too long or contains a null character, a link loop, a folder without access.
         raise FileProblem(f"{shown} cannot be read", why=_reason(error), fix=fix) from error
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is a file or folder; False, too, for a name that none can have, or where nobody may look."""
+    """Whether a file or folder exists; also False for an invalid name, or without access."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -49,10 +49,10 @@ def is_there(path: Path) -> bool:
 
 
 def read_start(path: Path, most: int) -> bytes:
-    """The first `most` bytes of a file that is named by a user; all of a shorter one.
+    """The first `most` bytes of a file that the user named; all of a shorter one.
 
     Raises:
-        FileProblem: as `open_file` raises it, or it cannot be read on.
+        FileProblem: as `open_file` raises it, or reading fails.
     """
     with open_file(path) as stream:
         try:
@@ -64,7 +64,7 @@ def read_start(path: Path, most: int) -> bytes:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` beside `path` and move it there, so that no reader ever sees half of it.
 
-    What is moved there is on the disk before: after a power cut, too, the file is the old one or the new one.
+    The content is flushed to disk before the move, so even after a power cut the file is either the old or the new.
 
     Raises:
         FileProblem: the folder does not exist or cannot be written to.
@@ -90,14 +90,14 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    """Why a file cannot be used; a ValueError tells of a zero character in its name."""
+    """The reason why a file cannot be used; a ValueError means a null character in its name."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def remove_temporary(folder: Path) -> None:
-    """Remove what `write_atomically` left in `folder` where its process was killed.
+    """Remove the temporary files that a killed process left in `folder`.
 
-    Nobody may be writing there meanwhile. What cannot be removed stays.
+    No other process may write there meanwhile. Files that cannot be removed stay.
     """
     for path in folder.iterdir():
         if _TEMPORARY.fullmatch(path.name):
@@ -108,13 +108,13 @@ def remove_temporary(folder: Path) -> None:
 def open_regular(path: Path) -> io.BufferedReader:
     """Open a regular file to read its bytes.
 
-    A pipe or a device is refused before it is opened, since reading one can wait for ever or never end.
+    A pipe or a device is refused before it is opened, since reading it can block or never end.
 
     Raises:
-        OSError: there is none, it is something else, or it cannot be read.
+        OSError: the file does not exist, is not a regular file, or cannot be read.
     """
     _refuse_irregular(path.stat().st_mode, path)
-    # Another file may have taken its place; a pipe opened in this mode does not wait for a writer.
+    # A pipe may have replaced the file meanwhile; in this mode, opening one does not wait for a writer.
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         _refuse_irregular(os.fstat(number).st_mode, path)
@@ -135,18 +135,18 @@ def read_regular(path: Path) -> bytes:
 
 
 def irregular(mode: int) -> str:
-    """What kind of thing has this mode (`st_mode`), for messages; empty for a regular file, a folder or a link."""
+    """The kind of file with this mode (`st_mode`), for messages; empty for a regular file, a folder or a link."""
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode):
         return ""
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-    return kinds.get(stat.S_IFMT(mode), "no regular file")
+    return kinds.get(stat.S_IFMT(mode), "a special file")
 
 
 class IrregularFileError(OSError):
-    """Something that is no regular file stands where one is read; `kind` says what, such as a pipe."""
+    """A path that should be a regular file is something else; `kind` says what, such as a pipe."""
 
     def __init__(self, kind: str, path: Path) -> None:
-        super().__init__(errno.EINVAL, f"it is {kind} and no file", str(path))
+        super().__init__(errno.EINVAL, f"it is {kind}, not a file", str(path))
         self.kind = kind
 
 
@@ -156,28 +156,28 @@ def _refuse_irregular(mode: int, path: Path) -> None:
 
 
 def once_a_file(read: Callable[[Path], T]) -> Callable[[Path], T]:
-    """A reader that reads a file again only where its size, time, or inode has changed.
+    """A reader that reads a file again only if its size, time or inode has changed.
 
-    Every caller gets the same result, so `read` must give one that cannot be changed, such as `read_only` makes it.
+    All callers share the result, so `read` must return an immutable value, such as one made by `read_only`.
 
     Raises:
-        OSError: the file is not there.
+        OSError: the file does not exist.
     """
 
     @functools.lru_cache(maxsize=1024)
-    def known(path: Path, *_: int) -> T:
+    def cached(path: Path, *_: int) -> T:
         return read(path)
 
     @functools.wraps(read)
     def reader(path: Path) -> T:
-        found = path.stat()
-        return known(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+        state = path.stat()
+        return cached(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
     return reader
 
 
 def _refuse(_: object, *__: object, **___: object) -> NoReturn:
-    raise TypeError("this is shared and cannot be changed: change a copy, such as copy.deepcopy makes it")
+    raise TypeError("this value is shared and cannot be changed; change a copy made by copy.deepcopy")
 
 
 class ReadOnlyDict(dict[str, Any]):
@@ -201,10 +201,10 @@ class ReadOnlyList(list[Any]):
 
 
 def read_only(value: T) -> T:
-    """What JSON gives, such that nobody can change it: to be shared by all who read it."""
-    found: object = value
+    """A read-only version of JSON data, which callers can share."""
+    result: object = value
     if isinstance(value, dict):
-        found = ReadOnlyDict((key, read_only(one)) for key, one in value.items())
+        result = ReadOnlyDict((key, read_only(item)) for key, item in value.items())
     elif isinstance(value, list):
-        found = ReadOnlyList(map(read_only, value))
-    return cast("T", found)
+        result = ReadOnlyList(map(read_only, value))
+    return cast("T", result)

@@ -1,14 +1,14 @@
-"""Runs in several threads of one process: what torch, diffusers and transformers keep once for a whole process.
+"""Locks for runs in several threads: torch, diffusers and transformers have settings that are global to a process.
 
-While these libraries load a model they change settings that every thread sees: where new tensors are made, their
-default dtype, how loud notes are, which warnings are shown. So a load has them for itself, and steps that compute
-with torch share them. A step lets loads in whenever it reports its progress.
+While these libraries load a model they change settings that every thread sees: the device of new tensors, their
+default dtype, the log level, the warning filters. So a load has exclusive access, and steps that compute with torch
+share access. A step lets waiting loads proceed whenever it reports its progress.
 
-What a step calls for the first time, it imports, and these libraries cannot be imported in two threads at once: their
-packages put another module in their own place, and a thread that waited for the import gets the one from before. So
-the first call of its kind has the libraries for itself, too, until it reports progress.
+The first call of a step may import modules, and these libraries cannot be imported in two threads at once: their
+packages replace their own module, and a thread that waited for the import gets the old one. So the first call of
+each kind has exclusive access too, until it reports progress.
 
-The one thing in graphflow that belongs to the process and not to an engine: the libraries do, too.
+These locks are the only state that belongs to the process instead of an engine, because the libraries do as well.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 
 class Turns:
-    """Who has the libraries: one that loads, or any number that compute. Whoever waits to load comes next.
+    """Access to the libraries: exclusive for one thread that loads, or shared by any number that compute.
 
-    A thread that computes and wants to load gives up its share meanwhile, so that two of these do not wait for each
-    other; a thread that loads may load or compute inside of it.
+    Threads that wait to load come next. A thread that computes and wants to load releases its share meanwhile, so
+    that two such threads do not wait for each other; a thread that loads may load or compute inside the block.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Turns:
 
     @contextlib.contextmanager
     def loading(self) -> Iterator[None]:
-        """The time in which this thread alone has the libraries."""
+        """Inside the block, this thread has exclusive access."""
         if self._loading == threading.get_ident():
             yield
             return
@@ -59,10 +59,10 @@ class Turns:
 
     @contextlib.contextmanager
     def computing(self, kind: Hashable = None) -> Iterator[None]:
-        """A time in which nobody else loads.
+        """Inside the block, no other thread loads.
 
         Args:
-            kind: of what is called. The first call of each kind is alone, as a load is, until it pauses or ends.
+            kind: kind of the call. The first call of each kind has exclusive access until it pauses or ends.
         """
         if self._loading == threading.get_ident():
             yield
@@ -84,7 +84,7 @@ class Turns:
 
     @contextlib.contextmanager
     def _first_call(self) -> Iterator[None]:
-        """Alone until `pause`, then with a share as every other that computes."""
+        """Exclusive access until `pause`, then shared access."""
         self._take_alone()
         self._own.first = True
         try:
@@ -97,7 +97,7 @@ class Turns:
             self._own.first = False
 
     def pause(self) -> None:
-        """Let those in who wait to load, where this thread computes; called between two parts of a step."""
+        """Let threads that wait to load proceed, if this thread computes; called between two parts of a step."""
         if getattr(self._own, "first", False):
             self._end_alone()
             self._own.first = False
@@ -109,7 +109,7 @@ class Turns:
 
     @property
     def _shares(self) -> int:
-        """How many times this thread is inside `computing`."""
+        """The number of `computing` blocks that this thread is inside."""
         return getattr(self._own, "shares", 0)
 
     def _take_alone(self) -> None:
@@ -123,7 +123,7 @@ class Turns:
                 self._changed.notify_all()
 
     def _end_alone(self) -> None:
-        """Let others in, where this thread is alone."""
+        """End this thread's exclusive access, if it has it."""
         with self._changed:
             if self._loading == threading.get_ident():
                 self._loading = None
@@ -136,7 +136,7 @@ class Turns:
             self._own.counted = True
 
     def _give_back(self) -> None:
-        """Give up this thread's share; it has none where Ctrl-C ended the wait for it."""
+        """Release this thread's share; it has none if Ctrl-C interrupted the wait for it."""
         with self._changed:
             if getattr(self._own, "counted", False):
                 self._computing -= 1
@@ -148,13 +148,13 @@ TURNS = Turns()
 
 
 class Counts:
-    """How many threads torch computes with, which decides bits of results: one number at a time in a process.
+    """The number of torch's threads, which affects bits of results: one number at a time in a process.
 
-    torch has a number of its own in each thread that has computed already, and one that new threads begin with.
-    A run sets its own thread's; after the last run both are as before.
+    torch keeps a number for each thread that has computed, and another with which new threads start. A run sets
+    that of its own thread; after the last run both are restored.
 
     Args:
-        turns: a number is changed while nobody computes.
+        turns: the number is changed only with exclusive access.
     """
 
     def __init__(self, turns: Turns) -> None:
@@ -164,14 +164,14 @@ class Counts:
 
     @contextlib.contextmanager
     def computing_with(self, count: int | None, get: Callable[[], int], set_: Callable[[int], None]) -> Iterator[None]:
-        """Let this thread compute with so many.
+        """Inside the block, torch computes with `count` threads in this thread.
 
         Args:
             count: None for torch's own number.
-            get, set_: torch's number in the calling thread.
+            get, set_: read and change torch's number in the calling thread.
 
         Raises:
-            GraphflowError: a run in another thread computes with another number; says both.
+            GraphflowError: a run in another thread computes with another number; the message names both.
         """
         with self._turns.loading():
             self._begin(count, get, set_)
@@ -185,18 +185,18 @@ class Counts:
                     self._end(set_)
             finally:
                 if not ended:
-                    # Ctrl-C ended the wait. A run that never ends would refuse all others their number of threads.
+                    # Ctrl-C interrupted the wait. Without this, later runs could not change their number of threads.
                     self._end(set_)
 
     def _begin(self, count: int | None, get: Callable[[], int], set_: Callable[[int], None]) -> None:
         if self._runs == 0:
-            # What a new thread begins with. This one may have begun during a run that changed it.
+            # The number of a new thread, since this thread may have started during a run that changed it.
             self._before = _in_new_thread(get)
         wanted = self._before if count is None else count
         if self._runs and wanted != self._count:
-            why = f"{self._count} in a run that goes on in another thread, and {wanted} in this one"
+            why = f"{self._count} in a run in another thread, and {wanted} in this one"
             raise GraphflowError(
-                f"two runs of one process cannot compute with different numbers of threads: {why}; "
+                f"two runs in one process cannot compute with different numbers of threads: {why}; "
                 "give both engines the same threads, or run one after the other"
             )
         if get() != wanted:
@@ -209,7 +209,7 @@ class Counts:
         if self._count != self._before:
             set_(self._before)
             if self._runs:
-                # That was meant for this thread alone, and new threads begin with it, too.
+                # That was meant for this thread only, but also changed the number for new threads.
                 _in_new_thread(lambda: set_(self._count))
 
 
@@ -217,8 +217,8 @@ COUNTS = Counts(TURNS)
 
 
 def _in_new_thread(act: Callable[[], T]) -> T:
-    given: list[T] = []
-    thread = threading.Thread(target=lambda: given.append(act()))
+    results: list[T] = []
+    thread = threading.Thread(target=lambda: results.append(act()))
     thread.start()
     thread.join()
-    return given[0]
+    return results[0]

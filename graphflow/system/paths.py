@@ -1,4 +1,4 @@
-"""Paths as users write them: whatever a shell, a document or a caller hands over becomes a path or a FileProblem."""
+"""Paths as users write them: text from a shell, a document or a caller becomes a path or a FileProblem."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 
 
 def path_of(text: str, folder: Path | None = None) -> Path:
-    """The path that `text` means: from `folder` (the current one if not given), its `~` a home folder.
+    """The path that `text` means: relative to `folder` (by default the current one), with `~` expanded.
 
-    What it names need not be there, but it can be looked for: `exists`, `is_file` and `is_dir` of the path raise
-    nothing.
+    The path need not exist, but its `exists`, `is_file` and `is_dir` don't raise.
 
     Raises:
-        FileProblem: no file can have this name, or nobody may look where it would be.
+        FileProblem: no file can have this name, or access is denied.
     """
-    fix = "write the path of a file that is there and may be read"
+    fix = "write the path of a file that exists and is readable"
     try:
         path = (folder if folder is not None else Path()) / Path(text).expanduser()
     except RuntimeError as error:
-        raise _missing(text, str(error), "write the folder's whole path") from error
+        raise _missing(text, str(error), "write the folder's full path") from error
     try:
         path.stat()
     except OSError as error:
         if error.errno not in _NOT_THERE:
-            # Longer than any name, a loop of links, a folder that nobody may look into.
+            # A name that is too long, a link loop, a folder without access.
             raise _missing(text, error.strerror or str(error), fix) from error
     except ValueError as error:
-        raise _missing(text, "it holds a zero character", "write the file's name") from error
+        raise _missing(text, "it contains a null character", "write the file's name") from error
     return path
 
 

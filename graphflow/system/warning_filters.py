@@ -1,7 +1,7 @@
-"""Filters of Python's warnings that several threads can set at once, and how a run keeps libraries' warnings warnings.
+"""Warning filters that several threads can set at once, and filters that keep libraries' warnings from being errors.
 
-`warnings.catch_warnings` puts the whole list of filters back as it was, with all that other threads did to it
-meanwhile; here each thread puts its own entry in and takes the same one out.
+`warnings.catch_warnings` restores the whole list of filters and so discards changes of other threads; these
+functions add and remove single entries.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LIBRARIES = (
 )  # fmt: skip
 
 _LIBRARY = rf"(?:{'|'.join(map(re.escape, [*_LIBRARIES, *sorted(sys.stdlib_module_names)]))})(?:\.|\Z)"
-"""The modules of graphflow, of what it stands on, and of Python; not those of a user's own nodes."""
+"""The modules of graphflow, its dependencies and Python; not those of a user's own nodes."""
 
 _LOCK = threading.Lock()
 
@@ -30,12 +30,12 @@ _LOCK = threading.Lock()
 def filtered(
     action: Literal["default", "ignore"], category: type[Warning] = Warning, *, message: str = "", module: str = ""
 ) -> Iterator[None]:
-    """Put an entry before all others for a time.
+    """Inside the block, put a filter before all others.
 
     Args:
-        action: `default` shows a warning once a place, `ignore` never.
+        action: `default` shows a warning once per place, `ignore` never.
         category: warnings of this class.
-        message, module: regular expressions that the beginning of a warning's text and its module match; empty for any.
+        message, module: regular expressions for the beginning of a warning's text and of its module; empty for any.
     """
     entry = (
         action, re.compile(message, re.IGNORECASE) if message else None, category,
@@ -51,18 +51,18 @@ def filtered(
 
 @contextlib.contextmanager
 def no_errors() -> Iterator[None]:
-    """Show libraries' warnings where the caller's filters would make them errors: the caller cannot mend a library.
+    """Inside the block, show libraries' warnings that the caller's filters would turn into errors.
 
-    What the caller's filters ignore stays ignored, and what a user's own nodes warn of goes by the caller's filters.
+    Warnings that the caller's filters ignore stay ignored; those of a user's own nodes follow the caller's filters.
     """
     twins = []
     with _LOCK:
         filters: list[Any] = warnings.filters  # type: ignore[assignment]
-        for one in [one for one in filters if one[0] == "error"]:
-            _, message, category, module, line = one
+        for entry in [entry for entry in filters if entry[0] == "error"]:
+            _, message, category, module, line = entry
             only = "" if module is None else f"(?={getattr(module, 'pattern', re.escape(str(module)))})"
             twins.append(("default", message, category, re.compile(only + _LIBRARY), line))
-            filters.insert(filters.index(one), twins[-1])
+            filters.insert(filters.index(entry), twins[-1])
     try:
         yield
     finally:
@@ -71,6 +71,6 @@ def no_errors() -> Iterator[None]:
 
 
 def _take_out(entry: tuple[Any, ...]) -> None:
-    # Somebody else may have put another list there.
+    # Other code may have replaced the list.
     with _LOCK, contextlib.suppress(ValueError):
         warnings.filters.remove(entry)  # type: ignore[attr-defined]

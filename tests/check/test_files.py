@@ -75,7 +75,7 @@ def test_sizes_are_known_from_headers(checked: Checks) -> None:
         ("a/b/c.png", "file-missing", "write the path of a file that is there"),
         ("~nobody-here/x.png", "file-missing", "write the folder's whole path"),
         ('"a\\0b.png"', "file-missing", "write the file's name"),
-        ("x" * 300, "file-missing", "write the path of a file that is there and may be read"),
+        ("x" * 300, "file-missing", "write the path of a file that exists and is readable"),
         ("g.yaml", "file-unreadable", "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"),
         ("cut.png", "file-unreadable", "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"),
         ("huge.png", "picture-too-large", "make it smaller"),

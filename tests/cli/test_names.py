@@ -49,7 +49,7 @@ IMPOSSIBLE = {
     "x/" * 3000 + "x": "File name too long",
     "~nobody-here/x": "home directory",
     "loop.{}": "symbolic links",
-    "a\0b": "zero character",
+    "a\0b": "null character",
 }
 ENDLESS = ("pipe.{}", "/dev/zero", "/dev/null")
 
