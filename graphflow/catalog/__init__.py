@@ -1,1 +1,1 @@
-"""What may be named in a graph: how node types are written, read from their functions, and listed."""
+"""Node types: how they are written, read from their functions, and listed."""

@@ -1,7 +1,7 @@
-"""What the author of a node type writes with: markers, annotations, the plan function's values, the context.
+"""The vocabulary of node authors: markers, annotations, the plan function's values, the context.
 
-Markers only label: `@node` and `@step` attach a description and return the function unchanged, so a test
-calls it directly and importing a module does nothing else. `graphflow.catalog.signature` reads what they attach.
+Markers only label: `@node` and `@step` attach a description and return the function unchanged, so tests can call it
+directly and importing a module has no other effect. `graphflow.catalog.signature` reads the descriptions.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 Environment = Literal["pure", "torch"]
-"""What decides the bytes of a result: `pure` = Pillow and numpy; `torch` = torch, diffusers, device, threads too."""
+"""What a result's bytes depend on: `pure` = Pillow and numpy; `torch` = also torch, diffusers, device and threads."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 PlanFunction = Callable[..., "Planned"]
@@ -48,7 +48,7 @@ SelectFunction = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True, slots=True)
 class NodeMark:
-    """What `@node` attaches; `environment` None = not said."""
+    """The description that `@node` attaches; `environment` is None if not given."""
 
     version: int
     environment: Environment | None
@@ -60,7 +60,7 @@ class NodeMark:
 
 @dataclass(frozen=True, slots=True)
 class StepMark:
-    """What `@step` attaches."""
+    """The description that `@step` attaches."""
 
     version: int
     environment: Environment | None
@@ -80,21 +80,19 @@ def node(
     select: SelectFunction | None = None,
     usual: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
-    """Mark a function as a node type: ports before the `*`, params after it, outputs in the annotation.
+    """Mark a function as a node type: ports before the `*`, params after it, outputs in the return annotation.
 
     Args:
-        version: raised when the function gives other results than before for the same values.
-        environment: what else decides its results; `pure` where it is not said. A module that imports
-            torch has to say it.
-        deterministic: False where equal values give unequal results: never cached, never merged.
-        plan: `plan(facts, params, checkpoints, wanted) -> Planned`, pure and without torch: facts of the
-            outputs, problems, steps. `facts` has an entry for each port that is given (`Facts.items` for
-            a list), `params` for each param, `checkpoints` for each checkpoint param, `wanted` holds the
-            names of the outputs that somebody reads.
-        select: `select(params)` names the port whose value every output passes on. Such a node is gone
-            before the plan is made: nothing runs for it, and nothing that only feeds its other ports.
-        usual: param → what holds where it is not given, in words, for params whose default is None because a
-            checkpoint decides.
+        version: increase it when the function returns other results than before for the same values.
+        environment: what else its results depend on; by default `pure`. A module that imports torch must give it.
+        deterministic: False if equal values can give different results; such results are never cached or merged.
+        plan: `plan(facts, params, checkpoints, wanted) -> Planned`, pure and without torch: facts of the outputs,
+            problems, steps. `facts` has an entry for each given port (`Facts.items` for a list), `params` for each
+            param, `checkpoints` for each checkpoint param; `wanted` is the set of outputs that are read.
+        select: `select(params)` returns the name of the port whose value every output passes on. Such a node is
+            removed before the plan is made: neither it nor the nodes that only feed its other ports run.
+        usual: param → its effective value in words if it is not given, for params whose default is None because
+            it depends on the checkpoint.
     """
 
     def mark(function: F) -> F:
@@ -146,26 +144,26 @@ class SpaceOf:
 
 @dataclass(frozen=True, slots=True)
 class SeedMark:
-    """On an int param: derived from the run's seed and the node's path where it is not given."""
+    """On an int param: by default derived from the run's seed and the node's path."""
 
 
 Seed = Annotated[int, SeedMark(), Ge(0), Lt(2**64)]
 
 
 class Context(Protocol):
-    """What the engine gives to an argument annotated `Context`."""
+    """The services of the engine, passed to an argument annotated `Context`."""
 
     wanted: frozenset[str]
-    """The outputs of this step that somebody reads."""
+    """The outputs of this step that are read."""
 
     def progress(self, done: int, total: int) -> None:
-        """Tell how far the step is; raises `Cancelled` where the run was cancelled meanwhile."""
+        """Report the step's progress; raises `Cancelled` if the run was cancelled meanwhile."""
 
     def warn(self, message: str, why: str = "", fix: str = "") -> None:
-        """Tell what was probably not meant; the step goes on. Only a step that is executed tells it."""
+        """Report something that was probably not meant; the step continues. A cached step reports nothing."""
 
     def borrow(self, role: str) -> Any:
-        """The loaded component that the step's `uses` names by this role.
+        """The loaded component of this role in the step's `uses`.
 
         Raises:
             DefinitionError: the step declares no such role.
@@ -177,15 +175,15 @@ class Context(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a node: a function, and where its arguments come from.
+    """One step of a node: a function and the sources of its arguments.
 
     Attributes:
         name: shown after the node's path, such as `decode` in `fill/decode`.
         run: a module-level function marked `@step`.
-        inputs: argument → a port of the node (`image`) or another step's output (`sample.latents`); several of them in
-            a tuple give the argument a list.
+        inputs: argument → a port of the node (`image`) or another step's output (`sample.latents`); a tuple of these
+            gives the argument a list.
         params: argument → a plain value.
-        outputs: output of the node → output of `run`; a tuple where the names are the same.
+        outputs: output of the node → output of `run`; a tuple of names if they are the same.
         uses: role → component; the function may borrow only these.
     """
 
@@ -199,14 +197,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a plan function answers.
+    """The result of a plan function.
 
     Attributes:
         outputs: output → facts; an output without an entry has unknown facts.
-        uses: role → component, for a node that is one step.
-        problems: what the node refuses or advises.
-        steps: the node's steps in an order in which they can run; empty = one, the function itself.
-        verify: ask again in the run, when the ports' values are there, though their sizes are known before.
+        uses: role → component, for a node that is a single step.
+        problems: refusals and hints.
+        steps: the node's steps in an order in which they can run; empty means one step, the function itself.
+        verify: call the plan function again during the run with the ports' values, even if all sizes are known before.
     """
 
     outputs: Mapping[str, Facts] = field(default_factory=dict)

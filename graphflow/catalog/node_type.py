@@ -33,7 +33,7 @@ MISSING = Missing()
 
 @dataclass(frozen=True)
 class Port:
-    """Takes a value of another node, an input or a literal."""
+    """An argument that takes another node's value, an input or a literal."""
 
     name: str
     type: gt.Type
@@ -44,14 +44,14 @@ class Port:
 
 @dataclass(frozen=True)
 class Param:
-    """Takes a value that is known before the run.
+    """An argument that takes a value known before the run.
 
     Attributes:
         annotation: the Python annotation, with its constraints.
-        default: `MISSING` where it must be given; None where the node treats it as not given.
+        default: `MISSING` if it must be given; None if the node treats it as not given.
         choices: the allowed values of a `Literal`.
-        usual: what holds where it is not given, in words, where the default alone doesn't say it.
-        derived_seed: taken from the run's seed and the node's path where it is not given.
+        usual: its effective value in words if it is not given, if the default alone doesn't say it.
+        derived_seed: by default derived from the run's seed and the node's path.
     """
 
     name: str
@@ -69,14 +69,14 @@ class Param:
         return self.default is MISSING and not self.derived_seed
 
     def accept(self, value: Any) -> Any:
-        """`value` as this param takes it.
+        """`value` converted to this param's type.
 
         Raises:
-            InvalidValue: it is of another type, or outside what the annotation allows; says what is allowed.
+            InvalidValue: it has another type, or the annotation does not allow it; the message says what is allowed.
         """
         value = coerce(value, self.type)
         if self.choices and value not in self.choices:
-            raise InvalidValue(f"{self.name} is one of {', '.join(map(str, self.choices))}")
+            raise InvalidValue(f"{self.name} must be one of {', '.join(map(str, self.choices))}")
         if self.constraints:
             self._constrain(value)
         return value
@@ -105,7 +105,7 @@ class Param:
             return TypeAdapter(self.annotation)
 
     def allowed(self) -> str:
-        """What the param takes, in words: `float ≥ 0`, `soft | binary`."""
+        """The allowed values in words: `float ≥ 0`, `soft | binary`."""
         if self.choices:
             return " | ".join(map(str, self.choices))
         signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of"}
@@ -120,7 +120,7 @@ class Param:
 
 
 def _length(limit: Any) -> str:
-    """A limit on a list's length in words; empty where it is none."""
+    """A limit on a list's length in words; empty for any other constraint."""
     least, most = getattr(limit, "min_length", None), getattr(limit, "max_length", None)
     if most and least != most:
         return (f"at least {least}, " if least else "") + f"at most {counted(most, 'item')}"

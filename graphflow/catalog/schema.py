@@ -26,10 +26,12 @@ def schema(catalog: Catalog) -> dict[str, Any]:
             "graphflow": {"const": FORMAT_VERSION, "description": "The format version."},
             "name": {"type": "string"},
             "description": {"type": "string"},
-            "inputs": _named({"$ref": "#/$defs/input"}, "What the graph's caller can set."),
+            "inputs": _named({"$ref": "#/$defs/input"}, "Values that the graph's caller can set."),
             "checkpoints": _named({"$ref": "#/$defs/checkpoint"}, "Short names for checkpoints, with details."),
             "nodes": _named({"$ref": "#/$defs/node"}, "Nodes by id."),
-            "outputs": _named({"$ref": "#/$defs/reference"}, "What the run writes; by default what nobody reads."),
+            "outputs": _named(
+                {"$ref": "#/$defs/reference"}, "Values that the run writes; by default those that no node reads."
+            ),
         },
         "$defs": {
             "reference": {"type": "string", "pattern": _REFERENCE, "description": "$name, $node.port or $node.port[0]"},
@@ -85,10 +87,10 @@ def _checkpoint() -> dict[str, Any]:
 
 
 def _for_each() -> dict[str, Any]:
-    one = {"type": "object", "minProperties": 1, "additionalProperties": {"type": ["array", "string"]}}
+    lists = {"type": "object", "minProperties": 1, "additionalProperties": {"type": ["array", "string"]}}
     return {
-        "description": "Lists to go through together; a list of such maps gives their product, the last fastest.",
-        "anyOf": [one, {"type": "array", "items": one}],
+        "description": "Lists to iterate over together; a list of such maps gives their product, the last fastest.",
+        "anyOf": [lists, {"type": "array", "items": lists}],
     }
 
 
@@ -118,7 +120,7 @@ def _type(type_: NodeType) -> dict[str, Any]:
             "anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/reference"}],
             "description": "Whether the node runs.",
         },
-        "cache": {"type": "boolean", "description": "false: never stored, never taken from a store."},
+        "cache": {"type": "boolean", "description": "false: the results are never cached."},
     }
     for port in type_.ports.values():
         properties[port.name] = {**_value(port.type), "description": f"{port.type}. {port.doc}".strip()}
@@ -157,7 +159,7 @@ def _limits(param: Param) -> dict[str, Any]:
 
 
 def _value(type_: Type, *, choices: tuple[Any, ...] = (), limits: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A value of this type, a reference, or (for text) anything that is read as text."""
+    """A value of this type, a reference, or (for a string) any scalar."""
     return {"anyOf": [*_plain(type_, choices, limits or {}), {"$ref": "#/$defs/reference"}]}
 
 
@@ -167,7 +169,7 @@ def _plain(type_: Type, choices: tuple[Any, ...], limits: dict[str, Any]) -> lis
         return [{"type": "array", "items": {"anyOf": [*items, {"$ref": "#/$defs/reference"}]}}, *items]
     if isinstance(type_, (Union, Variable)):
         members = type_.members if isinstance(type_, Union) else type_.options
-        return [one for member in members for one in _plain(member, choices, limits)] or [{}]
+        return [form for member in members for form in _plain(member, choices, limits)] or [{}]
     if choices:
         return [{"enum": list(choices)}]
     word = type_.word
@@ -175,5 +177,5 @@ def _plain(type_: Type, choices: tuple[Any, ...], limits: dict[str, Any]) -> lis
         return [{"type": "integer" if word == "int" else "number", **limits}]
     if word == "bool":
         return [{"type": "boolean"}]
-    # A string is what is written, so a number or a bool there is text, too.
+    # A string is the text as written, so a number or a bool is text too.
     return [{"type": ["string", "number", "boolean"]}] if word == "string" else [{"type": "string"}]

@@ -47,7 +47,7 @@ _ATOMS_BY_CLASS: dict[Any, str] = {
 
 
 LOOSE = "graphflow_loose_"
-"""Begins the names of modules that are made from single files of nodes."""
+"""Prefix of the names of modules that are loaded from single files of nodes."""
 
 
 def node_type(function: Callable[..., Any], *, shipped_version: str | None = None) -> NodeType:
@@ -55,11 +55,11 @@ def node_type(function: Callable[..., Any], *, shipped_version: str | None = Non
 
     Args:
         function: ports before `*`, params after it, the outputs in the return annotation.
-        shipped_version: the version of the distribution that vouches for the function's source; None
-            for a third party's, whose module's source is digested instead.
+        shipped_version: the version of the distribution, which identifies the function's source; None for third
+            parties, whose module's source is digested instead.
 
     Raises:
-        DefinitionError: the function is not marked, or its signature cannot be read; says why.
+        DefinitionError: the function is not marked, or its signature is not valid; the message gives the reason.
     """
     mark: NodeMark | None = getattr(function, NODE_MARK, None)
     if mark is None:
@@ -73,7 +73,7 @@ def node_type(function: Callable[..., Any], *, shipped_version: str | None = Non
         if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
             raise DefinitionError(f"{_name(function)}: *{argument.name} cannot be a port or a param")
         if argument.name in RESERVED:
-            raise DefinitionError(f"{_name(function)}: {argument.name} is a key of every node and cannot be a name")
+            raise DefinitionError(f"{_name(function)}: {argument.name} is not a valid name: it is a key of every node")
         if argument.kind is argument.KEYWORD_ONLY:
             params[argument.name] = _param(function, argument, hints[argument.name])
         else:
@@ -83,10 +83,11 @@ def node_type(function: Callable[..., Any], *, shipped_version: str | None = Non
         p.same_size for p in ports.values() if p.same_size
     ]:
         if name not in ports:
-            raise DefinitionError(f"{_name(function)}: SizeOf, SameSize and SpaceOf name a port, and {name} is none")
+            raise DefinitionError(f"{_name(function)}: SizeOf, SameSize and SpaceOf name a port; {name} is not a port")
     for name, text in mark.usual.items():
         if name not in params or params[name].default is not None:
-            raise DefinitionError(f"{_name(function)}: usual names a param whose default is None, and {name} is none")
+            message = f"usual names params whose default is None; {name} is not such a param"
+            raise DefinitionError(f"{_name(function)}: {message}")
         params[name] = dataclasses.replace(params[name], usual=text)
     return NodeType(
         name=function.__name__,
@@ -108,13 +109,13 @@ def step_function(function: Callable[..., Any], shipped_version: str | None = No
     """Read a function marked `@step`, for the `run` of a `Step`.
 
     Raises:
-        DefinitionError: it is not marked, not at module level, or its signature cannot be read.
+        DefinitionError: it is not marked, not at module level, or its signature is not valid.
     """
     mark: StepMark | None = getattr(function, STEP_MARK, None)
     if mark is None:
         raise DefinitionError(f"{_name(function)} is not marked: write @step() above it")
     if "<locals>" in function.__qualname__:
-        raise DefinitionError(f"{_name(function)}: a step is a function at the top of its module")
+        raise DefinitionError(f"{_name(function)}: a step must be a function at module level")
     return _step_function(function, mark.version, mark.environment, mark.deterministic, shipped_version)
 
 
@@ -130,8 +131,8 @@ def _step_function(
     outputs = _outputs(function, hints.get("return"))
     if environment is None and shipped_version is None and _imports_torch(function):
         raise DefinitionError(
-            f"{_name(function)}: its module imports torch, so say what its results depend on: "
-            'environment="torch", or "pure" where torch does not change them'
+            f"{_name(function)}: its module imports torch, so its environment must be given: "
+            'environment="torch", or "pure" if its results do not depend on torch'
         )
     return StepFunction(
         call=function,
@@ -145,13 +146,13 @@ def _step_function(
         context=next((name for name in signature.parameters if _is_context(hints[name])), None),
         outputs=tuple(outputs),
         types=tuple(output.type for output in outputs.values()),
-        optional=frozenset(name for name, one in signature.parameters.items() if one.default is not one.empty),
+        optional=frozenset(name for name, p in signature.parameters.items() if p.default is not p.empty),
         summary=_first_line(function).rstrip("."),
     )
 
 
 def _name(function: Callable[..., Any]) -> str:
-    """The function in messages: with its module, or with the file and line where the module is a file of nodes."""
+    """The function in messages: with its module, or with file and line if it is from a single file of nodes."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is not None and function.__module__.startswith(LOOSE):
         return f"{shown_path(Path(code.co_filename))}:{code.co_firstlineno}: {function.__qualname__}"
@@ -191,7 +192,7 @@ def _is_setting(hint: Any) -> bool:
 
 
 def _split(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The bare annotation and what `Annotated` adds to it."""
+    """The bare annotation and the metadata of `Annotated`."""
     if get_origin(hint) is Annotated:
         return hint.__origin__, hint.__metadata__
     return hint, ()
@@ -205,8 +206,8 @@ def _type(function: Callable[..., Any], name: str, hint: Any) -> tuple[gt.Type, 
         members = [member for member in get_args(bare) if member is not type(None)]
         optional = len(members) < len(get_args(bare))
         if len(members) > 1:
-            read = [_single(function, name, member) for member in members]
-            return gt.Union(tuple(read)), optional  # type: ignore[arg-type]
+            atoms = [_single(function, name, member) for member in members]
+            return gt.Union(tuple(atoms)), optional  # type: ignore[arg-type]
         bare = members[0]
     return _single(function, name, bare), optional
 
@@ -227,13 +228,14 @@ def _single(function: Callable[..., Any], name: str, hint: Any) -> gt.Type:
         inner = gt.list_of(_type(function, name, arguments[0])[0])
         if inner is not None:
             return inner
-    raise DefinitionError(f"{_name(function)}: {name} is annotated {hint!r}, which is no type of an edge or a param")
+    message = f"{name} is annotated {hint!r}, which is not a type for ports, params or outputs"
+    raise DefinitionError(f"{_name(function)}: {message}")
 
 
 def _port(function: Callable[..., Any], argument: inspect.Parameter, hint: Any) -> Port:
     type_, optional = _type(function, argument.name, hint)
     if argument.default not in (argument.empty, None):
-        raise DefinitionError(f"{_name(function)}: the port {argument.name} may have no default but None")
+        raise DefinitionError(f"{_name(function)}: the default of the port {argument.name} can only be None")
     if optional != (argument.default is None):
         raise DefinitionError(f"{_name(function)}: write the optional port {argument.name} as `T | None = None`")
     extras = _split(hint)[1]
@@ -262,13 +264,13 @@ def _param(function: Callable[..., Any], argument: inspect.Parameter, hint: Any)
         try:
             param.accept(default)
         except InvalidValue as error:
-            raise DefinitionError(f"{_name(function)}: the default of {argument.name} is refused: {error}") from error
+            raise DefinitionError(f"{_name(function)}: the default of {argument.name} is not valid: {error}") from error
     return param
 
 
 def _outputs(function: Callable[..., Any], hint: Any) -> dict[str, Output]:
     if hint is None or hint is type(None):
-        raise DefinitionError(f"{_name(function)}: say in the return annotation what it gives")
+        raise DefinitionError(f"{_name(function)}: the return annotation is missing; it declares the outputs")
     bare, _ = _split(hint)
     bare = get_origin(bare) or bare
     if isinstance(bare, type) and issubclass(bare, tuple) and hasattr(bare, "_fields"):
@@ -287,7 +289,7 @@ def _outputs(function: Callable[..., Any], hint: Any) -> dict[str, Output]:
 
 def _output(function: Callable[..., Any], name: str, hint: Any) -> Output:
     if name == LABELS:
-        raise DefinitionError(f"{_name(function)}: {LABELS} is the output that for_each adds and cannot be a name")
+        raise DefinitionError(f"{_name(function)}: {LABELS} is not a valid name: for_each adds an output of this name")
     extras = _split(hint)[1]
     type_, _ = _type(function, name, hint)
     return Output(name, type_, _doc(extras), _named(extras, SizeOf), _named(extras, SpaceOf))
@@ -304,7 +306,7 @@ def _named(extras: tuple[Any, ...], kind: type[SameSize | SizeOf | SpaceOf]) -> 
 def _identity(function: Callable[..., Any], version: int, shipped_version: str | None) -> str:
     source = f"graphflow {shipped_version}" if shipped_version else _source_digest(function)
     if function.__closure__:
-        # What it holds of the function around it has no digest, so its results are known to itself alone.
+        # The variables of the enclosing function have no digest, so its results are never shared.
         source += f" {uuid.uuid4()}"
     return f"{function.__module__}.{function.__qualname__} version {version} of {source}"
 
@@ -313,7 +315,7 @@ def _source_digest(function: Callable[..., Any]) -> str:
     try:
         text = _module_source(function)
     except (OSError, TypeError):
-        # Typed in at a prompt: the compiled code is all there is to know it by.
+        # Typed at a prompt: only the compiled code identifies it.
         code = function.__code__
         return hashlib.sha256(code.co_code + repr((code.co_consts, code.co_names)).encode()).hexdigest()
     return hashlib.sha256(text.encode()).hexdigest()

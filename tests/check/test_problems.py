@@ -159,7 +159,7 @@ def test_mistake_in_a_template_shows_both_places(checked: Callable[..., Checked]
     (problem,) = [one for one in problems if one.level is Level.PROBLEM]
     assert str(problem).splitlines() == [
         "t.yaml:7:57: bad-value: odd.shape cannot be 'oval'",
-        "  why: shape is one of disc, square",
+        "  why: shape must be one of disc, square",
         "  fix: write disc or square",
         "  used: g.yaml:3:17 as a",
         "  used: g.yaml:4:17 as b",
