@@ -37,7 +37,7 @@ def test_without_a_length_the_crop_goes_to_the_edge(picture):
     ("params", "about"), [({"left": 8, "width": 3}, "width"), ({"left": 10}, "left"), ({"height": 9}, "height")]
 )
 def test_plan_refuses_a_crop_beyond_the_picture(picture, refused, params, about):
-    assert f"node {about}: the crop reaches beyond the picture" in refused(crop, image=picture(10, 8), **params)
+    assert f"node {about}: the crop extends beyond the picture" in refused(crop, image=picture(10, 8), **params)
 
 
 def test_plan_names_both_sides_that_are_beyond(picture, planned):

@@ -397,10 +397,10 @@ REFUSED = [
     ("inpaint", "sdxl", {"net": "controlnet_xl", "negative_target_size": [8, 8]}, "no meaning", "no such", "leave it"),
     ("img2img", "sdxl_refiner", {"net": "controlnet_xl"}, "cannot run img2img with control", "refiner", "another"),
     ("inpaint", "sd", {"how": {"preprocess": "inpaint"}, "padding_mask_crop": 8}, "cut out", "hidden", "leave padding"),
-    ("text2img", "sd", {"net": "depth"}, "depth is no ControlNet", "it is DPTForDepthEstimation", "name the folder"),
-    ("text2img", "sd", {"net": "sd"}, "sd is no ControlNet", "it is StableDiffusionPipeline", "name the folder"),
+    ("text2img", "sd", {"net": "depth"}, "depth is not a ControlNet", "it is DPTForDepthEstimation", "name the folder"),
+    ("text2img", "sd", {"net": "sd"}, "sd is not a ControlNet", "it is StableDiffusionPipeline", "name the folder"),
     ("text2img", "sd", {"how": {"start": 0.5, "end": 0.5}}, "start is not before end", "0.5 to 0.5", "smaller"),
-    ("text2img", "sd", {"how": {"low_threshold": 9.0}}, "low_threshold has no meaning", "only preprocess: canny", ""),
+    ("text2img", "sd", {"how": {"low_threshold": 9.0}}, "low_threshold cannot be used", "only preprocess: canny", ""),
 ]
 
 
@@ -589,6 +589,6 @@ def test_details_that_a_controlnet_has_not_are_refused(tiny, picture, no_weights
         name = graph.checkpoint("net", str(tiny("controlnet_canny")), **details)
         graph.add("controlnet_condition", image=graph.input("image", "image"), checkpoint=name)
         (problem,) = graph.check({"image": picture}).problems
-        assert problem.message.endswith(f"{told} of net has no meaning for a ControlNet")
+        assert problem.message.endswith(f"{told} of net cannot be used with a ControlNet")
     with pytest.raises(gf.InvalidGraph, match="net has no parts"):
         gf.Graph().checkpoint("net", str(tiny("controlnet_canny")), components={"vae": str(tiny("sd"))})

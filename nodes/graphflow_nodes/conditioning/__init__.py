@@ -1,1 +1,1 @@
-"""What steers a stage beside its prompt."""
+"""Node types that steer a stage in addition to its prompt."""

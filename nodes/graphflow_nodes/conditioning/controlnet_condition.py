@@ -1,4 +1,4 @@
-"""controlnet_condition: make a picture steer a stage through a ControlNet."""
+"""controlnet_condition: steer a stage with a picture through a ControlNet."""
 
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -35,76 +35,77 @@ def _plan(
 
 
 def _of_checkpoint(checkpoint: Checkpoint) -> Iterator[Fault]:
-    """What is wrong with a ControlNet's checkpoint."""
+    """The faults of a ControlNet's checkpoint."""
     name, details = checkpoint.name, checkpoint.details
     if checkpoint.only is None or checkpoint.only.class_name != "ControlNetModel":
-        why = f"it is {checkpoint.class_name or f'a {checkpoint.kind}'}, and this node takes a ControlNetModel"
+        why = f"it is {checkpoint.class_name or f'a {checkpoint.kind}'}, but this node takes a ControlNetModel"
         fix = "name the folder of a ControlNet, with config.json and safetensors"
-        yield Fault(f"{name} is no ControlNet", why, fix, "checkpoint")
+        yield Fault(f"{name} is not a ControlNet", why, fix, "checkpoint")
     elif details.loras or details.scheduler:
-        what = "loras" if details.loras else "scheduler"
-        yield Fault(f"{what} of {name} has no meaning for a ControlNet", "", "leave it out", "checkpoint")
+        key = "loras" if details.loras else "scheduler"
+        yield Fault(f"{key} of {name} cannot be used with a ControlNet", "", f"remove {key}", "checkpoint")
     elif details.dtype:
         why = "a ControlNet runs in the precision of the stage that it steers"
         fix = "give the dtype to the stage's checkpoint"
-        yield Fault(f"the dtype of {name} changes nothing", why, fix, "checkpoint", "no-effect")
+        yield Fault(f"the dtype of {name} has no effect", why, fix, "checkpoint", "no-effect")
 
 
 def _of_params(params: Mapping[str, Any], *, masked: bool) -> Iterator[Fault]:
-    """What is wrong with the node's own settings."""
+    """The faults of the node's own settings."""
     preprocess = params["preprocess"]
     if params["start"] >= params["end"]:
         why = f"it would steer from {params['start']:g} to {params['end']:g} of the steps"
         yield Fault("start is not before end", why, "make start smaller than end", "start")
     if masked != (preprocess == "inpaint"):
-        why = "only preprocess: inpaint hides what a mask shows, and it needs the mask"
-        fix = "write preprocess: inpaint, or leave mask out" if masked else "add mask: white = hidden"
-        message = "mask has no meaning here" if masked else "preprocess: inpaint needs a mask"
+        why = "preprocess: inpaint hides the white part of a mask" if masked else ""
+        fix = "write preprocess: inpaint, or remove mask" if masked else "add a mask; white pixels are hidden"
+        message = f"mask cannot be used with preprocess: {preprocess}" if masked else "preprocess: inpaint needs a mask"
         yield Fault(message, why, fix, "mask" if masked else "preprocess")
     for name in ("low_threshold", "high_threshold"):
         if params[name] is not None and preprocess != "canny":
-            yield Fault(f"{name} has no meaning here", "only preprocess: canny has thresholds", "leave it out", name)
+            message = f"{name} cannot be used with preprocess: {preprocess}"
+            yield Fault(message, "only preprocess: canny has thresholds", f"remove {name}", name)
     if preprocess == "canny" and find_spec("cv2") is None:
-        why, fix = "its edges are OpenCV's, which is not installed", install_command("canny")
-        yield Fault("preprocess: canny cannot run here", why, fix, "preprocess")
+        why, fix = "it needs OpenCV, which is not installed", install_command("canny")
+        yield Fault("preprocess: canny is not available", why, fix, "preprocess")
 
 
 @node(version=1, plan=_plan)
 def controlnet_condition(
-    image: Annotated[Image, Doc("What the ControlNet is shown; of the size of the stage that reads it.")],
+    image: Annotated[Image, Doc("The picture for the ControlNet; of the size of the stage that reads it.")],
     mask: Annotated[
-        Mask | None, SameSize("image"), Doc("With preprocess: inpaint: what is more than half white is hidden.")
+        Mask | None,
+        SameSize("image"),
+        Doc("With preprocess: inpaint, pixels that are more than half white are hidden."),
     ] = None,
     *,
     checkpoint: Annotated[Checkpoint, Doc("The ControlNet: a folder with config.json.")],
     preprocess: Annotated[
         Literal["none", "inpaint", "canny"],
-        Doc("none: the picture as it is; inpaint: hide the mask's pixels; canny: the picture's edges (OpenCV)."),
+        Doc("none: the picture unchanged; inpaint: hide the mask's pixels; canny: the picture's edges (OpenCV)."),
     ] = "none",
     low_threshold: Annotated[
-        float | None, Ge(0), Doc("canny: slopes above it go on an edge; 100 where it is not given.")
+        float | None, Ge(0), Doc("canny: slopes above it continue an edge; by default 100.")
     ] = None,
-    high_threshold: Annotated[
-        float | None, Ge(0), Doc("canny: slopes above it start an edge; 200 where it is not given.")
-    ] = None,
+    high_threshold: Annotated[float | None, Ge(0), Doc("canny: slopes above it start an edge; by default 200.")] = None,
     scale: Annotated[
         float | None,
-        Doc("How strongly it counts; not given: text2img 1, img2img 0.8, inpaint 0.5 (SDXL 1). 0: not at all."),
+        Doc("Strength of the control; by default text2img 1, img2img 0.8, inpaint 0.5 (SDXL 1). 0 = none."),
     ] = None,
-    start: Annotated[float, Ge(0), Lt(1), Doc("Share of the steps after which it begins to steer.")] = 0.0,
-    end: Annotated[float, Gt(0), Le(1), Doc("Share of the steps after which it no longer steers.")] = 1.0,
-) -> Annotated[Control, Doc("For the port control of a stage; several make a list.")]:
-    """Let a picture steer a stage through a ControlNet: its edges, its depth, or what a mask leaves of it.
+    start: Annotated[float, Ge(0), Lt(1), Doc("Share of the steps after which it starts to steer.")] = 0.0,
+    end: Annotated[float, Gt(0), Le(1), Doc("Share of the steps after which it stops.")] = 1.0,
+) -> Annotated[Control, Doc("For the port control of a stage; use a list for several.")]:
+    """Steer a stage with a picture through a ControlNet: its edges, its depth, or its unmasked part.
 
-    The ControlNet is loaded by the stage, in the stage's precision, and shared by all stages that name it. Source:
-    diffusers' guide to ControlNets; `inpaint` is its `make_inpaint_condition`, `canny` is `cv2.Canny`.
+    The stage loads the ControlNet in its own precision; all stages that name it share it. Source: diffusers' guide
+    to ControlNets; `inpaint` is its `make_inpaint_condition`, `canny` is `cv2.Canny`.
     """
     low = _LOW if low_threshold is None else low_threshold
     high = _HIGH if high_threshold is None else high_threshold
     picture = _edges(image, low, high) if preprocess == "canny" else image
     net = checkpoint.only
     if net is None:
-        raise ValueError(f"{checkpoint.name} is no ControlNet")
+        raise ValueError(f"{checkpoint.name} is not a ControlNet")
     return Control(picture, net, mask if preprocess == "inpaint" else None, scale, start, end)
 
 

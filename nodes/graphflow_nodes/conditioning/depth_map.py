@@ -1,4 +1,4 @@
-"""depth_map: how near each pixel of a picture is."""
+"""depth_map: estimate the depth of a picture."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -28,17 +28,17 @@ def _plan(
     if checkpoint.kind == "hub":
         return not_here(checkpoint, ("image",))
     if files is None or files.class_name != "DPTForDepthEstimation":
-        why = f"it is {checkpoint.class_name or f'a {checkpoint.kind}'}, and this node takes a DPTForDepthEstimation"
-        return _refused(f"{checkpoint.name} estimates no depth", why, _OTHER)
+        why = f"it is {checkpoint.class_name or f'a {checkpoint.kind}'}, but this node takes a DPTForDepthEstimation"
+        return _refused(f"{checkpoint.name} is not a depth estimator", why, _OTHER)
     if not any((files.folder / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")):
         why = "it has no preprocessor_config.json"
-        return _refused(f"{checkpoint.name} is not whole", why, "get the whole checkpoint")
+        return _refused(f"{checkpoint.name} is incomplete", why, "get the whole checkpoint")
     processor = ProcessorFiles(
         "image_processor", "transformers", _PROCESSOR, files.folder, checkpoint.name, model=DPT_PROCESSOR
     )
     if processor.named not in ("", _PROCESSOR):
-        why = f"its image processor is {processor.named}, and this node takes a {_PROCESSOR}"
-        return _refused(f"{checkpoint.name} reads pictures in another way", why, _OTHER, "wrong-part")
+        why = f"its image processor is {processor.named}, but this node takes a {_PROCESSOR}"
+        return _refused(f"{checkpoint.name} has another image processor", why, _OTHER, "wrong-part")
     uses = {"depth_estimator": checkpoint.placed(files), "image_processor": checkpoint.placed(processor)}
     step = Step("estimate", estimate, {"image": "image"}, {}, ("image",), uses)
     return Planned({"image": Facts(facts["image"].width, facts["image"].height)}, steps=(step,))
@@ -54,9 +54,9 @@ def depth_map(
     *,
     checkpoint: Annotated[Checkpoint, Doc("A depth estimator: embedded/depth, or the folder of a DPT model.")],
 ) -> Annotated[Image, SizeOf("image"), Doc("Grey; white = nearest, black = farthest.")]:
-    """Estimate how near each pixel of a picture is, for a ControlNet that was trained on depth.
+    """Estimate the depth of each pixel of a picture, for a ControlNet that was trained on depth.
 
-    The nearest pixel of a picture is white and the farthest black, whatever their distances. Equal, byte for byte,
-    to transformers' depth-estimation pipeline with the same model.
+    The nearest pixel of a picture is white and the farthest black, whatever their distances. The result equals, byte
+    for byte, that of transformers' depth-estimation pipeline with the same model.
     """
     raise AssertionError("it runs as its step")

@@ -1,1 +1,1 @@
-"""Node types that decide which part of a graph runs."""
+"""Node types that select which part of a graph runs."""

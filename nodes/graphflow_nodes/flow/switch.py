@@ -1,4 +1,4 @@
-"""switch: pass one of two values on; what only feeds the other one does not run."""
+"""switch: pass on one of two values; nodes that only feed the other do not run."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -14,14 +14,14 @@ def _taken(params: Mapping[str, Any]) -> str:
 
 @node(select=_taken)
 def switch(
-    if_true: Annotated[T | None, Doc("What is passed on where the condition is true.")] = None,
-    if_false: Annotated[T | None, Doc("What is passed on where it is false.")] = None,
+    if_true: Annotated[T | None, Doc("Passed on if the condition is true.")] = None,
+    if_false: Annotated[T | None, Doc("Passed on if it is false.")] = None,
     *,
-    condition: Annotated[bool, Doc("Known before the run, so that the other side is never computed.")],
-) -> Annotated[T | None, Doc("The chosen value, unchanged; absent where that side is not given.")]:
-    """Pass `if_true` or `if_false` on, whichever `condition` says.
+    condition: Annotated[bool, Doc("Known before the run, so the other side is never computed.")],
+) -> Annotated[T | None, Doc("The selected value, unchanged; absent if that side is not given.")]:
+    """Pass on `if_true` or `if_false`, depending on `condition`.
 
-    Both sides are of one type, any type. What only feeds the side that is not chosen does not run. A side that
-    is not given makes the value absent: a list drops it, an optional port counts as not given.
+    Both sides have the same type, which can be any type. Nodes that only feed the other side do not run. If the
+    selected side is not given, the value is absent: a list drops it, an optional port counts as not given.
     """
     return if_true if condition else if_false

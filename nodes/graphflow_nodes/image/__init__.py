@@ -1,1 +1,1 @@
-"""Node types that take or give pictures."""
+"""Node types that take or return pictures."""

@@ -18,20 +18,23 @@ def _plan(
     sizes = list(dict.fromkeys(item.size for item in items or () if item.size is not None))
     if len(sizes) > 1:
         why = "they are " + ", ".join(f"{width} × {height}" for width, height in sizes)
-        fault = Fault("the pictures of an animation have one size", why, "resize them", "images", "size-mismatch")
+        message = "the pictures of an animation must have the same size"
+        fault = Fault(message, why, "resize them", "images", "size-mismatch")
         return Planned(problems=(fault,))
     return Planned()
 
 
 @node(plan=_plan)
 def animate(
-    images: Annotated[Sequence[Image], Doc("At least one picture, all of one size.")],
+    images: Annotated[Sequence[Image], Doc("At least one picture, all of the same size.")],
     *,
-    duration: Annotated[int, Ge(10), Le(600_000), Doc("Milliseconds a picture; a GIF keeps full hundredths.")] = 200,
-    loop: Annotated[int, Ge(0), Le(65_535), Doc("How often it is played; 0 = for ever.")] = 0,
+    duration: Annotated[
+        int, Ge(10), Le(600_000), Doc("Milliseconds per picture; a GIF rounds to hundredths of a second.")
+    ] = 200,
+    loop: Annotated[int, Ge(0), Le(65_535), Doc("How many times it plays; 0 = forever.")] = 0,
     format: Annotated[
-        Literal["gif", "webp"], Doc("How it is written: gif has 256 colours a picture, webp has all.")
+        Literal["gif", "webp"], Doc("The file format: gif has 256 colours per picture, webp has all colours.")
     ] = "gif",
 ) -> Animation:
-    """Join pictures into an animation, in the order in which they are given."""
+    """Join pictures into an animation, in the given order."""
     return Animation(tuple(images), duration, loop, format)

@@ -14,7 +14,7 @@ Anchor = Literal["center", "left", "right", "top", "bottom", "top_left", "top_ri
 
 
 def _span(side: int, start: int | None, length: int | None, anchor: str, low: str, high: str) -> tuple[int, int]:
-    """First pixel and number of pixels along one axis of `side` pixels; may reach beyond it."""
+    """The first pixel and the number of pixels along an axis of `side` pixels; may extend beyond it."""
     if length is None:
         length = side - (start or 0)
     if start is None:
@@ -37,7 +37,7 @@ def _plan(
         if start < 0 or length < 1 or start + length > side:
             why = f"{edge} {start} and {extent} {length}, but the picture's {extent} is {side}"
             about = extent if params[extent] is not None else edge
-            problems.append(Fault("the crop reaches beyond the picture", why, f"stay within 0 to {side}", about))
+            problems.append(Fault("the crop extends beyond the picture", why, f"stay within 0 to {side}", about))
     return Planned({"image": picture.resized(**result)}, problems=tuple(problems))
 
 
@@ -45,15 +45,13 @@ def _plan(
 def crop(
     image: Annotated[T, Doc("A picture or a mask.")],
     *,
-    left: Annotated[int | None, Ge(0), Doc("Pixels from the left edge; not given: placed by anchor.")] = None,
-    top: Annotated[int | None, Ge(0), Doc("Pixels from the top edge; not given: placed by anchor.")] = None,
-    width: Annotated[int | None, Ge(1), Doc("Pixels; not given: all that lies to the right of left.")] = None,
-    height: Annotated[int | None, Ge(1), Doc("Pixels; not given: all that lies below top.")] = None,
-    anchor: Annotated[
-        Anchor, Doc("Where the rectangle lies along each side whose left or top is not given.")
-    ] = "center",
+    left: Annotated[int | None, Ge(0), Doc("Pixels from the left edge; by default, placed by anchor.")] = None,
+    top: Annotated[int | None, Ge(0), Doc("Pixels from the top edge; by default, placed by anchor.")] = None,
+    width: Annotated[int | None, Ge(1), Doc("Pixels; by default, everything to the right of left.")] = None,
+    height: Annotated[int | None, Ge(1), Doc("Pixels; by default, everything below top.")] = None,
+    anchor: Annotated[Anchor, Doc("The rectangle's position in each direction without left or top.")] = "center",
 ) -> T:
-    """Cut a rectangle out of a picture or a mask; one that reaches beyond the picture is refused."""
+    """Cut a rectangle out of a picture or a mask; one that extends beyond the picture is refused."""
     x, w = _span(image.width, left, width, anchor, "left", "right")
     y, h = _span(image.height, top, height, anchor, "top", "bottom")
     return type(image).of(image.pil().crop((x, y, x + w, y + h)))

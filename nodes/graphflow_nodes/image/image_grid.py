@@ -1,4 +1,4 @@
-"""image_grid: pictures in rows and columns, each with a caption if you like."""
+"""image_grid: pictures in rows and columns, with optional captions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from graphflow_nodes.steps.captions import band_height, caption
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where everything lies, in pixels; every cell is as large as the largest picture, its caption below it."""
+    """The measures of a grid in pixels; every cell has the size of the largest picture, with its caption below."""
 
     rows: int
     columns: int
@@ -63,13 +63,13 @@ def _shape(count: int, rows: int | None, columns: int | None) -> tuple[int, int]
         if rows is not None:
             columns = ceil(count / rows)
         else:
-            # Up to four stand side by side, as for a comparison; more make about a square.
+            # Up to four side by side, as for a comparison; more are arranged in about a square.
             columns = count if count <= 4 else isqrt(count - 1) + 1
     return rows or ceil(count / columns), columns
 
 
 def _refusals(count: int | None, captions: int | None, rows: int | None, columns: int | None) -> list[Fault]:
-    """What is wrong with a grid of `count` pictures and `captions` captions; None where that is unknown or none."""
+    """The faults of a grid with these numbers of pictures and captions; None means unknown or not given."""
     faults = []
     if count == 0:
         faults.append(Fault("there are no pictures to arrange", about="images"))
@@ -104,29 +104,29 @@ def _plan(
 
 @node(plan=_plan)
 def image_grid(
-    images: Annotated[Sequence[Image], Doc("At least one picture, of any sizes; masks are shown in grey.")],
+    images: Annotated[Sequence[Image], Doc("At least one picture, of any size; masks are shown in grey.")],
     captions: Annotated[Sequence[str] | None, Doc("One for each picture, in the same order.")] = None,
     *,
-    rows: Annotated[int | None, Ge(1), Doc("Not given: as many as are needed.")] = None,
+    rows: Annotated[int | None, Ge(1), Doc("By default, as many as needed.")] = None,
     columns: Annotated[
-        int | None, Ge(1), Doc("Not given: follows from rows; else up to four stand in one row, more in a square.")
+        int | None, Ge(1), Doc("By default from rows; without rows, one row for up to four pictures, else a square.")
     ] = None,
     gap: Annotated[int, Ge(0), Doc("Pixels between the pictures and around them.")] = 8,
     background: Annotated[
-        str, Doc("As Pillow writes colours; grey by default, so that a white mask has an edge on it.")
+        str, Doc("A colour in Pillow's notation; by default grey, so that the edges of a white mask are visible.")
     ] = "gainsboro",
     caption_size: Annotated[
-        int | None, Ge(6), Le(500), Doc("Pixels; not given: a 24th of the widest picture, at least 12.")
+        int | None, Ge(6), Le(500), Doc("Pixels; by default, a 24th of the widest picture's width, at least 12.")
     ] = None,
-    caption_lines: Annotated[int, Ge(1), Le(50), Doc("Room for this many lines; a longer caption ends in ….")] = 2,
+    caption_lines: Annotated[int, Ge(1), Le(50), Doc("Space for this many lines; a longer caption ends in ….")] = 2,
 ) -> Image:
-    """Arrange pictures row by row, from left to right; a smaller one stands in the middle of its cell.
+    """Arrange pictures row by row, from left to right; a smaller picture is centred in its cell.
 
-    Without captions and gap it equals diffusers' make_image_grid. Captions use Pillow's own font, which has the
-    letters of English; accents are dropped, and a letter it lacks is drawn as a box.
+    Without captions and gap, the result equals diffusers' make_image_grid. Captions use Pillow's own font, which has
+    the letters of English; accents are dropped, and a missing letter is drawn as a box.
 
     Raises:
-        InvalidValue: there are no pictures, too many for the cells, or not one caption for each.
+        InvalidValue: there are no pictures, too many for the cells, or not one caption per picture.
     """
     import PIL.Image
 

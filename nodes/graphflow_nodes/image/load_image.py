@@ -12,10 +12,10 @@ from graphflow.values.value import File, Image, Mask
 
 
 class LoadedImage(NamedTuple):
-    """What load_image gives; both have the size of the file's picture."""
+    """The result of load_image; both have the size of the file's picture."""
 
-    image: Annotated[Image, Doc("The colours; transparent pixels show the colour that is stored under them.")]
-    alpha: Annotated[Mask, Doc("The alpha channel: white = opaque, black = transparent; white without one.")]
+    image: Annotated[Image, Doc("The colours; transparent pixels have the colour stored in the file.")]
+    alpha: Annotated[Mask, Doc("The alpha channel: white = opaque, black = transparent; all white if there is none.")]
 
 
 def _plan(
@@ -34,15 +34,15 @@ def _plan(
 @node(plan=_plan)
 def load_image(
     *,
-    path: Annotated[File, Doc("A PNG, JPEG, WebP, BMP, GIF or TIFF file; of an animation the first frame.")],
+    path: Annotated[File, Doc("A PNG, JPEG, WebP, BMP, GIF or TIFF file; the first frame of an animation.")],
 ) -> LoadedImage:
-    """Read a picture, upright as its EXIF orientation says.
+    """Read a picture, rotated upright by its EXIF orientation.
 
-    `image` is (H, W, 3) RGB, equal to what diffusers' load_image gives. `alpha` is (H, W): drawn strokes on an
-    empty layer are a mask as they are; where the part to repaint was *erased*, follow with `mask_invert`.
+    `image` is (H, W, 3) RGB, equal to the result of diffusers' load_image. `alpha` is (H, W): strokes drawn on an
+    empty layer are a mask already; if the part to repaint was *erased*, add `mask_invert`.
 
     Raises:
-        FileProblem: the file is no picture, is damaged, or has too many pixels.
+        FileProblem: the file is not a picture, is damaged, or has too many pixels.
     """
     import PIL.Image
 

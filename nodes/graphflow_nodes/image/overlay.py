@@ -1,4 +1,4 @@
-"""overlay: put what was generated over the original, only where the mask is white."""
+"""overlay: put a generated picture over the original where the mask is white."""
 
 from typing import Annotated, Literal
 
@@ -13,24 +13,24 @@ def overlay(
     generated: Annotated[Image, SameSize("image"), Doc("Shown where the mask is white.")],
     *,
     mode: Annotated[
-        Literal["soft", "binary"], Doc("soft blends by the mask's grey; binary takes generated from 50 % grey on.")
+        Literal["soft", "binary"], Doc("soft blends by the mask's grey; binary takes generated from 50 % grey upwards.")
     ] = "soft",
 ) -> Annotated[Image, SizeOf("image")]:
-    """Put the masked area of `generated` into `image`; all three have one size.
+    """Put the masked area of `generated` into `image`; all three have the same size.
 
-    Where the mask is black the original's bytes are kept. Source: `soft` is diffusers'
-    VaeImageProcessor.apply_overlay without a crop, byte for byte; `binary` is the composite of diffusers'
-    inpainting guide before that method existed.
+    Where the mask is black, the original's bytes are kept. Source: `soft` equals diffusers'
+    VaeImageProcessor.apply_overlay without a crop, byte for byte; `binary` is the composite that diffusers'
+    inpainting guide used before that method existed.
     """
     import PIL.Image
     import PIL.ImageChops
 
     selection, painted = mask.pil(), generated.pil()
     if mode == "binary":
-        # 127.5 of 255 is one half; both neighbours are whole numbers.
+        # Half of 255 is 127.5, so 128 is the first value above it.
         hard = selection.point(lambda value: 255 if value >= 128 else 0)
         return Image.of(PIL.Image.composite(painted, image.pil(), hard))
-    # A plain blend rounds differently: diffusers goes by way of premultiplied colours, and so do we.
+    # Premultiplied colours as in diffusers, since a plain blend rounds differently.
     kept = PIL.Image.new("RGBa", image.size)
     kept.paste(image.pil().convert("RGBA").convert("RGBa"), mask=PIL.ImageChops.invert(selection))
     return Image.of(PIL.Image.alpha_composite(painted.convert("RGBA"), kept.convert("RGBA")))

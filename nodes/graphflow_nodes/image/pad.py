@@ -1,4 +1,4 @@
-"""pad: make a picture or a mask larger at its edges, with a mask of what is new."""
+"""pad: extend a picture or a mask at its edges, with a mask of the new pixels."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
@@ -13,10 +13,10 @@ T = TypeVar("T", Image, Mask)
 
 
 class Padded(NamedTuple, Generic[T]):
-    """What pad gives; both have the larger size."""
+    """The result of pad; both have the larger size."""
 
-    image: Annotated[T, Doc("The padded picture, or the padded mask where a mask was taken.")]
-    mask: Annotated[Mask, Doc("White where pixels are new, black where the picture was: what outpainting repaints.")]
+    image: Annotated[T, Doc("The padded picture or mask.")]
+    mask: Annotated[Mask, Doc("White for new pixels, black for the old picture: the mask for outpainting.")]
 
 
 def _plan(
@@ -41,13 +41,13 @@ def pad(
     right: Annotated[int, Ge(0), Doc("Pixels added on the right.")] = 0,
     bottom: Annotated[int, Ge(0), Doc("Pixels added at the bottom.")] = 0,
     color: Annotated[
-        str | None, Doc("Fills what is new, such as white or #ff8800; not given: the pixels at the edge go on.")
+        str | None, Doc("Fills the new pixels, such as white or #ff8800; by default, the edge pixels are repeated.")
     ] = None,
 ) -> Padded[T]:
     """Add pixels around a picture, so that a model can paint beyond its old edges.
 
-    `image` is what was taken, larger; `mask` has the same size and goes into `inpaint` (a little `mask_grow`
-    before it lets the model blend over the old edge).
+    `image` is the larger picture or mask; `mask` has the same size and is for `inpaint` (a little `mask_grow` before
+    it lets the model blend over the old edge).
     """
     import numpy as np
     import PIL.Image

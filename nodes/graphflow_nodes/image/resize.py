@@ -1,4 +1,4 @@
-"""resize: give a picture or a mask another size."""
+"""resize: scale a picture or a mask."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -16,13 +16,13 @@ T = TypeVar("T", Image, Mask)
 def _target(
     source: tuple[int, int] | None, width: int | None, height: int | None, fit: str, multiple_of: int
 ) -> tuple[int, int] | None:
-    """The size of the result; None where it depends on a source that is not known yet."""
+    """The size of the result; None if it depends on a source that is not known yet."""
     if width and height and fit != "contain":
         size = (width, height)
     elif source is None:
         return None
     else:
-        # Exact fractions: the side that decides comes out as it was asked for, whatever the ratio.
+        # Exact fractions, so that the limiting side gets exactly the requested length, whatever the ratio.
         limits = ((width, source[0]), (height, source[1]))
         factor = min((Fraction(limit, side) for limit, side in limits if limit), default=Fraction(1))
         size = (round(source[0] * factor), round(source[1] * factor))
@@ -53,27 +53,27 @@ def _plan(
 @node(plan=_plan)
 def resize(
     image: Annotated[T, Doc("A picture or a mask.")],
-    like: Annotated[Image | Mask | None, Doc("Take this picture's size instead of width and height.")] = None,
+    like: Annotated[Image | Mask | None, Doc("Use this picture's size instead of width and height.")] = None,
     *,
-    width: Annotated[int | None, Ge(1), Doc("Pixels; not given: follows from height, the aspect is kept.")] = None,
-    height: Annotated[int | None, Ge(1), Doc("Pixels; not given: follows from width, the aspect is kept.")] = None,
+    width: Annotated[int | None, Ge(1), Doc("Pixels; by default from height, keeping the aspect ratio.")] = None,
+    height: Annotated[int | None, Ge(1), Doc("Pixels; by default from width, keeping the aspect ratio.")] = None,
     fit: Annotated[
         Literal["stretch", "cover", "contain"],
         Doc(
-            "With both sides given: stretch changes the aspect; cover fills the size and cuts off what stands over, "
-            "equally on both sides; contain is the largest picture of the same aspect that fits in."
+            "If both sides are given: stretch changes the aspect ratio; cover fills the size and crops both sides "
+            "equally; contain is the largest picture of the same aspect ratio that fits."
         ),
     ] = "stretch",
     resample: Annotated[
         Literal["lanczos", "bicubic", "bilinear", "hamming", "box", "nearest"],
-        Doc("Pillow's filter; nearest makes no grey edges in a mask."),
+        Doc("Pillow's filter; nearest adds no grey edges to a mask."),
     ] = "lanczos",
-    multiple_of: Annotated[int, Ge(1), Doc("Both sides are rounded down to a multiple of this, at least one.")] = 1,
+    multiple_of: Annotated[int, Ge(1), Doc("Both sides are rounded down to a multiple of this, but not to 0.")] = 1,
 ) -> T:
     """Scale a picture or a mask; the result is of the same kind.
 
-    With `multiple_of` the aspect may change by less than one multiple. A size that is the picture's own leaves
-    every pixel as it is. Source: Pillow's Image.resize, and ImageOps.fit for cover.
+    With `multiple_of`, the aspect ratio may change by less than one multiple. If the size is already right, no pixel
+    changes. Source: Pillow's Image.resize, and ImageOps.fit for cover.
     """
     import PIL.Image
     import PIL.ImageOps

@@ -1,1 +1,1 @@
-"""Between pictures and latents."""
+"""Node types that convert between pictures and latents."""

@@ -1,4 +1,4 @@
-"""vae_decode: a picture from latents."""
+"""vae_decode: decode latents into a picture."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -31,9 +31,9 @@ def _plan(
 
 @node(version=2, environment="torch", plan=_plan)
 def vae_decode(
-    latents: Annotated[Latents, Doc("Of the checkpoint's own latent space.")],
+    latents: Annotated[Latents, Doc("Latents in the checkpoint's latent space.")],
     *,
-    checkpoint: Annotated[Checkpoint, Doc("Whose VAE decodes.")],
-) -> Annotated[Image, SizeOf("latents"), Doc("The picture; a stage's own .image is the same and is merged with it.")]:
+    checkpoint: Annotated[Checkpoint, Doc("The checkpoint whose VAE decodes.")],
+) -> Annotated[Image, SizeOf("latents"), Doc("The picture; it equals the stage's own .image and is merged with it.")]:
     """Decode latents with a checkpoint's VAE, as the pipelines of its family do after sampling."""
     raise AssertionError("it runs as its step")

@@ -1,4 +1,4 @@
-"""vae_encode: latents from a picture."""
+"""vae_encode: encode a picture into latents."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -33,14 +33,14 @@ def _plan(
 
 @node(version=2, environment="torch", plan=_plan)
 def vae_encode(
-    image: Annotated[Image, Doc("Both sides a multiple of the VAE's factor.")],
+    image: Annotated[Image, Doc("A picture whose sides are multiples of the VAE's factor.")],
     *,
-    checkpoint: Annotated[Checkpoint, Doc("Whose VAE encodes.")],
-    seed: Annotated[Seed, Doc("Decides the draw from the VAE's posterior.")],
-) -> Annotated[Latents, Doc("Scaled, as stages take them.")]:
-    """Encode a picture with a checkpoint's VAE, drawing from its posterior.
+    checkpoint: Annotated[Checkpoint, Doc("The checkpoint whose VAE encodes.")],
+    seed: Annotated[Seed, Doc("Seed of the sample from the VAE's posterior.")],
+) -> Annotated[Latents, Doc("Latents, scaled as stages take them.")]:
+    """Encode a picture with a checkpoint's VAE, sampling from its posterior.
 
-    The draw comes from a generator of its own. A stage that is given the picture itself draws from its own
-    generator, before its noise, so the two ways give different pictures at one seed.
+    The sample has a generator of its own. A stage that takes the picture itself samples from the stage's generator
+    before its noise, so the two ways give different pictures for the same seed.
     """
     raise AssertionError("it runs as its step")

@@ -21,7 +21,7 @@ def mask_blur(
 ) -> Annotated[Mask, SizeOf("mask")]:
     """Soften a mask's edge, with a Gaussian of radius `blur_factor` pixels; zero keeps the edge.
 
-    Size is kept; values stay in 0–255, white = repaint. Source: diffusers' VaeImageProcessor.blur, which is
+    The size is kept; values stay in 0–255, white = repaint. Source: diffusers' VaeImageProcessor.blur, which is
     Pillow's GaussianBlur, byte for byte.
     """
     import PIL.ImageFilter

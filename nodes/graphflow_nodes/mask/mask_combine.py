@@ -1,4 +1,4 @@
-"""mask_combine: one mask from two."""
+"""mask_combine: combine two masks into one."""
 
 from typing import Annotated, Literal
 
@@ -13,12 +13,12 @@ def mask_combine(
     *,
     operation: Annotated[
         Literal["union", "intersection", "difference", "xor"],
-        Doc("White is: union in either; intersection in both; difference in mask but not in other; xor in just one."),
+        Doc("White in: union either; intersection both; difference mask but not other; xor exactly one of them."),
     ] = "union",
 ) -> Annotated[Mask, SizeOf("mask")]:
-    """Combine two masks of one size; of grey values union takes the lighter and intersection the darker one.
+    """Combine two masks of the same size; for grey values, union takes the lighter and intersection the darker.
 
-    Size is kept; `difference` and `xor` are made of these two and 255 − v (Zadeh's fuzzy set operations).
+    The size is kept; `difference` and `xor` are composed of these two and 255 − v (Zadeh's fuzzy set operations).
     """
     from PIL.ImageChops import darker, invert, lighter
 

@@ -1,4 +1,4 @@
-"""mask_from_color: the part of a picture that has a colour, as a mask."""
+"""mask_from_color: a mask of the pixels that have a given colour."""
 
 from collections.abc import Mapping
 from functools import reduce
@@ -20,9 +20,9 @@ def _plan(
 def mask_from_color(
     image: Image,
     *,
-    color: Annotated[str, Doc("As Pillow writes colours: orange, #ff8800, rgb(255, 136, 0), hsl(32, 100%, 50%).")],
+    color: Annotated[str, Doc("A colour in Pillow's notation: orange, #ff8800, rgb(255, 136, 0), hsl(32, 100%, 50%).")],
     tolerance: Annotated[
-        int, Ge(0), Le(255), Doc("How far red, green and blue may each be from the colour, in 0–255.")
+        int, Ge(0), Le(255), Doc("Largest difference from the colour in each of red, green and blue, in 0–255.")
     ] = 16,
 ) -> Annotated[Mask, SizeOf("image")]:
     """Select the pixels of a colour: white where red, green and blue are each within `tolerance` of `color`.

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 def mask_grow(
     mask: Mask,
     *,
-    pixels: Annotated[int, Doc("How far the white part grows; negative shrinks it, 0 keeps it.")],
+    pixels: Annotated[int, Doc("Distance by which the white part grows; negative shrinks it, 0 keeps it.")],
     shape: Annotated[
         Literal["disc", "square"], Doc("disc: the same distance in every direction; square: corners stay sharp.")
     ] = "disc",
 ) -> Annotated[Mask, SizeOf("mask")]:
     """Grow the white part of a mask, or shrink it if `pixels` is negative.
 
-    Each pixel takes the brightest (shrinking: darkest) value within the distance, so grey edges keep their
-    slope. What lies outside the picture doesn't count: shrinking leaves white at the picture's border alone.
-    Size is kept. Source: greyscale dilation and erosion with a flat structuring element.
+    Each pixel takes the brightest (when shrinking, the darkest) value within the distance, so grey edges keep their
+    slope. Pixels outside the picture don't count: shrinking does not remove white at the picture's border. The size
+    is kept. Source: greyscale dilation and erosion with a flat structuring element.
     """
     values = mask.array
-    # Beyond both sides together the disc covers the whole picture, whatever the radius.
+    # A radius of width plus height already covers the whole picture.
     radius = min(abs(pixels), mask.width + mask.height)
     grow = _grown_by_disc if shape == "disc" else _grown_by_square
     if pixels < 0:
-        # Growing the black part is shrinking the white one.
+        # Growing the black part shrinks the white part.
         return Mask.of(255 - grow(255 - values, radius))
     return Mask.of(grow(values, radius))
 
@@ -47,7 +47,7 @@ def _grown_by_disc(values: "np.ndarray", radius: int) -> "np.ndarray":
     height = values.shape[0]
     result = np.zeros_like(values)
     row, half = values, 0
-    # From the disc's ends to its middle its rows only get wider, so each is made from the last one.
+    # The disc's rows only get wider from its ends to its middle, so each is made from the previous one.
     for dy in range(radius, -1, -1):
         wider = isqrt(radius * radius - dy * dy)
         row, half = _widened(row, half, wider), wider

@@ -1,4 +1,4 @@
-"""mask_invert: repaint what was kept, and keep what was repainted."""
+"""mask_invert: swap the parts to repaint and to keep."""
 
 from typing import Annotated
 

@@ -27,7 +27,7 @@ def _plan(
             problems.append(Fault(message, fix="give one of them", about="like"))
         width, height = facts["like"].width, facts["like"].height
     elif width is None or height is None:
-        problems.append(Fault("the mask's size is not given", fix="give width and height, or a picture to like"))
+        problems.append(Fault("the mask's size is not given", fix="give width and height, or a picture for like"))
     if width is not None and height is not None:
         problems += too_large(width, height)
     return Planned({"mask": Facts(width, height)}, problems=tuple(problems))
@@ -43,7 +43,7 @@ def _outline_faults(shape: str, box: Sequence[float] | None, points: Sequence[fl
         return [Fault(f"the shape {shape} needs {needed}", fix=f"{needed}: {form}, as fractions of the picture")]
     if points is not None and (len(points) < 6 or len(points) % 2):
         why = f"{counted(len(points), 'number')} given"
-        return [Fault("points are x and y of at least three corners", why, about="points")]
+        return [Fault("points must be x and y of at least three corners", why, about="points")]
     if box is not None and (box[0] >= box[2] or box[1] >= box[3]):
         why = f"left {box[0]}, top {box[1]}, right {box[2]}, bottom {box[3]}"
         return [Fault("the box is empty", why, "write left, top, right, bottom in this order", "box")]
@@ -52,9 +52,9 @@ def _outline_faults(shape: str, box: Sequence[float] | None, points: Sequence[fl
 
 @node(plan=_plan)
 def mask_shape(
-    like: Annotated[Image | Mask | None, Doc("The mask gets this picture's size, instead of width and height.")] = None,
+    like: Annotated[Image | Mask | None, Doc("Use this picture's size instead of width and height.")] = None,
     *,
-    shape: Annotated[Literal["rectangle", "ellipse", "polygon"], Doc("What is drawn in white on black.")],
+    shape: Annotated[Literal["rectangle", "ellipse", "polygon"], Doc("The white shape on black.")],
     box: Annotated[
         tuple[Fraction, ...] | None,
         Len(4, 4),
@@ -67,10 +67,10 @@ def mask_shape(
     width: Annotated[int | None, Ge(1), Doc("Pixels.")] = None,
     height: Annotated[int | None, Ge(1), Doc("Pixels.")] = None,
 ) -> Mask:
-    """Draw a hard-edged shape: a pixel is white where its centre lies inside, black elsewhere.
+    """Draw a hard-edged shape: a pixel is white if its centre is inside the shape, else black.
 
-    Coordinates are fractions, 0, 0 the top left and 1, 1 the bottom right corner, so one shape fits every size.
-    A polygon that crosses itself is white where a ray to the outside crosses its outline an odd number of times.
+    Coordinates are fractions from 0, 0 (top left) to 1, 1 (bottom right), so a shape fits every size. A polygon that
+    crosses itself is filled by the even-odd rule.
     """
     w, h = like.size if like is not None else (width or 1, height or 1)
     if shape == "polygon":
@@ -104,7 +104,7 @@ def _polygon(corners: list[tuple[float, float]], width: int, height: int) -> "np
 
     rows = np.arange(height) + 0.5
     columns = np.arange(width) + 0.5
-    # Each edge marks, in every row it passes, the first pixel right of it; the marks so far say in or out.
+    # Each edge marks, in every row it crosses, the first pixel right of it; an odd number of marks means inside.
     marks = np.zeros((height, width + 1), bool)
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
         passed = np.flatnonzero((y0 <= rows) != (y1 <= rows))
