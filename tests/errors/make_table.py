@@ -10,20 +10,20 @@ TARGET = Path(__file__).parents[2] / "docs" / "problems.md"
 HEAD = """\
 # Problems
 
-Every problem has a code, a place, a reason and a fix. `graphflow check` tells all of a graph's problems at once,
-and `graphflow check --json` prints them as data.
+Every problem has a code, a place, a reason and a fix. `graphflow check` reports all problems of a graph at once, and
+`graphflow check --json` prints them as data.
 
 ```
 {example}
 ```
 
-Made from the code by `python -m tests.errors.make_table`; a test compares it.
+Generated from the code by `python -m tests.errors.make_table`; a test compares it.
 """
 
 SECTIONS = {
-    Level.PROBLEM: "The graph cannot run; the exit code is 2 (or 1 where it shows only while the graph runs).",
-    Level.WARNING: "Probably not meant; the graph runs, and `check --strict` counts it.",
-    Level.HINT: "Could be cheaper or clearer; nothing counts it.",
+    Level.PROBLEM: "The graph cannot run; the exit code is 2, or 1 for problems that appear only during the run.",
+    Level.WARNING: "Probably not meant; the graph runs, but `check --strict` exits with an error.",
+    Level.HINT: "Could be cheaper or clearer; it does not affect the exit code.",
 }
 NAMES = {Level.PROBLEM: "Problems", Level.WARNING: "Warnings", Level.HINT: "Hints"}
 
@@ -38,7 +38,7 @@ def table() -> str:
             for name, code in CODES.items()
             if code.level is level
         ]
-        parts += [f"## {NAMES[level]}", "", meaning, "", "| code | what it means |", "|---|---|", *rows, ""]
+        parts += [f"## {NAMES[level]}", "", meaning, "", "| code | meaning |", "|---|---|", *rows, ""]
     return "\n".join(parts)
 
 
