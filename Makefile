@@ -1,4 +1,4 @@
-# Each target sets up all that it needs, in a virtual environment of its own (.venv).
+# Each target sets up everything it needs in the virtual environment .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,13 +12,13 @@ help:
 	@echo "make demo     paint a star into a photograph, offline"
 	@echo "make test     format, lint, types, import contracts, then the tests"
 	@echo "make check    the same as make test"
-	@echo "make format   put the code into its standard form"
+	@echo "make format   format the code"
 	@echo "make lint     format and lint checks        make types    mypy, strict"
 	@echo "make imports  import contracts              make pytest   the tests alone"
 	@echo "make wheel    build dist/*.whl              make clean    remove what was built"
 
 $(READY): pyproject.toml setup.py constraints.txt
-	@echo "setting up $(VENV) (once; some minutes where the packages must be fetched)"
+	@echo "setting up $(VENV) (once; takes some minutes if packages must be downloaded)"
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'graphflow needs Python 3.11 or newer; name one: make PYTHON=python3.11')"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
@@ -27,7 +27,7 @@ $(READY): pyproject.toml setup.py constraints.txt
 
 demo: $(READY)
 	$(BIN)/graphflow run paint_into_photo --out demo
-	@echo "The picture is $(CURDIR)/demo/image.png, how it was made $(CURDIR)/demo/report.html"
+	@echo "picture: $(CURDIR)/demo/image.png, report: $(CURDIR)/demo/report.html"
 
 test: lint types imports pytest
 
@@ -47,7 +47,7 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
-# Two workers, and tests of one group in one of them; more would each load torch again.
+# Two workers, since each loads torch; tests of a group run in the same worker.
 pytest: $(READY)
 	$(BIN)/pytest -n 2 --dist loadgroup
 

@@ -143,7 +143,7 @@ class StepFunction:
     """A function that the engine can call: of a node that is one step, or of one of a node's steps.
 
     Attributes:
-        identity: what its results depend on beside its arguments: where it is, its version, its source.
+        identity: the rest that its results depend on: its qualified name, its version, its source.
         environment: `pure` or `torch`.
         arguments: every argument but the context.
         context: the name of the argument annotated `Context`, if there is one.

@@ -1,1 +1,1 @@
-"""The trained checkpoints that ship with graphflow: components, the files that name their parts, and cards."""
+"""The trained checkpoints that ship with graphflow: components, the files that list their parts, and cards."""

@@ -1,4 +1,4 @@
-"""Write an embedded checkpoint as the folder that plain `from_pretrained` reads. Needs neither torch nor diffusers."""
+"""Export an embedded checkpoint as a folder for plain `from_pretrained`, without torch or diffusers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from graphflow.checkpoints.embedded import components, describe
 
 _DIFFUSERS_VERSION = "0.42.1"
 _ABSENT = ("safety_checker", "feature_extractor", "image_encoder")
-"""Parts that Stable Diffusion pipelines may have and ours never do."""
+"""Parts that Stable Diffusion pipelines may have, but the embedded ones don't."""
 
 
 def export(name: str, directory: Path | str) -> Path:
-    """Copy checkpoint `name` into `directory`, which is made if it isn't there.
+    """Copy checkpoint `name` into `directory`, which is created if it is missing.
 
     A pipeline gets one folder per part and `model_index.json`; a single model (a ControlNet, the depth estimator) gets
     its files directly.
@@ -26,12 +26,12 @@ def export(name: str, directory: Path | str) -> Path:
     Raises:
         KeyError: there is no such checkpoint.
     """
-    told, target = describe(name), Path(directory)
+    manifest, target = describe(name), Path(directory)
     target.mkdir(parents=True, exist_ok=True)
-    if not told["class"].endswith("Pipeline"):
+    if not manifest["class"].endswith("Pipeline"):
         _copy(next(iter(components(name).values())), target)
         return target
-    index: dict[str, Any] = {"_class_name": told["class"], "_diffusers_version": _DIFFUSERS_VERSION}
+    index: dict[str, Any] = {"_class_name": manifest["class"], "_diffusers_version": _DIFFUSERS_VERSION}
     for role, component in sorted(components(name).items()):
         _copy(component, target / role)
         index[role] = list(_library_and_class(component))
@@ -45,7 +45,7 @@ def _copy(component: Path, target: Path) -> None:
 
 
 def _library_and_class(source: Path) -> tuple[str, str]:
-    """What `model_index.json` says of a component, read from its own configuration."""
+    """The library and class of a component for `model_index.json`, from its own config."""
     if (source / "tokenizer_config.json").is_file():
         return "transformers", "CLIPTokenizer"
     path = source / "scheduler_config.json"

@@ -1,4 +1,4 @@
-"""What is asked for when judging: held-out combinations, seeds above every training seed."""
+"""Tasks for evaluation: held-out combinations, with seeds above every training seed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Asked:
     scene: Scene
     picture: Picture
     prompt: str
-    """Says every attribute."""
+    """Names every attribute."""
     short: str
-    """Says shape, colour and background only."""
+    """Names shape, colour and background only."""
     seed: int
 
     def wanted(self, label: str) -> int:
@@ -41,7 +41,7 @@ class Asked:
 
 
 def questions(count: int, *, style: str = "plain", offset: int = 0) -> list[Asked]:
-    """`count` held-out scenes; the background `photo`, which has no word of its own, is left out."""
+    """`count` held-out scenes, without the background `photo`, which has no word of its own."""
     combinations = sorted(entry for entry in held_out() if entry[2] != "photo")
     return [_question(combinations, FIRST_JUDGING_SEED + offset + number, style) for number in range(count)]
 
@@ -57,5 +57,5 @@ def _question(combinations: list[tuple[str, str, str]], seed: int, style: str) -
 
 
 def right(read: dict[str, np.ndarray], asked_for: list[Asked], label: str) -> np.ndarray:
-    """Where the judge read what was asked for, (N,) bool."""
+    """Whether the judge read what was asked for, (N,) bool."""
     return read[label] == np.array([each.wanted(label) for each in asked_for])

@@ -1,6 +1,6 @@
-"""Backgrounds: each function draws one and says how near it is.
+"""Backgrounds: each function draws one and its nearness.
 
-Every function takes a generator, a size in pixels and a tone (a plain colour, RGB 0 to 255), and gives the picture
+Every function takes a generator, a size in pixels and a tone (a plain colour, RGB 0 to 255), and returns the picture
 (size, size, 3) float32 in 0 to 1 and its nearness (size, size) float32, 0 far to about 0.45 near.
 """
 
@@ -156,7 +156,7 @@ def _road(rng: np.random.Generator, size: int, tone: np.ndarray) -> Backdrop:
 
 
 def _photo(rng: np.random.Generator, size: int, tone: np.ndarray) -> Backdrop:
-    """What photographs have and drawings lack: texture at every scale, out-of-focus blobs, walls that meet floors."""
+    """Features of photographs that drawings lack: texture at every scale, out-of-focus blobs, walls and floors."""
     del tone
     x, y = grid(size)
     texture = fractal(rng, size, first=int(rng.integers(2, 8)), octaves=6, fall=rng.uniform(0.45, 0.85))

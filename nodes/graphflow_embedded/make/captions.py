@@ -1,4 +1,4 @@
-"""Captions of drawn scenes, worded by lot."""
+"""Captions of drawn scenes, worded at random."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from graphflow_embedded.make.words import (
 
 
 def item_phrase(item: Item, rng: np.random.Generator, *, full: bool = False) -> str:
-    """Words for one shape, such as `large striped red heart`; each attribute is said or left out at random."""
+    """Words for one shape, such as `large striped red heart`; attributes are named or left out at random."""
     words = []
     if item.size != "medium" and (full or rng.random() < 0.8):
         words.append(item.size if item.size == "small" or full or rng.random() < 0.8 else "big")
@@ -31,7 +31,7 @@ def item_phrase(item: Item, rng: np.random.Generator, *, full: bool = False) -> 
 
 
 def caption(scene: Scene, rng: np.random.Generator, *, full: bool = False) -> str:
-    """A caption of `scene`, worded by `rng`; `full` says every attribute (for judging)."""
+    """A caption of `scene`, worded by `rng`; `full` names every attribute (for evaluation)."""
     tone = scene.tone or "grey"
     if not scene.items:
         body = _pick(EMPTY_PHRASES[scene.background], rng).format(tone=tone)
@@ -64,7 +64,7 @@ def _pick(options: tuple[str, ...], rng: np.random.Generator) -> str:
 
 
 def with_strays(text: str, rng: np.random.Generator) -> str:
-    """`text`, a fifth of the time with one or two words thrown in that no caption uses: prompts have such words too."""
+    """`text`, with a probability of 20 % with one or two words that no caption uses, since prompts have such words."""
     if rng.random() > 0.2:
         return text
     parts = text.split(" ")

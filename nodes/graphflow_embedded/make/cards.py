@@ -1,4 +1,4 @@
-"""Model cards: what each checkpoint is, how it was made, what it weighs and what was measured."""
+"""Model cards: purpose, training, size and measurements of each checkpoint."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ HEAD = """# embedded/{name}
 
 - **Class**: `{kind}`; pictures of 128 by 128 pixels, the autoencoder's factor is 8, latents are 4 by 16 by 16.
 - **Licence**: Apache-2.0. Weights and training pictures were made by this project itself: every picture is drawn by
-  `graphflow_embedded.make` from seeds, no other data and no other model took part.
+  `graphflow_embedded.make` from seeds; no other data or model was used.
 - **Training**: {training}
-- **Held out**: the combinations in `make/heldout.json` and all seeds from 9,000,000 on; all figures below are of those.
+- **Held out**: the combinations in `make/heldout.json` and all seeds from 9,000,000 on; all figures below use these.
 - **Limits**: it knows the shapes, colours, sizes, positions, patterns and backgrounds of `make/words.py` and nothing
-  else. Other prompts give a picture, but not what they say. The autoencoder was made for drawn pictures: photographs
-  lose their fine grain and come out a little shifted in colour.
+  else. Other prompts give a picture that does not match them. The autoencoder was made for drawn pictures: photographs
+  lose their fine grain and shift slightly in colour.
 """
 
 MEASURES = {
@@ -40,13 +40,14 @@ def write_all() -> None:
 
 def card(name: str) -> str:
     """The card of one checkpoint in Markdown."""
-    told, known = embedded.describe(name), figures.kept()
-    text = HEAD.format(name=name, about=told["about"], kind=told["class"], training=told["training"])
+    manifest, known = embedded.describe(name), figures.kept()
+    text = HEAD.format(name=name, about=manifest["about"], kind=manifest["class"], training=manifest["training"])
     text += "\n## Parts\n\n| role | component | bytes |\n|---|---|---:|\n"
-    text += "".join(f"| {role} | {part} | {size(part):,} |\n" for role, part in sorted(told["components"].items()))
+    text += "".join(f"| {role} | {part} | {size(part):,} |\n" for role, part in sorted(manifest["components"].items()))
     for measure in MEASURES.get(name, ()):
         if measure in known:
-            text += f"\n## Measured: {measure}\n\n| what | found (95 % interval) | wanted | met |\n|---|---|---|---|\n"
+            text += f"\n## Measured: {measure}\n\n"
+            text += "| figure | measured (95 % interval) | target | met |\n|---|---|---|---|\n"
             for entry in known[measure]:
                 met = "" if entry.met is None else "yes" if entry.met else "no"
                 text += f"| {entry.what} | {entry.found} | {entry.wanted} | {met} |\n"

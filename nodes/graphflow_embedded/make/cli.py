@@ -1,4 +1,4 @@
-"""Make the embedded checkpoints: draw pictures, train the parts one after another, judge them, write their cards."""
+"""Make the embedded checkpoints: draw pictures, train the parts one after another, evaluate them, write their cards."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def main(arguments: list[str] | None = None) -> int:
     stages = [*STAGES, "card"]
     parser.add_argument("stage", nargs="+", choices=stages, help="in the order given; card measures and writes cards")
     parser.add_argument("--only", choices=list(MEASUREMENTS), help="the one measurement that card makes")
-    parser.add_argument("--count", type=int, help="pictures a measurement, instead of its own number; less is quicker")
+    parser.add_argument("--count", type=int, help="pictures per measurement, instead of its default")
     parser.add_argument("--work", type=Path, default=Path("train"), help="folder for pictures and training states")
     parser.add_argument(
         "--pictures", type=int, default=20_000, help="drawn in plain style; other sets are a share of it"
     )
-    parser.add_argument("--steps", type=int, help="instead of the stage's own number")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="end each stage by then, schedule included")
+    parser.add_argument("--steps", type=int, help="instead of the stage's default")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="time limit of each stage, schedule included")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--processes", type=int, default=1, help="for drawing")
     given = parser.parse_args(arguments)
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _card(names: list[str], count: int | None) -> None:
-    """Measure and write the cards; a measurement whose parts don't exist yet is named and left out."""
+    """Measure and write the cards; measurements whose parts don't exist yet are reported and skipped."""
     for name in names:
         counted = count and "count" in inspect.signature(MEASUREMENTS[name]).parameters
         try:

@@ -21,7 +21,7 @@ Control = Literal["canny", "depth", "inpaint"]
 
 
 def control_pixels(kind: Control, pictures: Pictures) -> np.ndarray:
-    """What each picture's control is made of: (N, 128, 128) uint8 edges or depth, or the (N, 128, 128, 3) pixels."""
+    """The source of each picture's control: (N, 128, 128) uint8 edges or depth, or the (N, 128, 128, 3) pixels."""
     if kind == "canny":
         return np.stack([edges(pixels) for pixels in pictures.pixels])
     return pictures.depth if kind == "depth" else pictures.pixels
@@ -33,7 +33,7 @@ def edges(pixels: np.ndarray) -> np.ndarray:
 
 
 def control_picture(kind: Control, pixels: Tensor, gaps: Tensor | None = None) -> Tensor:
-    """Control pictures as the pipelines give them: (B, 3, H, W) float, 0 to 1; masked pixels are -1 for inpaint."""
+    """Control pictures in the pipelines' form: (B, 3, H, W) float, 0 to 1; masked pixels are -1 for inpaint."""
     if kind != "inpaint":
         return (pixels.float() / 255)[:, None].expand(-1, 3, -1, -1)
     picture = pixels.permute(0, 3, 1, 2).float() / 255

@@ -1,4 +1,4 @@
-"""Drawn pictures as arrays on disk, in chunks, so that a killed run goes on where it stopped."""
+"""Drawn pictures as arrays on disk, in chunks, so that a killed run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZE = 128
 """Width and height of every picture in pixels."""
 CHUNK = 500
 WORDINGS = 4
-"""Captions a picture; training picks one each time it sees the picture."""
+"""Captions per picture; training picks one each time it sees the picture."""
 LABELS = ("shape", "colour", "size", "position", "pattern", "background", "style")
 
 
@@ -33,7 +33,7 @@ class Pictures:
     shapes: np.ndarray
     """(N, 128, 128) uint8, 255 on a shape."""
     labels: np.ndarray
-    """(N, 7) int16 in the order of LABELS; -1 where the picture hasn't exactly one shape (empty: shape = 8)."""
+    """(N, 7) int16 in the order of LABELS; -1 unless the picture has exactly one shape (empty: shape = 8)."""
     captions: np.ndarray
     """(N, 4) str."""
 
@@ -46,7 +46,7 @@ class Pictures:
 
 
 def picture(seed: int, style: str) -> tuple[np.ndarray, ...]:
-    """One training picture of that seed: the row of each array of `Pictures`."""
+    """The training picture of a seed: the row of each array of `Pictures`."""
     rng = np.random.default_rng([seed, 0])
     scene = draw_scene(rng, style=style)
     drawn = render(scene, seed, SIZE)
@@ -56,7 +56,7 @@ def picture(seed: int, style: str) -> tuple[np.ndarray, ...]:
 
 
 def labels(scene: Scene) -> np.ndarray:
-    """What the judge should read off a picture of `scene`, (7,) int16."""
+    """The labels that the judge should read from a picture of `scene`, (7,) int16."""
     result = np.full(len(LABELS), -1, np.int16)
     result[5:] = words.BACKGROUNDS.index(scene.background), words.STYLES.index(scene.style)
     if not scene.items:
@@ -81,7 +81,7 @@ def _chunk(start: int, style: str, folder: Path) -> Path:
 
 
 def drawn(folder: Path, count: int, *, style: str = "plain", first: int = 0, processes: int = 1) -> Pictures:
-    """`count` pictures of seeds from `first` on, drawn where they aren't in `folder` yet.
+    """`count` pictures of seeds from `first` on, drawn if they aren't in `folder` yet.
 
     `count` and `first` are multiples of CHUNK.
     """

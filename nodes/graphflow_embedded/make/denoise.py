@@ -21,7 +21,7 @@ CAPTION_DROP = 0.1
 
 @dataclass(frozen=True)
 class Lot:
-    """What one training step sees."""
+    """The data of one training step."""
 
     chosen: Tensor
     """Row numbers, (B,)."""
@@ -32,9 +32,9 @@ class Lot:
     steps: Tensor
     """(B,) of 0 to 999, the noisiest."""
     wanted: Tensor
-    """The velocity that the denoiser should answer, (B, 4, 16, 16)."""
+    """The velocity that the denoiser should predict, (B, 4, 16, 16)."""
     whole: Tensor
-    """(B,) bool: everything is to be painted, told by the whole picture's caption."""
+    """(B,) bool: everything is to be painted, as described by the whole picture's caption."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ class Whole:
     tokens: Tensor
     """(M, 4, 40) int16: captions of the first M rows' whole pictures; the other rows are for holes only."""
     blank: Tensor
-    """(4, 16, 16): latents of the grey picture that stands for surroundings where all is to be painted."""
+    """(4, 16, 16): latents of the grey picture that replaces the surroundings if everything is to be painted."""
     share: float
     """Of the rows drawn."""
 
 
 @dataclass(frozen=True)
 class Restyled:
-    """For learning what img2img asks of a style: to get there from a plain picture under noise.
+    """Training data for img2img with a style: the way from a noisy plain picture to the style.
 
-    A denoiser that only saw its own style under noise half believes what shines through, and answers with mud.
+    A denoiser that saw only its own style under noise keeps half of the plain picture, and the result is muddy.
     """
 
     plain: Tensor
@@ -65,7 +65,7 @@ class Restyled:
 
 
 class Noiser:
-    """Draws rows, steps and noise for one training step, and knows what the denoiser should answer."""
+    """Draws rows, steps and noise for one training step, and the velocity that the denoiser should predict."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Noiser:
     ) -> None:
         """`shapes` (N, 128, 128) uint8 are 255 on the drawn shapes of each row; `empty` (40,) is no caption.
 
-        `quiet` below 1 draws noisy steps more often than others: they decide what is where, the others only grain.
+        `quiet` below 1 draws noisy steps more often than others, because they decide the layout, the others only grain.
         """
         self.rows, self.empty, self.device, self.batch, self.whole = rows, empty, device, batch, whole
         self.quiet, self.restyled = quiet, restyled
@@ -108,17 +108,17 @@ class Noiser:
             steps, shown = self._from_plain(self.restyled, chosen, steps, clean, generator)
         keep = self.signal[steps].view(-1, 1, 1, 1)
         noisy = keep.sqrt() * shown + (1 - keep).sqrt() * noise
-        # The velocity from which samplers conclude `clean`; that of the noise where nothing else is shown.
+        # The velocity from which samplers compute `clean`; that of the noise if nothing else is shown.
         wanted = (keep.sqrt() * noisy - clean) / (1 - keep).sqrt()
         return Lot(chosen, tokens, noisy.contiguous(memory_format=layout(self.device)), steps, wanted, whole)
 
     def _from_plain(
         self, restyled: Restyled, chosen: Tensor, steps: Tensor, clean: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Steps and shown latents: some rows as img2img meets them on its way from the plain picture.
+        """Steps and shown latents; some rows are as img2img sees them on its way from the plain picture.
 
-        It starts from that picture under noise; after a step to the style's, the noise that the sampler concludes still
-        holds some of the plain one, in proportion to noise over signal.
+        It starts from that picture under noise; after a step towards the style, the noise that the sampler computes
+        still contains some of the plain picture, in proportion to noise over signal.
         """
         count = len(chosen)
         some = torch.rand(count, generator=generator) < restyled.share
@@ -130,9 +130,9 @@ class Noiser:
         return torch.where(some.to(steps.device), now.to(steps), steps), clean + left * (plain - clean)
 
     def loss(self, guess: Tensor, lot: Lot) -> Tensor:
-        """Mean squared error, cells on a shape weighing up to five times: they are few, and what prompts are about.
+        """Mean squared error; cells on a shape weigh up to five times, because they are few and prompts describe them.
 
-        Not so in heavy noise, where it isn't settled yet where the shape lies: the weight would put it everywhere.
+        Not in heavy noise, when the shape's position isn't decided yet: the weight would put it everywhere.
         """
         clear = self.signal[lot.steps].view(-1, 1, 1, 1)
         weight = 1 + 4 * clear * self.focus[lot.chosen].to(self.device)
@@ -146,7 +146,7 @@ def _focus(shapes: np.ndarray) -> Tensor:
 
 
 def _steps(batch: int, quiet: float, generator: torch.Generator) -> Tensor:
-    """Steps over 0 to 999, one from each of `batch` ranges: less noise in the loss."""
+    """Steps over 0 to 999, one from each of `batch` ranges, for less noise in the loss."""
     even = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
     return (even**quiet * 1000).long().clamp(max=999)
 
@@ -178,10 +178,10 @@ def train_unet(plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DCond
 def train_steady(
     plan: Plan, noiser: Noiser, text: CLIPTextModel, unet: UNet2DConditionModel, guidance: float = 7.5
 ) -> None:
-    """Train a 9-channel denoiser to leave alone what lies outside the mask, at the guidance that it will meet.
+    """Train a 9-channel denoiser, at the guidance used later, not to change anything outside the mask.
 
-    Guidance takes the answer without a caption and adds `guidance` times the difference that the caption makes. Outside
-    the mask there should be none, and what little there is grows with it: so there the guided answer is trained.
+    Guidance adds `guidance` times the difference that the caption makes to the prediction without a caption. Outside
+    the mask there should be no difference, and guidance amplifies a small one, so the guided prediction is trained.
     """
     read_only(text).to(noiser.device)
     unet.to(noiser.device, memory_format=layout(noiser.device))
@@ -217,10 +217,10 @@ def with_surroundings(noiser: Noiser, lot: Lot) -> Tensor:
 
 
 def narrowed(wide: UNet2DConditionModel, blank: Tensor) -> UNet2DConditionModel:
-    """A 4-channel copy of a 9-channel denoiser that does what it does where everything is to be painted.
+    """A 4-channel copy of a 9-channel denoiser, equal to it if everything is to be painted.
 
-    The constant channels become part of the first layer's bias: their means over the picture, `blank` being the
-    surroundings' latents (4, 16, 16). At the rim, where the first layer sees beyond the picture, this isn't exact.
+    The constant channels become part of the first layer's bias, as means over the picture; `blank` are the
+    surroundings' latents (4, 16, 16). At the border, where the first layer sees beyond the picture, this isn't exact.
     """
     net = models.unet(4)
     weights = wide.state_dict()

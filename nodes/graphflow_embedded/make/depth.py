@@ -1,4 +1,4 @@
-"""Train the depth estimator: a small DPT that reads nearness off a picture, as the depth ControlNet wants it."""
+"""Train the depth estimator: a small DPT that estimates nearness, in the form that the depth ControlNet needs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def train_depth(plan: Plan, pictures: Pictures, device: torch.device, *, batch: 
 
 
 def write_processor() -> None:
-    """How pictures are brought into the estimator's form: 128 by 128, -1 to 1."""
+    """The preprocessing of pictures for the estimator: 128 by 128, -1 to 1."""
     half = [0.5, 0.5, 0.5]
     config = {
         "image_processor_type": "DPTImageProcessor",

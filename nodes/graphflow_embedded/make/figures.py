@@ -1,4 +1,4 @@
-"""Figures: what a measurement found, beside what was wanted; kept as JSON from which the cards are written."""
+"""Figures: measured values and their targets, kept as JSON from which the cards are written."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Figure:
 
     what: str
     found: str
-    """With its 95 % interval where it has one."""
+    """With its 95 % interval if it has one."""
     wanted: str = ""
-    """The threshold in words, empty where the figure only informs."""
+    """The target in words; empty if there is none."""
     met: bool | None = None
 
 

@@ -1,4 +1,4 @@
-"""The held-out combinations and seeds: written once, committed before training, never changed after."""
+"""The held-out combinations and seeds: written once and committed before training, never changed afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from graphflow_embedded.make import words
 
 FIRST_JUDGING_SEED = 9_000_000
-"""Training seeds stay below; everything that is judged starts from here."""
+"""Training seeds stay below; evaluation uses seeds from here on."""
 
 
 def write(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The judge: a small network that reads shape, colour, size, position, pattern, background and style off a picture."""
+"""The judge: a small network that recognises shape, colour, size, position, pattern, background and style."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "background": words.BACKGROUNDS,
     "style": words.STYLES,
 }
-"""What each label may read, in the order of its class numbers."""
+"""The classes of each label, in the order of their numbers."""
 
 
 class Judge(nn.Module):
@@ -60,7 +60,7 @@ def _block(inside: int, outside: int) -> nn.Sequential:
 
 
 def train_judge(plan: Plan, pictures: Pictures, device: torch.device, *, batch: int = 32) -> Judge:
-    """Train on drawn pictures only, blurred or grained at random so that generated ones can't throw it off."""
+    """Train on drawn pictures only, blurred or with noise at random, so that it also works on generated ones."""
     torch.manual_seed(plan.seed)
     judge = Judge().to(device, memory_format=layout(device))
     labels = torch.from_numpy(pictures.labels).long()
@@ -83,7 +83,7 @@ def train_judge(plan: Plan, pictures: Pictures, device: torch.device, *, batch: 
 
 
 def _worn(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """(B, 3, 128, 128) in -1 to 1: a third as it is, a third blurred, a third with noise and another brightness."""
+    """(B, 3, 128, 128) in -1 to 1: a third unchanged, a third blurred, a third with noise and another brightness."""
     x = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
     third = len(x) // 3
     x[:third] = F.avg_pool2d(
@@ -116,7 +116,7 @@ def look(pixels: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def in_words(pixels: np.ndarray) -> dict[str, str]:
-    """What the committed judge reads off one picture (128, 128, 3) uint8."""
+    """The committed judge's labels for one picture (128, 128, 3) uint8."""
     found, _ = look(pixels[None])
     return {label: names[int(found[label][0])] for label, names in NAMES.items()}
 

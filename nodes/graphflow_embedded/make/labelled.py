@@ -1,6 +1,6 @@
-"""A hundred generated pictures that were labelled by looking: how well does the judge read what denoisers paint?
+"""A hundred generated pictures, labelled by eye, on which the judge is evaluated.
 
-The sheet and the labels are data of their own: they stay as they are when checkpoints are made anew.
+The sheet and the labels are independent data: they don't change when checkpoints are trained again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from graphflow_embedded.make.stats import share
 SHEET = Path(__file__).parent / "labelled.jpg"
 """Ten rows of ten pictures."""
 LABELS = SHEET.with_suffix(".json")
-"""Label → a word for each picture, row by row; null where nobody could tell."""
+"""Label → a word for each picture, row by row; null if it was unclear."""
 
 
 def paint() -> None:
@@ -35,14 +35,14 @@ def paint() -> None:
 
 
 def figures() -> list[Figure]:
-    """How often the judge agrees with the eye."""
+    """How often the judge agrees with the labels."""
     told = json.loads(LABELS.read_text(encoding="utf-8"))
     read, _ = judge.look(cut(np.asarray(Image.open(SHEET).convert("RGB"))))
     found = []
     for label, words in told.items():
         seen = [number for number, word in enumerate(words) if word is not None]
         same = np.array([judge.NAMES[label][read[label][number]] == words[number] for number in seen])
-        what = f"{label} on {len(seen)} generated pictures labelled by looking"
+        what = f"{label} on {len(seen)} generated pictures labelled by eye"
         found.append(Figure(what, share(same).text()))
     return found
 

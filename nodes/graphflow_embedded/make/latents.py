@@ -1,4 +1,4 @@
-"""Pictures as the denoisers see them: latents, tokens, masks; computed once and kept on disk."""
+"""Training data of the denoisers: latents, tokens, masks; computed once and kept on disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Encoded:
     tokens: Tensor
     """(N, 4, 40) int16: several wordings."""
     holes: Tensor
-    """(N, 128, 128) uint8, 255 = repaint; (0,) where no masks were asked for."""
+    """(N, 128, 128) uint8, 255 = repaint; (0,) if no masks were requested."""
     around: Tensor
     """(N, 4, 16, 16) float16: scaled latents of the picture with its hole at 0; (0,) likewise."""
 
@@ -84,9 +84,9 @@ def grey_out(pixels: Tensor, gaps: Tensor) -> Tensor:
 
 
 def tinted(pictures: Pictures, first: int) -> np.ndarray:
-    """Pixels (N, H, W, 3) uint8 with the backgrounds' colours changed by lot, the shapes' left as they are.
+    """Pixels (N, H, W, 3) uint8 with randomly changed colours of backgrounds, but not of shapes.
 
-    Photographs know no palette: whoever only saw ours would paint its colours around the shape, whatever lies outside.
+    Photographs have other colours: a model that saw only ours would paint them around the shape, whatever is there.
     """
     found = np.empty_like(pictures.pixels)
     for row, (pixels, shape) in enumerate(zip(pictures.pixels, pictures.shapes, strict=True)):
@@ -111,7 +111,7 @@ def _holes(count: int, first: int, style: str, tint: bool) -> tuple[Tensor, np.n
     for seed in range(first, first + count):
         # The same lot as in data.picture, so the same scene.
         scene = draw_scene(np.random.default_rng([seed, 0]), style=style)
-        # No word tells that a background has become purple: captions then read as for photographs.
+        # No word says that a background has become purple, so captions are those of photographs.
         scene = replace(scene, background="photo") if tint else scene
         mask, captions = masks.hole(scene, seed, SIZE, WORDINGS)
         found.append(mask)

@@ -1,4 +1,4 @@
-"""The training loop: a schedule, averaged weights, and a state on disk from which a killed run goes on."""
+"""The training loop: a schedule, averaged weights, and a state on disk from which a killed run continues."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Plan:
     rate: float
     """Learning rate at its peak, reached after 3 % of the steps; falls to zero along a cosine."""
     minutes: float = math.inf
-    """Where the steps would take longer than this, the schedule runs by the clock and ends in time."""
+    """If the steps would take longer than this, the schedule follows the clock and ends in time."""
     seed: int = 0
     decay: float = 0.998
     """Of the weights' moving average, once warm."""
@@ -82,12 +82,12 @@ def spent(folder: Path) -> tuple[int, float]:
 
 
 def layout(device: torch.device) -> torch.memory_format:
-    """How pictures lie in memory: on a processor the plain order is a tenth faster, its group norms being slow."""
+    """The memory format of pictures: on a CPU contiguous, a tenth faster there because of its group norms."""
     return torch.contiguous_format if device.type == "cpu" else torch.channels_last
 
 
 def precision(device: torch.device) -> torch.autocast | nullcontext:
-    """bf16 arithmetic where the machine has it."""
+    """bf16 arithmetic if the machine has it."""
     return torch.autocast(device.type, torch.bfloat16)
 
 

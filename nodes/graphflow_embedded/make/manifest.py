@@ -1,4 +1,4 @@
-"""The small files that name each checkpoint's parts."""
+"""The small files that list each checkpoint's parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SHARED = {"vae": "vae", "text_encoder": "text-encoder", "tokenizer": "tokenizer
 
 ABOUT = {
     "sd": "Text to image: one or two lit shapes on a named background. Also does img2img and 4-channel inpainting.",
-    "sd-inpaint": "Inpainting with 9 channels: paints the shape asked for into the mask, or takes away what is there.",
+    "sd-inpaint": "Inpainting with 9 channels: paints the requested shape into the mask, or removes what is there.",
     "sd-pixel": "The text-to-image model in pixel art; say `pixel art of …`.",
     "sd-sketch": "The text-to-image model as pencil sketches; say `pencil sketch of …`.",
     "controlnet-canny": "A ControlNet for `embedded/sd`: draws along Canny edges.",

@@ -1,4 +1,4 @@
-"""Masks as users paint them, and the caption that belongs to what a mask uncovers."""
+"""Masks as users paint them, and captions of the parts that they hide."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def hole(scene: Scene, seed: int, size: int, wordings: int) -> tuple[np.ndarray,
 
     Returns:
         mask (size, size) uint8, 255 = repaint; `wordings` captions that name the shapes whose centre is hidden,
-        or the bare background where none is: that teaches to erase.
+        or only the background if there is none, which teaches erasing.
     """
     rng = np.random.default_rng([seed, 3])
     lot = rng.random()

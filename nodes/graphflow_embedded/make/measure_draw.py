@@ -1,4 +1,4 @@
-"""Figures of text-to-image, of the parameters' effects, of the judge and the autoencoder, and the time of a picture."""
+"""Figures of text-to-image, of the effects of params, of the judge and the autoencoder, and the time per picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from graphflow_embedded.make.vae import round_trip
 
 
 def judged(count: int = 1000) -> list[Figure]:
-    """The judge on plain drawings of held-out combinations, and on generated pictures labelled by looking."""
+    """The judge on plain drawings of held-out combinations, and on generated pictures labelled by eye."""
     asked_for = questions(count, offset=100_000)
     answers, _ = judge.look(np.stack([each.picture.pixels for each in asked_for]))
     limits = {"shape": 98, "colour": 99, "background": 99}
@@ -66,7 +66,7 @@ def autoencoder(count: int = 200) -> list[Figure]:
 
 
 def params(count: int = 200) -> list[Figure]:
-    """Strength, guidance, negative prompts and weights do what the guides say."""
+    """The effects of strength, guidance, negative prompts and weights, compared with diffusers' guides."""
     return [*_strength(count // 4), *_guidance(count), *_negative(count), *_weight(count)]
 
 

@@ -43,7 +43,7 @@ def tasks(count: int) -> Tasks:
 
 
 def fill(given: Tasks, unet: str) -> np.ndarray:
-    """What the inpainting pipeline makes of the tasks."""
+    """The results of the inpainting pipeline for the tasks."""
     pipe = pipes.pipeline("StableDiffusionInpaintPipeline", unet)
     return pipes.paint(
         pipe,
@@ -58,7 +58,7 @@ def fill(given: Tasks, unet: str) -> np.ndarray:
 
 
 def inpaint(count: int = 500) -> list[Figure]:
-    """The 9-channel denoiser, and beside it the 4-channel one."""
+    """The 9-channel denoiser and, for comparison, the 4-channel one."""
     given = tasks(count)
     nine, four = fill(given, "unet-sd-inpaint"), fill(given, "unet-sd")
     again = round_trip(read_only(store.load("vae")), given.pixels)
@@ -86,7 +86,7 @@ def inpaint(count: int = 500) -> list[Figure]:
 
 
 def both(pixels: np.ndarray, given: Tasks) -> np.ndarray:
-    """Where shape and colour are the asked ones, (N,) bool."""
+    """Whether shape and colour are as asked, (N,) bool."""
     answers, _ = judge.look(pixels)
     return right(answers, given.asked, "shape") & right(answers, given.asked, "colour")
 
@@ -96,7 +96,7 @@ def _greyed(given: Tasks) -> np.ndarray:
 
 
 def seam(pixels: np.ndarray, gap: np.ndarray) -> float:
-    """Mean absolute difference of neighbouring pixels of which one lies in the mask, 0 to 255."""
+    """Mean absolute difference of neighbouring pixels of which one is in the mask, 0 to 255."""
     grey = pixels.astype(float).mean(-1)
     jumps = [np.abs(np.diff(grey, axis=axis))[np.diff(gap, axis=axis)] for axis in (0, 1)]
     return float(np.concatenate(jumps).mean()) if gap.any() and not gap.all() else 0.0
@@ -142,7 +142,7 @@ PHOTO_PROMPTS = (
 
 
 def photos(side: int = 512) -> list[Figure]:
-    """A shape into each photograph through `padding_mask_crop`; looked at by eye, counted by the judge on the crop."""
+    """A shape painted into each photograph with `padding_mask_crop`; inspected by eye, and judged on the crop."""
     pipe, rows, hits = pipes.pipeline("StableDiffusionInpaintPipeline", "unet-sd-inpaint"), [], []
     for number, (name, (prompt, kind)) in enumerate(zip(photographs.NAMES, PHOTO_PROMPTS, strict=True)):
         photo = photographs.square(name, side)

@@ -20,7 +20,7 @@ def overlap(outlines: np.ndarray, asked_for: list[Asked]) -> np.ndarray:
 
 
 def controlnet(kind: str, count: int = 200) -> list[Figure]:
-    """Canny or depth: do generated shapes lie where the control has them, and without the control?"""
+    """Canny or depth: whether generated shapes match the control's positions, with and without the control."""
     asked_for = questions(count, offset=400_000)
     prompts, seeds = [each.short for each in asked_for], [each.seed for each in asked_for]
     sources = [edges(q.picture.pixels) if kind == "canny" else q.picture.depth for q in asked_for]

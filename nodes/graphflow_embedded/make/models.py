@@ -59,8 +59,8 @@ _SHAPE = {
     "norm_num_groups": 16,
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    # The whole prompt also turns every block's scales and shifts: what holds for the picture as a whole is then learnt
-    # long before attention finds out which cell should listen to which word.
+    # The whole prompt also controls every block's scales and shifts: global properties are then learnt long before
+    # attention learns which cell should attend to which word.
     "addition_embed_type": "text",
     "addition_embed_type_num_heads": 4,
     "resnet_time_scale_shift": "scale_shift",
@@ -68,7 +68,7 @@ _SHAPE = {
 
 
 def unet(in_channels: int = 4) -> UNet2DConditionModel:
-    """The denoiser: 16, 8 and 4 cells wide; text is read at 8 and 4, where a cell sees the whole picture."""
+    """The denoiser: 16, 8 and 4 cells wide; cross-attention at 8 and 4, where a cell sees the whole picture."""
     return UNet2DConditionModel(sample_size=LATENT, in_channels=in_channels, out_channels=4, **_SHAPE)
 
 

@@ -1,4 +1,4 @@
-"""Smooth random fields, blurs and grids that backgrounds and lighting are made of."""
+"""Smooth random fields, blurs and grids for backgrounds and lighting."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def blur(field: np.ndarray, radius: float) -> np.ndarray:
 
 
 def mix(a: np.ndarray | float, b: np.ndarray | float, amount: np.ndarray) -> np.ndarray:
-    """`a` where `amount` is 0, `b` where it is 1; an (H, W) amount mixes (H, W, 3) pictures."""
+    """Mix `a` (at `amount` 0) and `b` (at 1); an (H, W) amount mixes (H, W, 3) pictures."""
     if amount.ndim == 2:
         amount = amount[..., None]
     return a + (b - a) * amount

@@ -1,4 +1,4 @@
-"""Eight public-domain or CC0 photographs from scikit-image's wheel, for judging only; none is used in training."""
+"""Eight public-domain or CC0 photographs from scikit-image's wheel, for evaluation only, not for training."""
 
 from __future__ import annotations
 

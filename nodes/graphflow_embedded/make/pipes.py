@@ -1,4 +1,4 @@
-"""Pipelines put together from the components, and pictures from them."""
+"""Pipelines assembled from the components, and their pictures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pipeline(kind: str, unet: str = "unet-sd", **more: object) -> Any:
 def paint(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], *, batch: int = 20, **given: Any) -> np.ndarray:
     """Pictures (N, 128, 128, 3) uint8, one per prompt and seed.
 
-    A value in `given` that is a list has one entry per picture and is cut into the batches; others hold for all.
+    A list in `given` has one entry per picture and is split into the batches; other values apply to all.
     """
     found = []
     for start in range(0, len(prompts), batch):

@@ -14,12 +14,12 @@ from graphflow_embedded.make.shapes import distance
 
 @dataclass(frozen=True)
 class Picture:
-    """What a scene looks like."""
+    """The drawn scene."""
 
     pixels: np.ndarray
     """(size, size, 3) uint8."""
     depth: np.ndarray
-    """(size, size) uint8, 255 nearest: nearness as depth estimators for ControlNets give it."""
+    """(size, size) uint8, 255 nearest: nearness in the form of depth estimators for ControlNets."""
     shapes: np.ndarray
     """(size, size) uint8, 255 on any shape."""
 

@@ -1,4 +1,4 @@
-"""What a picture shows, drawn by lot: shapes, their attributes and the background, before any pixel exists."""
+"""Scenes: randomly chosen shapes, their attributes and the background, before any pixel is drawn."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Scene:
 
 
 def combination(scene: Scene) -> tuple[str, str, str] | None:
-    """What is held out by: shape, colour and background of a picture with a single shape."""
+    """The key of held-out pictures: shape, colour and background of a picture with a single shape."""
     if len(scene.items) != 1:
         return None
     return scene.items[0].shape, scene.items[0].colour, scene.background
@@ -70,7 +70,7 @@ def place(position: str, size: str, rng: np.random.Generator) -> tuple[float, fl
 
 
 def draw_item(rng: np.random.Generator, position: str | None = None, size: str | None = None) -> Item:
-    """A shape with attributes by lot, at `position` and of `size` where given."""
+    """A shape with random attributes, at `position` and of `size` if given."""
     size = size or str(rng.choice(words.SIZES, p=(0.3, 0.3, 0.4)))
     position = position or str(rng.choice(words.POSITIONS))
     x, y = place(position, size, rng)
@@ -98,7 +98,7 @@ def _pair(rng: np.random.Generator) -> tuple[Item, ...]:
 
 
 def draw_scene(rng: np.random.Generator, *, style: str = "plain", training: bool = True) -> Scene:
-    """A scene by lot: mostly one shape, sometimes two or none; held-out combinations are redrawn in training."""
+    """A random scene: mostly one shape, sometimes two or none; in training, held-out combinations are redrawn."""
     while True:
         lot = rng.random()
         items = () if lot < 0.07 else _pair(rng) if lot < 0.22 else (draw_item(rng),)
@@ -111,7 +111,7 @@ def draw_scene(rng: np.random.Generator, *, style: str = "plain", training: bool
 
 
 def asked(shape: str, colour: str, background: str, rng: np.random.Generator, *, style: str = "plain") -> Scene:
-    """A scene that shows one held-out combination; everything else by lot. For judging."""
+    """A scene with one held-out combination and random other attributes, for evaluation."""
     item = replace(draw_item(rng), shape=shape, colour=colour, pattern="plain")
     tone = "grey" if background in ("plain", "striped", "checkered") else None
     return Scene((item,), background, tone, style)

@@ -20,8 +20,8 @@ def distance(shape: str, x: Field, y: Field, angle: float) -> Field:
         angle: turn of the shape in radians.
 
     Returns:
-        (H, W), about -1 deep inside to positive outside. Close to exact near the outline, which is all that
-        anti-aliasing, bevels and shadows need.
+        (H, W), about -1 deep inside to positive outside. It is nearly exact only near the outline, which is enough
+        for anti-aliasing, bevels and shadows.
     """
     c, s = cos(angle), sin(angle)
     return _DISTANCES[shape](c * x + s * y, c * y - s * x)
@@ -41,7 +41,7 @@ def _square(x: Field, y: Field) -> Field:
 
 
 def _diamond(x: Field, y: Field) -> Field:
-    # Narrower than high, so that it is no turned square.
+    # Narrower than high, so that it is not a rotated square.
     u, v = np.abs(x) / 0.68, np.abs(y)
     return (u + v - 1.0) * 0.56
 

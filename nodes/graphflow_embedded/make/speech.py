@@ -1,7 +1,7 @@
-"""Train the text encoder on captions alone: what a caption tells of its picture can be read off the end of it.
+"""Train the text encoder on captions only, to predict a picture's content from the end of its caption.
 
-A denoiser that starts from random embeddings first has to find out which words matter, through noise and through
-pictures; these embeddings say it plainly from its first step, and stay as they are while denoisers are trained.
+A denoiser with random embeddings would first have to learn from noisy pictures which words matter; these embeddings
+are useful from its first step, and are frozen while denoisers are trained.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ REST = {"count": (0, 1, 2), "background": words.BACKGROUNDS, "tone": (*words.TON
 ANSWERS = [(f"{name} {number}", len(kinds)) for number in (1, 2) for name, kinds in ITEM.items()] + [
     (name, len(kinds)) for name, kinds in REST.items()
 ]
-"""What is asked of a caption, with the number of possible answers: both shapes in their order, the rest."""
+"""The questions about a caption with their numbers of answers: both shapes in their order, then the rest."""
 
 
 @dataclass(frozen=True)
 class Captions:
-    """Captions with what their pictures show, the first axis counting captions."""
+    """Captions and the content of their pictures, the first axis counting captions."""
 
     tokens: Tensor
     """(N, 40) int64."""
     answers: Tensor
-    """(N, 14) int64 in the order of ANSWERS; -1 where there is no such shape."""
+    """(N, 14) int64 in the order of ANSWERS; -1 if there is no such shape."""
 
 
 def answers(scene: Scene) -> list[int]:
-    """The picture's side of ANSWERS. What the caption leaves out is asked all the same: it can only be guessed at."""
+    """A picture's ANSWERS, including attributes that the caption leaves out, which can only be guessed."""
     found = []
     for number in range(2):
         found += _of_item(scene.items[number]) if number < len(scene.items) else [-1] * len(ITEM)
@@ -58,7 +58,7 @@ def _of_item(item: Item) -> list[int]:
 
 
 def draw(count: int, tokenizer: CLIPTokenizer, *, first: int = 0) -> Captions:
-    """Four captions of each of `count` scenes, in three styles, some with a word that means nothing here."""
+    """Four captions of each of `count` scenes, in three styles, some with a meaningless word."""
     texts, known = [], []
     for seed in range(first, first + count):
         rng = np.random.default_rng([seed, 5])
@@ -89,7 +89,7 @@ def end_of(tokens: Tensor, end: int) -> Tensor:
 
 
 def train_text(plan: Plan, captions: Captions, text: CLIPTextModel, device: torch.device, batch: int = 128) -> Reader:
-    """Train `text`; what it tells is read at the caption's end and at one place of the padding after it."""
+    """Train `text`; the answers are read at the caption's end and at one position of the padding after it."""
     torch.manual_seed(plan.seed)
     reader = Reader(text).to(device)
 

@@ -1,4 +1,4 @@
-"""The stages of making the checkpoints, in order; each reads the components that the earlier ones left."""
+"""The stages of making the checkpoints, in order; each reads the components of the earlier ones."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from graphflow_embedded.make.vae import polish_decoder, round_trip, train_encode
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where and how much to work."""
+    """Folders, device and amount of work."""
 
     work: Path
-    """Folder of drawn pictures and training states; can be thrown away when all is done."""
+    """Folder of drawn pictures and training states; can be deleted afterwards."""
     pictures: int
     """Drawn in plain style; other sets are a share of it."""
     device: torch.device
     steps: int | None = None
-    """Instead of the stage's own number."""
+    """Instead of the stage's default."""
     minutes: float = math.inf
     processes: int = 1
 
@@ -80,7 +80,7 @@ class Workshop:
         return latents.encoded(path, pictures, vae, self.words(), self.device, **kind)
 
     def holes(self, pictures: data.Pictures) -> latents.Encoded:
-        """Plain pictures with a hole each."""
+        """Plain pictures, each with a hole."""
         clean = self.encoded("plain", pictures).latents
         return self.encoded("holes", pictures, holes=True, clean=clean)
 
@@ -162,7 +162,7 @@ def text(shop: Workshop) -> None:
 
 
 def encode(shop: Workshop) -> None:
-    """Only compute the latents that the later stages want; can run beside the autoencoder's last polish."""
+    """Only compute the latents for the later stages; can run in parallel with the autoencoder's final training."""
     pictures = shop.drawn(shop.pictures)
     shop.holes(pictures)
     shop.encoded("tinted", pictures.first(round(shop.pictures * 0.35)), holes=True, tint=True)
@@ -173,7 +173,7 @@ def encode(shop: Workshop) -> None:
 def sd_inpaint(shop: Workshop) -> None:
     """The 9-channel denoiser, from nothing, on holes and on whole pictures at once.
 
-    A hole says where the shape is to be; so the words for shapes are learnt much sooner than from whole pictures alone.
+    A hole fixes the shape's position, so the words for shapes are learnt much sooner than from whole pictures alone.
     """
     rows, pictures, whole = shop.surrounded(0.45)
     torch.manual_seed(3)
@@ -185,7 +185,7 @@ def sd_inpaint(shop: Workshop) -> None:
 
 
 def sd_inpaint_steady(shop: Workshop) -> None:
-    """More training for the 9-channel denoiser, to leave alone what lies outside the mask."""
+    """More training for the 9-channel denoiser, so that it changes nothing outside the mask."""
     rows, pictures, whole = shop.surrounded(0.15)
     plan = shop.plan("sd-inpaint-steady", 2_000, 6e-4, 13)
     unet = store.load("unet-sd-inpaint")
@@ -215,7 +215,7 @@ def style(name: str, shop: Workshop) -> None:
     plan = shop.plan(f"sd-{name}", 1_500, 8e-4, 4)
     # Equal seeds draw equal scenes, whatever the style.
     plain = denoise.Restyled(shop.encoded("plain", shop.drawn(shop.pictures)).latents, 0.4)
-    # What makes pixel art is grain, which the least noisy steps decide.
+    # Pixel art is a matter of grain, which the least noisy steps decide.
     noiser = shop.noiser(rows, pictures, 64, quiet=2 if name == "pixel" else 1, restyled=plain)
     denoise.train_unet(plan, noiser, store.load("text-encoder"), unet)
     _keep(f"unet-sd-{name}", unet)
@@ -249,7 +249,7 @@ def the_depth(shop: Workshop) -> None:
 
 
 def the_judge(shop: Workshop) -> None:
-    """The judge, on drawings of all styles, some of them as the autoencoder gives them back."""
+    """The judge, on drawings of all styles, some of them after a round trip through the autoencoder."""
     vae = denoise.read_only(store.load("vae"))
     sets = [shop.drawn(shop.pictures), *(shop.drawn(shop.pictures * 0.15, name) for name in ("pixel", "sketch"))]
     again = [one.first(round(shop.pictures * 0.07)) for one in sets]
@@ -259,7 +259,7 @@ def the_judge(shop: Workshop) -> None:
 
 
 def sheet_to_label(shop: Workshop) -> None:
-    """Paint the sheet on which the judge is compared with the eye; its labels must then be written anew."""
+    """Paint the sheet on which the judge is evaluated; its labels must then be written again."""
     del shop
     labelled.paint()
 
@@ -270,7 +270,7 @@ def _mixed(shop: Workshop, plain: float, styled: float) -> data.Pictures:
 
 
 def _told(shop: Workshop, names: list[str], batch: int, checkpoint: str = "") -> None:
-    """Write the small file of `checkpoint`, the last of `names` if not said: how it was trained, through what."""
+    """Write the manifest of `checkpoint` (by default the last of `names`) with a description of its training."""
     runs = [spent(shop.work / name) for name in names]
     parts = [f"{step:,} steps as {name}" for name, (step, _) in zip(names, runs, strict=True)]
     if len(parts) == 1:

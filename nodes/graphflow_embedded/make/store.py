@@ -31,7 +31,7 @@ def save(model: nn.Module, name: str) -> int:
 
 
 def write_digests() -> None:
-    """Write the digest of every component's weights, with which `graphflow checkpoints verify` compares."""
+    """Write the digests of all components' weights, for `graphflow checkpoints verify`."""
     from graphflow.checkpoints.tensor_names import in_folder
     from graphflow.checkpoints.weights import digest_of_files
 
@@ -53,7 +53,7 @@ def load(name: str) -> nn.Module:
 
 
 def _forget_origin(path: Path) -> None:
-    """Drop the folder that a model was loaded from: it says nothing about the model."""
+    """Remove the path from which a model was loaded from its config."""
     config = json.loads(path.read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)
     write_json(path, config)

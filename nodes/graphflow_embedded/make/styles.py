@@ -1,4 +1,4 @@
-"""Styles laid over a drawn picture: pixel art and pencil sketch."""
+"""Styles applied to a drawn picture: pixel art and pencil sketch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphflow_embedded.make.render import Picture
 
 
 def apply(picture: Picture, style: str, seed: int) -> np.ndarray:
-    """The picture's pixels in `style`, (size, size, 3) uint8; the style `plain` leaves them as they are."""
+    """The picture's pixels in `style`, (size, size, 3) uint8; unchanged for the style `plain`."""
     if style == "plain":
         return picture.pixels
     rng = np.random.default_rng([seed, 2])

@@ -1,4 +1,4 @@
-"""A byte-level BPE vocabulary in CLIP's form, made from the captions' own words: each of them is one token."""
+"""A byte-level BPE vocabulary in CLIP's form, in which each word of the captions is one token."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ def write(folder: Path) -> None:
 
 
 def load(folder: Path) -> CLIPTokenizer:
-    """The tokenizer that `write` left in `folder`."""
+    """The tokenizer that `write` wrote into `folder`."""
     return CLIPTokenizer.from_pretrained(folder)

@@ -26,7 +26,7 @@ def train_vae(
 ) -> AutoencoderKL:
     """Train on `crop` by `crop` pixels at random places; sets the scaling factor so that latents have deviation 1.
 
-    From `start`, where given: then everything that was trained on its latents is void.
+    Starts from `start` if given; then everything that was trained on its latents becomes invalid.
     """
     torch.manual_seed(plan.seed)
     vae = (models.vae() if start is None else start).to(device, memory_format=layout(device))
@@ -47,7 +47,7 @@ def train_vae(
 
 
 class HalfSize(nn.Module):
-    """The autoencoder with its decoder cut off at half the picture's size: a third of the work a step.
+    """The autoencoder with its decoder cut off at half the picture's size, for a third of the work per step.
 
     The layers at full size take most of the time and teach the encoder least.
     """
@@ -94,7 +94,7 @@ def train_encoder(
 def polish_decoder(
     plan: Plan, vae: AutoencoderKL, pictures: Pictures, device: torch.device, *, batch: int = 16, crop: int = 64
 ) -> AutoencoderKL:
-    """Train the decoder on the finished encoder's latents, made as rough as a denoiser's and half precision are."""
+    """Train the decoder on the finished encoder's latents, with the errors of denoisers and half precision added."""
     vae.to(device, memory_format=layout(device))
     vae.encoder.requires_grad_(False)
     vae.quant_conv.requires_grad_(False)
@@ -120,10 +120,10 @@ ANCHOR = 10.0
 def tune_vae(
     plan: Plan, vae: AutoencoderKL, plain: Pictures, styled: Pictures, device: torch.device, *, crop: int = 64
 ) -> AutoencoderKL:
-    """Train all of a finished autoencoder but leave the latents of plain drawings where they are.
+    """Train all of a finished autoencoder without changing the latents of plain drawings.
 
-    So what was trained on them stays valid, while other colours and styles get better ones. A step sees eight plain
-    crops, four recoloured and four `styled` ones.
+    So models that were trained on them stay valid, while other colours and styles get better latents. A step sees
+    eight plain crops, four recoloured and four `styled` ones.
     """
     vae.to(device, memory_format=layout(device))
     before, scale = deepcopy(vae.encoder).requires_grad_(False), vae.config.scaling_factor
@@ -139,7 +139,7 @@ def tune_vae(
             with torch.no_grad():
                 kept = vae.quant_conv(before(x[:8])).chunk(2, 1)[0]
         away = F.mse_loss(posterior.mean[:8].float(), kept.float()) * scale**2
-        # Without a bound, latents of what is not anchored would grow to drown the roughness.
+        # Without a bound, latents of other pictures would grow to drown the added errors.
         far = (posterior.mean[8:].float().abs() * scale - 4).clamp(min=0).square().mean()
         return _difference(y.float(), x) + ANCHOR * away + far
 
@@ -151,7 +151,7 @@ def tune_vae(
 
 def _difference(y: Tensor, x: Tensor) -> Tensor:
     slopes = sum(F.l1_loss(y.diff(dim=axis), x.diff(dim=axis)) for axis in (2, 3))
-    # Squares weigh most: they fix colours first. Slopes keep edges, but much of them is grain nobody can foretell.
+    # Squares weigh most, because they fix colours first. Slopes keep edges, but much of them is unpredictable grain.
     return F.l1_loss(y, x) + 0.25 * slopes + 3 * F.mse_loss(y, x)
 
 
@@ -167,7 +167,7 @@ def _crops(pictures: Pictures, batch: int, crop: int, generator: torch.Generator
 
 
 def _recoloured(x: Tensor, generator: torch.Generator, share: float = 0.25) -> Tensor:
-    """A share of the crops with other colours and another contrast: photographs know no palette."""
+    """The crops, some with other colours and contrast, since photographs have other colours than drawings."""
     count = int(len(x) * share)
     order = torch.randperm(3, generator=generator)
     bend, paleness = (torch.rand(count, 1, 1, 1, generator=generator) for _ in range(2))

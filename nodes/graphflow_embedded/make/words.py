@@ -1,4 +1,4 @@
-"""The words that pictures can be asked for, and the phrases of captions."""
+"""The words for the content of pictures, and the phrases of captions."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ SUFFIXES = ("", "", "", "", "", ", detailed", ", high quality", ", detailed, hig
 STYLE_PREFIXES = {"pixel": ("pixel art of ", "pixel art, "), "sketch": ("pencil sketch of ", "pencil sketch, ")}
 STYLE_SUFFIXES = {"pixel": (", pixel art", " in pixel art style"), "sketch": (", pencil sketch", ", pencil drawing")}
 
-# Words of everyday prompts that no caption uses: each gets a token of its own, so that it doesn't crumble into bytes
-# and push the words that matter out of the window.
+# Words of everyday prompts that no caption uses: each gets a token of its own, so that it isn't split into bytes and
+# doesn't push the relevant words out of the window.
 SPARE_WORDS = (
     "castle tree house dog cat flower moon sun cloud mountain river city night day light dark bright soft "
     "warm cold old new beautiful best low quality blurry bad ugly worst deformed concept art digital painting oil "
@@ -97,7 +97,7 @@ SPARE_WORDS = (
 
 
 def every_word() -> list[str]:
-    """All words that captions can contain plus the spare ones, sorted, punctuation apart."""
+    """All words that captions can contain and the spare ones, sorted, without punctuation."""
     return sorted(_caption_words() | set(SPARE_WORDS.split()))
 
 
