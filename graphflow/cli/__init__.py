@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
-from graphflow.cli.screens import tell
+from graphflow.cli.screens import echo
 from graphflow.cli.streams import guarded
 from graphflow.errors import FileProblem, GraphflowError, InvalidGraph
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code, prints = _run(list(sys.argv[1:] if argv is None else argv))
         out.flush()
         if prints and out.lost:
-            tell(f"graphflow: standard output cannot be written: {out.lost}", error=True)
+            echo(f"graphflow: standard output cannot be written: {out.lost}", error=True)
             code = code or FAILED
     return code
 
@@ -58,13 +58,13 @@ def _run(argv: list[str]) -> tuple[int, bool]:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE, prints
     except InvalidGraph as error:
-        tell(error, error=True)
+        echo(error, error=True)
         return WRONG, prints
     except GraphflowError as error:
-        tell(f"graphflow: {error}", error=True)
+        echo(f"graphflow: {error}", error=True)
         return WRONG, prints
     except KeyboardInterrupt:
-        tell("graphflow: interrupted", error=True)
+        echo("graphflow: interrupted", error=True)
         return INTERRUPTED, prints
 
 
@@ -107,5 +107,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from graphflow.system.distribution import shipped_version
 
-        tell(f"graphflow {shipped_version()}")
+        echo(f"graphflow {shipped_version()}")
         parser.exit()

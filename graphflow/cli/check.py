@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from graphflow.cli.codes import DONE, WRONG
-from graphflow.cli.screens import show, summary, tell, tell_json
+from graphflow.cli.screens import echo, echo_json, show, summary
 from graphflow.cli.settings import add_nodes_argument, add_value_arguments, catalog_of, load_checked
 from graphflow.errors import FileProblem
 from graphflow.problems import Level, Place, Problem
@@ -34,7 +34,7 @@ def execute(arguments: argparse.Namespace) -> int:
         wrong = wrong or any(problem.level >= least for problem in problems)
         if not arguments.json:
             show(problems)
-            tell(f"{graph}: {summary(problems)}")
+            echo(f"{graph}: {summary(problems)}")
     if arguments.json:
-        tell_json(listed, indent=2)
+        echo_json(listed, indent=2)
     return WRONG if wrong else DONE

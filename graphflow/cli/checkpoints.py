@@ -11,7 +11,7 @@ from graphflow.catalog.catalog import default_catalog
 from graphflow.checkpoints import embedded
 from graphflow.checkpoints.checkpoint import Checkpoint, CheckpointReader
 from graphflow.cli.codes import DONE, FAILED
-from graphflow.cli.screens import tell
+from graphflow.cli.screens import echo
 from graphflow.document.model import Document
 from graphflow.document.refusal import Refusal
 from graphflow.errors import GraphflowError
@@ -53,9 +53,9 @@ def _list() -> int:
     for name in known:
         card, parts = embedded.describe(name), embedded.components(name).values()
         size = sum(file.stat().st_size for part in parts for file in part.rglob("*") if file.is_file())
-        tell(f"embedded/{name:<{width}}  {size / 1e6:5.1f} MB  Apache-2.0  {card['class']}")
-        tell(f"{'':<{width + 9}}  {card['about']}")
-    tell("Parts that checkpoints share are stored once.")
+        echo(f"embedded/{name:<{width}}  {size / 1e6:5.1f} MB  Apache-2.0  {card['class']}")
+        echo(f"{'':<{width + 9}}  {card['about']}")
+    echo("Parts that checkpoints share are stored once.")
     return DONE
 
 
@@ -67,7 +67,7 @@ def _export(name: str, folder: Path) -> int:
     if folder.exists() and any(folder.iterdir()):
         raise GraphflowError(f"{folder} already exists and is not empty; name another folder")
     written = importlib.import_module(f"{embedded.PACKAGE}.export").export(name, folder)
-    tell(f"wrote {written}; its files are in half precision: load them with dtype=torch.float32 on a CPU")
+    echo(f"wrote {written}; its files are in half precision: load them with dtype=torch.float32 on a CPU")
     return DONE
 
 
@@ -83,7 +83,7 @@ def _verify(names: list[str]) -> int:
         except (Refusal, ValueError) as error:
             lines = [(False, str(error))]
         for good, text in lines:
-            tell(f"{name}: {text}")
+            echo(f"{name}: {text}")
             wrong += not good
     return FAILED if wrong else DONE
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from graphflow.cli.codes import DONE, WRONG
-from graphflow.cli.screens import show, tell
+from graphflow.cli.screens import echo, show
 from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
 from graphflow.errors import FileProblem
 from graphflow.problems import Level
@@ -40,9 +40,9 @@ def execute(arguments: argparse.Namespace) -> int:
         return WRONG
     drawing = of_checked(loaded.checked) if arguments.expand else of_document(loaded.checked.resolved)
     if target is None:
-        tell(mermaid(drawing))
+        echo(mermaid(drawing))
         return DONE
     text = svg(drawing) if target.suffix == ".svg" else mermaid(drawing)
     write_atomically(target, text.encode())
-    tell(f"wrote {target}")
+    echo(f"wrote {target}")
     return DONE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graphflow import library
 from graphflow.cli.codes import DONE
-from graphflow.cli.screens import tell
+from graphflow.cli.screens import echo
 from graphflow.document.parse import read_file
 
 
@@ -20,10 +20,10 @@ def execute(_: argparse.Namespace) -> int:
     for title, files in (("graphs", library.graphs()), ("templates", library.templates())):
         if not files:
             continue
-        tell(f"{title}:")
+        echo(f"{title}:")
         width = max(map(len, files))
         for name, path in files.items():
-            tell(f"  {name:<{width}}  {_description(path)}".rstrip())
+            echo(f"  {name:<{width}}  {_description(path)}".rstrip())
     return DONE
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from graphflow import library
 from graphflow.check.rebase import rebased_text
 from graphflow.cli.codes import DONE, WRONG
-from graphflow.cli.screens import show, tell
+from graphflow.cli.screens import echo, show
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.document.parse import read_file
 from graphflow.errors import FileProblem
@@ -44,8 +44,8 @@ def execute(arguments: argparse.Namespace) -> int:
     copies.write()
     write_atomically(target, text.encode())
     if copies.contents:
-        tell(f"copied {', '.join(copies.contents)}")
-    tell(f"wrote {target}; run it with: graphflow run {target}")
+        echo(f"copied {', '.join(copies.contents)}")
+    echo(f"wrote {target}; run it with: graphflow run {target}")
     return DONE
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from graphflow.catalog.catalog import Catalog
 from graphflow.catalog.node_type import MISSING, NodeType, Param, Port
-from graphflow.cli.screens import tell
+from graphflow.cli.screens import echo
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 from graphflow.errors import DefinitionError
 from graphflow.problems import did_you_mean
@@ -24,14 +24,14 @@ def execute(arguments: argparse.Namespace) -> int:
     """List all node types, or print the help of one."""
     catalog = catalog_of(arguments)
     if sys.flags.optimize >= 2:
-        tell("graphflow: help texts are missing: python -OO (or PYTHONOPTIMIZE=2) removes docstrings", error=True)
+        echo("graphflow: help texts are missing: python -OO (or PYTHONOPTIMIZE=2) removes docstrings", error=True)
     if arguments.name is None:
         _list(catalog)
         return 0
     if arguments.name not in catalog:
         fix = did_you_mean(arguments.name, list(catalog), else_="known")
         raise DefinitionError(f"there is no node type {arguments.name}\n  fix: {fix}")
-    tell("\n".join(explanation(catalog[arguments.name])))
+    echo("\n".join(explanation(catalog[arguments.name])))
     return 0
 
 
@@ -39,9 +39,9 @@ def _list(catalog: Catalog) -> None:
     types = sorted((catalog[name] for name in catalog), key=lambda type_: (type_.group, type_.name))
     width = max(len(type_.name) for type_ in types)
     for group, members in groupby(types, key=lambda type_: type_.group):
-        tell(f"{group or 'others'}:")
+        echo(f"{group or 'others'}:")
         for type_ in members:
-            tell(f"  {type_.name:<{width}}  {type_.summary}")
+            echo(f"  {type_.name:<{width}}  {type_.summary}")
 
 
 def explanation(type_: NodeType) -> list[str]:

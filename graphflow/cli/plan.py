@@ -1,4 +1,4 @@
-"""`graphflow plan`: what a run would do, in which order, and what it would load."""
+"""`graphflow plan`: the steps of a run in their order, and the components that it loads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from graphflow.cli.arguments_text import is_data, source_text, value_text
 from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.plan_table import lines
-from graphflow.cli.screens import show, tell, tell_json
+from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.settings import (
     add_compute_arguments,
     add_graph_arguments,
@@ -26,7 +26,7 @@ from graphflow.wording.words import one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the call."""
+    """Add the command's arguments."""
     add_graph_arguments(parser)
     add_value_arguments(parser)
     add_compute_arguments(parser)
@@ -36,51 +36,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print the plan, unless the graph is wrong."""
+    """Print the plan, unless the graph has problems."""
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
     if loaded.checked is None or not loaded.checked.ok:
         show(loaded.problems, least=Level.PROBLEM)
         return WRONG
     show(loaded.problems)
-    made = plan(loaded.checked, only=arguments.only)
+    planned = plan(loaded.checked, only=arguments.only)
     if arguments.json:
-        tell_json(as_json(made), indent=2)
+        echo_json(as_json(planned), indent=2)
         return DONE
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     shown = lines(
-        made,
+        planned,
         arguments.graph,
         width=terminal_width(),
         verbose=arguments.verbose,
         clean=lambda text: encodable(one_line(text), encoding),
     )
-    tell("\n".join(shown))
+    echo("\n".join(shown))
     return DONE
 
 
-def as_json(made: Plan) -> dict[str, Any]:
+def as_json(planned: Plan) -> dict[str, Any]:
     """The plan as plain JSON data."""
     return {
-        "name": made.checked.document.name,
-        "seed": made.checked.seed,
+        "name": planned.checked.document.name,
+        "seed": planned.checked.seed,
         "steps": [
             {
                 "step": step.path,
                 "function": step.function.identity,
-                "inputs": {name: source_text(source, made) for name, source in step.inputs.items()},
+                "inputs": {name: source_text(source, planned) for name, source in step.inputs.items()},
                 "params": {name: _plain(value) for name, value in step.params.items()},
                 "wanted": sorted(step.wanted),
-                "loads": [c.label or c.identity for c in made.lifetimes.loads.get(number, ())],
-                "drops": list(made.lifetimes.drops.get(number, ())),
+                "loads": [c.label or c.identity for c in planned.lifetimes.loads.get(number, ())],
+                "drops": list(planned.lifetimes.drops.get(number, ())),
                 "also": list(step.also),
             }
-            for number, step in enumerate(made.steps)
+            for number, step in enumerate(planned.steps)
         ],
-        "outputs": {name: source_text(source, made) for name, source in made.outputs.items()},
-        "absent": made.absent,
-        "skipped": made.skipped,
-        "avoided": list(made.avoided),
-        "peak_component_bytes": made.lifetimes.peak,
+        "outputs": {name: source_text(source, planned) for name, source in planned.outputs.items()},
+        "absent": planned.absent,
+        "skipped": planned.skipped,
+        "avoided": list(planned.avoided),
+        "peak_component_bytes": planned.lifetimes.peak,
     }
 
 

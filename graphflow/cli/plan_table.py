@@ -1,4 +1,4 @@
-"""A plan as a person reads it: a table of its steps, and totals below."""
+"""A plan as text: a table of its steps, with totals below."""
 
 from __future__ import annotations
 
@@ -16,65 +16,65 @@ from graphflow.values.sources import Gather
 from graphflow.wording.words import counted, one_line, size_text
 
 LONGEST = 50
-"""Letters of the words that say what a step does."""
+"""Most characters of a step's description."""
 LONGEST_NAME = 40
-"""Letters of a node's name; that of a picture file contains the file's name."""
+"""Most characters of a node's name; that of a picture file contains the file's name."""
 MOST = 3
-"""Names of a list that are shown before the rest is only counted."""
+"""Names of a list that are shown; the others are counted."""
 
 
 def lines(
-    made: Plan, name: str, *, width: int, verbose: bool = False, clean: Callable[[str], str] = one_line
+    planned: Plan, name: str, *, width: int, verbose: bool = False, clean: Callable[[str], str] = one_line
 ) -> list[str]:
     """A plan's table and its totals.
 
     Args:
-        name: of the graph, as the caller calls it.
+        name: the graph's name as the caller wrote it.
         width: columns of the terminal; a line is longer only if it cannot be broken.
-        verbose: whether every step's arguments follow, a step a line.
-        clean: makes a text one that the screen can show, on one line.
+        verbose: whether the arguments follow, one step per line.
+        clean: turns a text into one line that the screen can show.
     """
     columns = [
         Column(column.title, [tuple(map(clean, cell)) for cell in column.cells], column.least, column.right)
-        for column in _columns(made)
+        for column in _columns(planned)
     ]
-    head = f"{name}: {counted(len(made.steps), 'step')}, seed {made.checked.seed}"
+    head = f"{name}: {counted(len(planned.steps), 'step')}, seed {planned.checked.seed}"
     shown = [clean(head), ""]
-    if made.steps:
+    if planned.steps:
         shown += [*table(columns, width), ""]
-    for total in _totals(made):
+    for total in _totals(planned):
         first, *rest = wrapped(clean(total), max(width - 2, 20))
         shown += [first, *[f"  {text}" for text in rest]]
     if verbose:
         shown += ["", "arguments:"]
-        shown += [clean(f"{i:>4}  {step.path}  {call_text(step, made)}") for i, step in enumerate(made.steps, 1)]
+        shown += [clean(f"{i:>4}  {step.path}  {call_text(step, planned)}") for i, step in enumerate(planned.steps, 1)]
     return shown
 
 
-def _columns(made: Plan) -> list[Column]:
-    times, names = made.lifetimes, _short_names(_components(made))
-    numbers = range(len(made.steps))
-    memory = [(size_text(held),) for held in times.held] if times.peak else [()] * len(made.steps)
-    loads = [tuple(names[one.identity] for one in times.loads.get(number, ())) for number in numbers]
+def _columns(planned: Plan) -> list[Column]:
+    times, names = planned.lifetimes, _short_names(_components(planned))
+    numbers = range(len(planned.steps))
+    memory = [(size_text(held),) for held in times.held] if times.peak else [()] * len(planned.steps)
+    loads = [tuple(names[part.identity] for part in times.loads.get(number, ())) for number in numbers]
     frees = [tuple(names[identity] for identity in times.drops.get(number, ())) for number in numbers]
     return [
         Column("#", [(str(number + 1),) for number in numbers], right=True),
-        Column("node", [(shortened(step.node.path, LONGEST_NAME),) for step in made.steps], least=20),
-        Column("step", [(_own_name(step),) for step in made.steps], least=16),
-        Column("does", [_does(step) for step in made.steps], least=18),
+        Column("node", [(shortened(step.node.path, LONGEST_NAME),) for step in planned.steps], least=20),
+        Column("step", [(_own_name(step),) for step in planned.steps], least=16),
+        Column("does", [_does(step) for step in planned.steps], least=18),
         Column("loads", loads, least=12),
         Column("frees", frees, least=12),
         Column("memory", memory, right=True),
     ]
 
 
-def _components(made: Plan) -> list[Component]:
+def _components(planned: Plan) -> list[Component]:
     """All components, in the order in which they are loaded."""
-    return [component for number in sorted(made.lifetimes.loads) for component in made.lifetimes.loads[number]]
+    return [component for number in sorted(planned.lifetimes.loads) for component in planned.lifetimes.loads[number]]
 
 
 def _short_names(components: Sequence[Component]) -> dict[str, str]:
-    """Identity → the shortest name that no other component has: `unet`, `unet of sd`, `unet of embedded/sd`."""
+    """Identity → the shortest unique name: `unet`, `unet of sd`, `unet of embedded/sd`."""
     names = {component.identity: _names(component.label or component.identity) for component in components}
     times = Counter(name for own in names.values() for name in set(own))
     return {identity: next((name for name in own if times[name] == 1), own[-1]) for identity, own in names.items()}
@@ -102,7 +102,7 @@ def _does(step: PlannedStep) -> tuple[str, ...]:
 
 
 def short_summary(text: str) -> str:
-    """A summary that is no longer than `LONGEST`: of a longer one its first clause, or its beginning."""
+    """The summary, or if it is longer than `LONGEST` its first clause or its beginning."""
     text = text.replace("`", "")
     if len(text) <= LONGEST:
         return text
@@ -113,7 +113,7 @@ def short_summary(text: str) -> str:
 
 
 def _first_small(text: str) -> str:
-    """`Encode a text` as `encode a text`; an abbreviation such as VAE stays as it is."""
+    """`Encode a text` as `encode a text`; an abbreviation such as VAE is kept."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
@@ -123,28 +123,28 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:MOST])} and {len(names) - MOST} more"
 
 
-def _totals(made: Plan) -> Iterable[str]:
-    components = _components(made)
+def _totals(planned: Plan) -> Iterable[str]:
+    components = _components(planned)
     if components:
         nbytes = sum(component.nbytes for component in components)
-        most = f"at most {size_text(made.lifetimes.peak)} at a time"
+        most = f"at most {size_text(planned.lifetimes.peak)} at a time"
         yield f"{counted(len(components), 'component')} loaded, {size_text(nbytes)}, {most}:"
         for component in components:
             size = f", {size_text(component.nbytes)}" if component.nbytes else ""
             yield f"- {component.label or component.identity}{size}"
-    if made.avoided:
-        kinds = {path.rpartition("/")[2] for path in made.avoided}
+    if planned.avoided:
+        kinds = {path.rpartition("/")[2] for path in planned.avoided}
         noun = "decode" if kinds == {"decode"} else "step"
-        yield f"{counted(len(made.avoided), noun)} avoided, since nobody reads the result: {_listed(made.avoided)}"
-    for name, source in made.outputs.items():
-        yield f"output {name} = {_output(source, made)}"
-    for name, why in made.absent.items():
+        yield f"{counted(len(planned.avoided), noun)} avoided, since nothing reads the result: {_listed(planned.avoided)}"
+    for name, source in planned.outputs.items():
+        yield f"output {name} = {_output(source, planned)}"
+    for name, why in planned.absent.items():
         yield f"output {name} is absent: {why}"
-    for path, why in made.skipped.items():
+    for path, why in planned.skipped.items():
         yield f"skipped {path}: {why}"
 
 
-def _output(source: StepSource, made: Plan) -> str:
+def _output(source: StepSource, planned: Plan) -> str:
     if isinstance(source, Gather) and len(source.items) > MOST + 1:
-        return f"[{_listed([source_text(item, made) for item in source.items])}]"
-    return source_text(source, made)
+        return f"[{_listed([source_text(item, planned) for item in source.items])}]"
+    return source_text(source, planned)

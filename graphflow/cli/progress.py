@@ -30,11 +30,11 @@ class Display:
     """A display of progress.
 
     Attributes:
-        tell: takes events, in the thread of the run.
+        show: takes events, in the thread of the run.
         note: shows a sentence; may be called from another thread.
     """
 
-    tell: Listener
+    show: Listener
     note: Callable[[str], None]
 
 
@@ -49,16 +49,16 @@ def plain(count: int) -> Iterator[Display]:
     """One line per step on standard error."""
     done = 0
 
-    def tell(event: Event) -> None:
+    def show(event: Event) -> None:
         nonlocal done
         line = _line(event)
         if isinstance(event, (StepFinished, StepFailed, StepNotRun)):
             done += 1
             line = f"[{done}/{count}] {line}"
         if line:
-            screens.tell(line, error=True)
+            screens.echo(line, error=True)
 
-    yield Display(tell, say)
+    yield Display(show, say)
 
 
 def _line(event: Event) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
-from graphflow.cli.screens import show, tell, tell_json
+from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.settings import (
     add_compute_arguments,
     add_graph_arguments,
@@ -57,27 +57,27 @@ def execute(arguments: argparse.Namespace) -> int:
     budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
     if loaded.checked is None or not loaded.checked.ok:
-        _tell_problems(arguments, loaded.problems)
+        _print_problems(arguments, loaded.problems)
         return WRONG
     show(loaded.problems, least=Level.WARNING)
-    made = plan(loaded.checked, only=arguments.only)
-    require_means(made, budget)
-    name = made.checked.document.name or loaded.path.stem
+    planned = plan(loaded.checked, only=arguments.only)
+    require_means(planned, budget)
+    name = planned.checked.document.name or loaded.path.stem
     folder = folder_of(arguments.out) if arguments.out is not None else new_folder(name)
     if arguments.seed == "random":
-        _tell_seed(arguments, made.checked.seed)
+        _print_seed(arguments, planned.checked.seed)
     command = ["graphflow", *sys.argv[1:]]
     recorder = Recorder(
-        folder, made, metadata=not arguments.no_metadata, command=command, overwrite=arguments.overwrite
+        folder, planned, metadata=not arguments.no_metadata, command=command, overwrite=arguments.overwrite
     )
     with (
         Engine(memory_budget=budget, keep=False) as engine,
-        _display(arguments, len(made.steps)) as display,
+        _display(arguments, len(planned.steps)) as display,
         _interrupts(engine, display),
     ):
         try:
             # The recorder is called first: a failing screen must not prevent an output from being written.
-            result = engine.execute(made, both(display.tell, recorder), recorder)
+            result = engine.execute(planned, both(display.show, recorder), recorder)
         except Cancelled as error:
             result = error.result or Result(state="cancelled")
         except BaseException:
@@ -87,50 +87,50 @@ def execute(arguments: argparse.Namespace) -> int:
             result = recorder.result
         written = recorder.close(result)
     for problem in recorder.problems:
-        tell(f"graphflow: {problem}", error=True)
-    code = _tell_end(arguments, result, written, recorder)
+        echo(f"graphflow: {problem}", error=True)
+    code = _print_end(arguments, result, written, recorder)
     return max(code, FAILED) if recorder.problems else code
 
 
-def _tell_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -> None:
+def _print_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -> None:
     if arguments.json:
         for problem in problems:
-            tell_json({"event": "problem", **problem.to_json()})
+            echo_json({"event": "problem", **problem.to_json()})
     else:
         show(problems, least=Level.PROBLEM)
 
 
-def _tell_seed(arguments: argparse.Namespace, seed: int) -> None:
+def _print_seed(arguments: argparse.Namespace, seed: int) -> None:
     if arguments.json:
-        tell_json({"event": "seed_drawn", "seed": seed})
+        echo_json({"event": "seed_drawn", "seed": seed})
     else:
-        tell(f"seed {seed}, drawn at random", error=True)
+        echo(f"seed {seed}, drawn at random", error=True)
 
 
-def _tell_end(arguments: argparse.Namespace, result: Result, written: list[Path], recorder: Recorder) -> int:
+def _print_end(arguments: argparse.Namespace, result: Result, written: list[Path], recorder: Recorder) -> int:
     code = {"done": DONE, "failed": FAILED, "error": FAILED, "cancelled": INTERRUPTED}[result.state]
     if arguments.json:
         record, files = recorder.record, [str(path) for path in written]
         before = {"replaced": record.replaced, "removed": record.removed, "kept": record.earlier}
         ended = {"event": "written", "folder": str(recorder.folder), "files": files, **before, "exit": code}
-        tell_json(ended)
+        echo_json(ended)
         return code
     for report in (*result.warnings, *result.failed.values()):
-        tell(report, error=True)
+        echo(report, error=True)
     for step, why in result.not_run.items():
-        tell(f"not run: {step}: {why}", error=True)
+        echo(f"not run: {step}: {why}", error=True)
     for name, why in result.absent.items():
-        tell(
+        echo(
             f"output {name} is not complete: {why}" if name in result.partial else f"no output {name}: {why}",
             error=True,
         )
     if result.state == "cancelled":
-        tell("cancelled", error=True)
+        echo("cancelled", error=True)
     if result.error:
-        tell(f"graphflow: an error ended the run: {result.error}", error=True)
+        echo(f"graphflow: an error ended the run: {result.error}", error=True)
     if recorder.summary:
-        tell(recorder.summary, error=True)
-    tell(f"wrote {recorder.folder}: {', '.join(path.name for path in written)}")
+        echo(recorder.summary, error=True)
+    echo(f"wrote {recorder.folder}: {', '.join(path.name for path in written)}")
     return code
 
 
@@ -139,7 +139,7 @@ def _display(arguments: argparse.Namespace, count: int) -> Iterator[Display]:
     from graphflow.cli.progress import Display, live, plain, say
 
     if arguments.json:
-        yield Display(lambda event: tell_json(to_json(event)), say)
+        yield Display(lambda event: echo_json(to_json(event)), say)
         return
 
     with live(count) if sys.stderr.isatty() else plain(count) as display:

@@ -6,7 +6,7 @@ import argparse
 
 from graphflow.catalog.schema import schema
 from graphflow.cli.codes import DONE
-from graphflow.cli.screens import tell_json
+from graphflow.cli.screens import echo_json
 from graphflow.cli.settings import add_nodes_argument, catalog_of
 
 
@@ -17,5 +17,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print the schema."""
-    tell_json(schema(catalog_of(arguments)), indent=2)
+    echo_json(schema(catalog_of(arguments)), indent=2)
     return DONE

@@ -12,12 +12,12 @@ from graphflow.wording.words import counted, json_text, printable
 _WORDS = {Level.PROBLEM: "problem", Level.WARNING: "warning", Level.HINT: "hint"}
 
 
-def tell(text: object, *, error: bool = False) -> None:
+def echo(text: object, *, error: bool = False) -> None:
     """Print text with its control characters escaped; with `error`, to standard error."""
     print(printable(str(text)), file=sys.stderr if error else sys.stdout, flush=error)
 
 
-def tell_json(data: Any, *, indent: int | None = None) -> None:
+def echo_json(data: Any, *, indent: int | None = None) -> None:
     """Print data as JSON to standard output, with control characters escaped."""
     print(json_text(data, indent=indent), flush=indent is None)
 
@@ -26,7 +26,7 @@ def show(problems: Sequence[Problem], *, least: Level = Level.HINT) -> None:
     """Print problems of at least this level to standard error."""
     shown = [problem for problem in problems if problem.level >= least]
     if shown:
-        tell(screen(shown), error=True)
+        echo(screen(shown), error=True)
 
 
 def summary(problems: Sequence[Problem]) -> str:

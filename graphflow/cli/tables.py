@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from graphflow.cli.streams import escaped
 
 WIDTH = 100
-"""Letters of a line if no terminal says how many it has."""
+"""Columns of a line without a terminal."""
 GAP = "  "
 _ASCII = str.maketrans({"×": "x", "–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "→": "->", "…": "..."})
 
@@ -20,10 +20,10 @@ class Column:
     """A column of a table.
 
     Attributes:
-        title: above it.
-        cells: one a row, each in lines.
-        least: how narrow it may become before others have to; None if its cells are never wrapped.
-        right: whether cells end at its right edge.
+        title: its heading.
+        cells: one per row, each as lines.
+        least: its smallest width; None if its cells are never wrapped.
+        right: whether cells are aligned to the right.
     """
 
     title: str
@@ -33,7 +33,7 @@ class Column:
 
     @property
     def natural(self) -> int:
-        """How wide it is without wrapped cells."""
+        """Its width without wrapping."""
         return max(width_of(line) for cell in ((self.title,), *self.cells) for line in cell)
 
     def lines(self, cell: tuple[str, ...], width: int) -> list[str]:
@@ -44,28 +44,28 @@ class Column:
 
 
 def table(columns: Sequence[Column], width: int) -> list[str]:
-    """The lines of a table: titles, a rule, the rows; without columns that have nothing in any row.
+    """The lines of a table: titles, a rule, the rows; columns without any text are left out.
 
-    It is wider than `width` if all its columns are as narrow as they may be.
+    It is wider than `width` only if all columns have their smallest width.
     """
     shown = [column for column in columns if any(map(any, column.cells))]
     widths = _widths(shown, width)
-    rule = [("-" * one,) for one in widths]
+    rule = [("-" * wide,) for wide in widths]
     rows = [[(column.title,) for column in shown], rule, *zip(*(column.cells for column in shown), strict=True)]
     lines = []
     for row in rows:
-        cells = [column.lines(cell, one) for column, cell, one in zip(shown, row, widths, strict=True)]
-        for number in range(max(map(len, cells), default=0)):
-            parts = [cell[number] if number < len(cell) else " " * one for cell, one in zip(cells, widths, strict=True)]
+        cells = [column.lines(cell, wide) for column, cell, wide in zip(shown, row, widths, strict=True)]
+        for i in range(max(map(len, cells), default=0)):
+            parts = [cell[i] if i < len(cell) else " " * wide for cell, wide in zip(cells, widths, strict=True)]
             lines.append(GAP.join(parts).rstrip())
     return lines
 
 
 def _widths(columns: Sequence[Column], width: int) -> list[int]:
-    """The widths of columns: the one that can give most gives way first."""
+    """The widths of columns; the column with the most space above its smallest width shrinks first."""
     widths = [column.natural for column in columns]
     least = [
-        one if column.least is None else min(column.least, one) for column, one in zip(columns, widths, strict=True)
+        wide if column.least is None else min(column.least, wide) for column, wide in zip(columns, widths, strict=True)
     ]
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
     for _ in range(excess):
@@ -77,7 +77,7 @@ def _widths(columns: Sequence[Column], width: int) -> list[int]:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """A text in lines of `width` at most, broken at spaces; a longer word is broken anywhere."""
+    """A text in lines of at most `width` columns, broken at spaces; a longer word is broken anywhere."""
     lines = [""]
     for word in text.split(" "):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
@@ -93,7 +93,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _fitting(text: str, width: int) -> int:
-    """How many letters of a text fit, one at least."""
+    """The number of letters that fit, at least one."""
     used = 0
     for number, letter in enumerate(text):
         used += width_of(letter)
@@ -103,16 +103,17 @@ def _fitting(text: str, width: int) -> int:
 
 
 def width_of(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """The number of a terminal's columns that a text takes."""
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
     )
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of `most` letters at most; of a longer one the beginning and the end."""
+    """A text of at most `most` letters; of a longer text the beginning and the end."""
     if len(text) <= most:
         return text
     ahead = (most - 3) // 2
@@ -120,7 +121,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def encodable(text: str, encoding: str) -> str:
-    """A text that `encoding` has bytes for: usual signs in ASCII, all other letters as escapes."""
+    """A text that `encoding` can encode: common signs in ASCII, other characters as escapes."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -129,5 +130,5 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def terminal_width() -> int:
-    """Letters of a line on the terminal that is written to."""
+    """Columns of the terminal."""
     return shutil.get_terminal_size((WIDTH, 24)).columns

@@ -72,7 +72,7 @@ def test_totals_name_components_avoided_steps_and_outputs():
         "- text encoder, 5 B",
         "- unet of a, 10 B",
         "- unet of b, 20 B",
-        "1 step avoided, since nobody reads the result: first/show",
+        "1 step avoided, since nothing reads the result: first/show",
         "output image = second/show",
     ]
 
