@@ -172,7 +172,7 @@ CODES: dict[str, Code] = {
         latent_noise="Latents are noisy but clean ones are needed, or the other way round, or denoising would not "
         "continue where it stopped.",
         param_needs_value="A param is given a node's output, but params must be known before the run.",
-        cycle="Nodes depend on each other in a circle.",
+        cycle="Nodes depend on each other in a cycle.",
         checkpoint_missing="A checkpoint's folder, file or name does not exist.",
         checkpoint_unsafe="A checkpoint's weights are stored in a format that can run code, "
         "or a config names code of the checkpoint's own.",

@@ -135,7 +135,8 @@ def _totals(planned: Plan) -> Iterable[str]:
     if planned.avoided:
         kinds = {path.rpartition("/")[2] for path in planned.avoided}
         noun = "decode" if kinds == {"decode"} else "step"
-        yield f"{counted(len(planned.avoided), noun)} avoided, since nothing reads the result: {_listed(planned.avoided)}"
+        count = counted(len(planned.avoided), noun)
+        yield f"{count} avoided, since nothing reads the result: {_listed(planned.avoided)}"
     for name, source in planned.outputs.items():
         yield f"output {name} = {_output(source, planned)}"
     for name, why in planned.absent.items():

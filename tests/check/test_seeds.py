@@ -87,7 +87,7 @@ def test_python_and_the_command_line_agree(tmp_path, monkeypatch, capsys):
         record = RunRecord.load(tmp_path / "run")
         assert (record.seed, json.loads((tmp_path / "run" / "seed.json").read_text())) == (result.seed, result["seed"])
     # The input has its own value, and nothing derives a seed.
-    assert "--seed changes nothing" in capsys.readouterr().err
+    assert "--seed has no effect" in capsys.readouterr().err
 
 
 def test_what_is_no_seed_is_refused():

@@ -101,7 +101,7 @@ def test_draw_writes_svg_and_mermaid(graphflow, folder):
 def test_new_keeps_comments_and_runs_from_its_own_folder(graphflow, folder):
     (folder / "deep").mkdir()
     assert graphflow("new", "deep/mine.yaml", "--from", "selective_color").returncode == 0
-    assert "# a picture given for a mask is its luminance" in (folder / "deep" / "mine.yaml").read_text()
+    assert "# a picture used as a mask counts by its luminance" in (folder / "deep" / "mine.yaml").read_text()
     assert graphflow("run", "deep/mine.yaml", "--out", "here").returncode == 0
 
 

@@ -141,7 +141,7 @@ def test_an_empty_document_is_an_empty_drawing(read: Read) -> None:
 
 @pytest.mark.parametrize("link", ["https://example.org", "//example.org/x", "javascript:alert(1)", "data:text/html,x"])
 def test_a_status_links_nowhere_else(link: str) -> None:
-    with pytest.raises(ValueError, match="no place in the page"):
+    with pytest.raises(ValueError, match="neither a place on the page"):
         Status("done", link=link)
 
 

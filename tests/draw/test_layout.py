@@ -162,8 +162,8 @@ def test_frames_inside_frames_hold_their_boxes() -> None:
     assert not overlap(layout.boxes[3], layout.frames[0])
 
 
-def test_a_circle_is_refused() -> None:
-    with pytest.raises(ValueError, match="circle"):
+def test_a_cycle_is_refused() -> None:
+    with pytest.raises(ValueError, match="cycle"):
         lay_out([Shape(Size(10, 10))] * 2, [Link(0, 5, 1, 5), Link(1, 5, 0, 5)])
 
 

@@ -347,12 +347,12 @@ def test_closing_twice_changes_nothing(recorded: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "no record"),
-        (b"[]", "no record"),
-        (b"{", "no record"),
-        (b"\xff\xfe", "no record"),
-        (b'{"format": 1}', "no record"),
-        (b"[" * 100_000, "no record"),
+        (b"", "not a record"),
+        (b"[]", "not a record"),
+        (b"{", "not a record"),
+        (b"\xff\xfe", "not a record"),
+        (b'{"format": 1}', "not a record"),
+        (b"[" * 100_000, "not a record"),
         (b'{"format": 2}', "format 2"),
     ],
 )
