@@ -124,9 +124,9 @@ def list_of_lists(values: list[list[int]]) -> int:
         (port_with_default, "can only be None"),
         (required_but_optional, "as `T | None = None`"),
         (star_arguments, "cannot be a port or a param"),
-        (reserved, "when is a key of every node"),
+        (reserved, "when is not a valid name: it is a key of every node"),
         (size_of_nothing, "picture is not a port"),
-        (bad_default, "the default of value is refused"),
+        (bad_default, "the default of value is not valid"),
         (list_of_lists, "is not a type for ports, params or outputs"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -141,7 +141,7 @@ def test_what_is_usual_is_said_of_params_that_have_no_default_themselves():
     def seven(*, value: int = 7) -> int:
         return value
 
-    with pytest.raises(gf.DefinitionError, match="usual names a param whose default is None, and value is none"):
+    with pytest.raises(gf.DefinitionError, match="usual names params whose default is None; value is not such a param"):
         gf.Catalog().extended(seven)
 
 

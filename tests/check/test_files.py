@@ -73,7 +73,7 @@ def test_sizes_are_known_from_headers(checked: Checks) -> None:
         ("photos/4.jpeg", "file-missing", "write the path of a file that is there"),
         ("photos", "file-missing", "name a file in it: photos/NAME"),
         ("a/b/c.png", "file-missing", "write the path of a file that is there"),
-        ("~nobody-here/x.png", "file-missing", "write the folder's whole path"),
+        ("~nobody-here/x.png", "file-missing", "write the folder's full path"),
         ('"a\\0b.png"', "file-missing", "write the file's name"),
         ("x" * 300, "file-missing", "write the path of a file that exists and is readable"),
         ("g.yaml", "file-unreadable", "use a PNG, JPEG, WebP, BMP, GIF or TIFF file"),
