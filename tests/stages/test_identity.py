@@ -14,7 +14,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 import graphflow as gf
 from graphflow.checkpoints.components import ComponentFiles
-from graphflow_nodes.single_files import original
+from graphflow_nodes.single_files import reader
 from graphflow_nodes.single_files.published import Published
 from tests.shipped import CLASSES, read_checkpoint
 from tests.tiny import parts
@@ -53,7 +53,7 @@ def tiny_single(tiny, monkeypatch):
     found = read_checkpoint("tiny", tiny("sd"))
     configs = {role: files.config for role, files in found.components.items()}
     published = Published("tiny", found.class_name, configs, found.flags, parts.bpe)
-    monkeypatch.setattr(original, "published", lambda *_: published)
+    monkeypatch.setattr(reader, "published", lambda *_: published)
 
 
 @pytest.mark.parametrize(("name", "role"), EXCHANGED)

@@ -21,7 +21,7 @@ from graphflow.execute.loader import load
 from graphflow_nodes.models.clip_tokenizer import TokenizerPart
 from graphflow_nodes.models.clip_vocabulary import clip_vocabulary
 from graphflow_nodes.models.vae import latent_space
-from graphflow_nodes.single_files import original
+from graphflow_nodes.single_files import reader
 from graphflow_nodes.single_files.published import Published
 from graphflow_nodes.single_files.published import published as really_published
 from tests.shipped import CLASSES, read_checkpoint
@@ -42,7 +42,7 @@ def tiny_configs(tiny, monkeypatch):
         configs = {role: files.config for role, files in found.components.items()}
         return Published("tiny", found.class_name, configs, found.flags, parts.bpe)
 
-    monkeypatch.setattr(original, "published", published)
+    monkeypatch.setattr(reader, "published", published)
 
 
 def aligned(component):
@@ -282,7 +282,7 @@ def test_every_part_of_an_xl_file_is_that_of_a_folder(tmp_path, monkeypatch):
     }
     configs = {role: files.config for role, files in folders.items()}
     xl = Published("tiny XL", "StableDiffusionXLPipeline", configs)
-    monkeypatch.setattr(original, "published", lambda family, variant: {"sdxl base": xl}[f"{family} {variant}"])
+    monkeypatch.setattr(reader, "published", lambda family, variant: {"sdxl base": xl}[f"{family} {variant}"])
     file = read_checkpoint("x", tmp_path / "xl.safetensors")
     assert file.class_name == "StableDiffusionXLPipeline"
     for role, files in folders.items():

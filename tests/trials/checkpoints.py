@@ -86,7 +86,7 @@ class Checkpoints:
 
 def _publish(folder: Path) -> None:
     """Here the published Stable Diffusion has the sizes of the tiny one, which its single file leaves out."""
-    from graphflow_nodes.single_files import original
+    from graphflow_nodes.single_files import reader
     from graphflow_nodes.single_files.published import Published
     from tests.shipped import read_checkpoint
     from tests.tiny import parts
@@ -94,7 +94,7 @@ def _publish(folder: Path) -> None:
     found = read_checkpoint("tiny", folder)
     configs = {role: files.config for role, files in found.components.items()}
     published = Published("tiny", found.class_name, configs, found.flags, parts.bpe)
-    original.published = lambda family, variant: published
+    reader.published = lambda family, variant: published
 
 
 def _checked(checkpoint: Path) -> tuple[gf.Graph | None, tuple[gf.Problem, ...]]:

@@ -1,162 +1,26 @@
-"""Single files in the original layout: a UNet, a VAE and text encoders; their configs are those that were published."""
+"""Single files in the original layout, as training code wrote them: a UNet, a VAE and text encoders under prefixes."""
 
 from __future__ import annotations
 
-import math
-import struct
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from graphflow.checkpoints.components import ComponentFiles
-from graphflow.checkpoints.model_class import ModelClass
-from graphflow.checkpoints.single_file import FilePart, Shapes, SingleFile, SingleFiles
-from graphflow.checkpoints.weights import Stored, Tensor, Tensors
+from graphflow.checkpoints.single_file import Shapes, SingleFile, SingleFiles
+from graphflow.checkpoints.weights import Tensors
 from graphflow.document.refusal import Refusal
-from graphflow.system.files import open_regular
-from graphflow_nodes.models.clip import CLIP_TEXT, CLIP_TEXT_WITH_PROJECTION, CLIP_TOKENIZER
-from graphflow_nodes.models.clip_tokenizer import TokenizerPart
-from graphflow_nodes.models.samplers import SCHEDULERS
-from graphflow_nodes.models.unet import UNET
-from graphflow_nodes.models.vae import AUTOENCODER_KL
-from graphflow_nodes.single_files.layouts import KINDS, Layout, check_sizes, layout_of, tensors_of, without
-from graphflow_nodes.single_files.names import current_names
-from graphflow_nodes.single_files.published import Published, published
 
-_SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
-_SAID = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "epsilon", "eps": "epsilon"}
-_NUMBERS = {"F16": ("e", 2), "F32": ("f", 4), "F64": ("d", 8)}
-_CLASSES = {
-    one.name: one for one in (UNET, AUTOENCODER_KL, CLIP_TEXT, CLIP_TEXT_WITH_PROJECTION, CLIP_TOKENIZER, *SCHEDULERS)
-}
+# The reader is imported inside, since most checks meet folders alone.
 
 
 def _read(name: str, path: Path, header: Tensors) -> SingleFile | None:
-    """What a file is, from its header and the published configs; None if it isn't in this layout.
+    from graphflow_nodes.single_files.reader import read
 
-    Raises:
-        Refusal: it has other sizes than the published models.
-    """
-    shapes = {key: tensor.shape for key, tensor in header.tensors.items()}
-    try:
-        layout = layout_of(name, shapes)
-    except Refusal:
-        return None
-    if layout is None:
-        return None
-    prediction = _prediction(layout, header, path)
-    model = published(layout.family, _variant(layout, prediction))
-    components: dict[str, ComponentFiles] = {}
-    for role, config in model.configs.items():
-        if role in layout.missing:
-            continue
-        prefix = layout.prefixes.get(role, "")
-        if prefix:
-            check_sizes(name, model.title, prefix, shapes, config)
-        settings = _adjusted(role, config, prefix, shapes, prediction)
-        components[role] = _part(role, path, name, settings, prefix, shapes, model)
-    return SingleFile(model.class_name, components, layout.missing, dict(model.flags))
-
-
-def _part(
-    role: str, path: Path, name: str, settings: dict[str, Any], prefix: str, shapes: Shapes, model: Published
-) -> FilePart:
-    class_ = _class_of(settings)
-    if class_.kind == "tokenizer":
-        return TokenizerPart(
-            role, class_.library, class_.name, path, name, model=class_, settings=settings, vocabulary=model.vocabulary
-        )
-    kept = tensors_of(prefix, shapes, settings) if prefix else []
-    names = {one: current_names(KINDS[prefix], one.removeprefix(prefix), settings) for one in kept}
-    stored = {one: _stored(one, names[one], shapes[one]) for one in kept}
-    return FilePart(
-        role, class_.library, class_.name, path, name, model=class_, settings=settings, stored=stored, names=names
-    )
+    return read(name, path, header)
 
 
 def _explain(name: str, shapes: Shapes) -> Refusal | None:
-    """What a file is that is laid out otherwise, or that no stage runs; None if that is not known."""
-    try:
-        layout_of(name, shapes)
-    except Refusal as refusal:
-        return refusal
-    return None
+    from graphflow_nodes.single_files.reader import explain
 
-
-def _variant(layout: Layout, prediction: str | None) -> str:
-    if layout.channels == 9:
-        return "inpaint"
-    return "v" if layout.family == "sd2" and prediction == "v_prediction" else "base"
-
-
-def _prediction(layout: Layout, header: Tensors, path: Path) -> str | None:
-    """What the UNet predicts, as schedulers call it; None where the file does not tell and the family's usual holds.
-
-    Told, in this order, by what the file says of itself (ModelSpec's keys), by an empty tensor `v_pred`, and for
-    Stable Diffusion 2, whose models of 512 and of 768 pixels have equal names and shapes, by one bias whose
-    spread is above 0.09 where v was learnt. Sources: Stability-AI/ModelSpec; ComfyUI, supported_models.py.
-    """
-    said = header.metadata.get("modelspec.prediction_type", "").lower()
-    architecture = header.metadata.get("modelspec.architecture", "").lower()
-    if said in _SAID:
-        return _SAID[said]
-    if architecture.endswith(("-v", "-v2-512")):
-        return "v_prediction" if architecture.endswith("-v") else "epsilon"
-    if "v_pred" in header.tensors:
-        return "v_prediction"
-    if layout.family != "sd2" or layout.channels != 4 or _SPREAD not in header.tensors:
-        return None
-    return "v_prediction" if _spread(_values(path, header, header.tensors[_SPREAD])) > 0.09 else "epsilon"
-
-
-def _spread(values: list[float]) -> float:
-    """The standard deviation."""
-    mean = sum(values) / max(1, len(values))
-    return math.sqrt(sum((value - mean) ** 2 for value in values) / max(1, len(values)))
-
-
-def _values(path: Path, header: Tensors, tensor: Tensor) -> list[float]:
-    with open_regular(path) as handle:
-        handle.seek(header.offset + tensor.start)
-        data = handle.read(tensor.end - tensor.start)
-    if tensor.dtype == "BF16":  # the upper half of a float32
-        data = b"".join(b"\0\0" + data[at : at + 2] for at in range(0, len(data), 2))
-    code, size = _NUMBERS.get(tensor.dtype, ("f", 4))
-    return list(struct.unpack(f"<{len(data) // size}{code}", data))
-
-
-def _adjusted(
-    role: str, config: Mapping[str, Any], prefix: str, shapes: Shapes, prediction: str | None
-) -> dict[str, Any]:
-    """The config with what the file tells of itself."""
-    found = dict(config)
-    short = {without(prefix, name): shape for name, shape in shapes.items() if prefix and name.startswith(prefix)}
-    if role == "unet":
-        found["in_channels"] = short["input_blocks.0.0.weight"][1]
-    for name in ("embeddings.token_embedding.weight", "token_embedding.weight"):
-        if name in short:
-            found["vocab_size"] = short[name][0]
-    if role == "scheduler" and prediction is not None:
-        if prediction != found.get("prediction_type", "epsilon"):
-            found["prediction_type"] = prediction
-        if prediction == "v_prediction" and "ztsnr" in shapes:
-            found["rescale_betas_zero_snr"] = True
-    return found
-
-
-def _stored(name: str, own: tuple[str, ...], shape: tuple[int, ...]) -> Stored:
-    if len(own) == 3:
-        return Stored.THIRDS
-    if name.endswith(".text_projection"):
-        return Stored.TRANSPOSED
-    # The attention of the original VAE is made of convolutions of one cell.
-    attends = ".mid_block.attentions." in own[0] and own[0].startswith(("encoder.", "decoder."))
-    return Stored.CELL if attends and len(shape) == 4 and shape[2:] == (1, 1) else Stored.PLAIN
-
-
-def _class_of(config: Mapping[str, Any]) -> ModelClass:
-    name = config.get("_class_name") or config.get("tokenizer_class") or config["architectures"][0]
-    return _CLASSES[str(name)]
+    return explain(name, shapes)
 
 
 ORIGINAL = SingleFiles("Stable Diffusion 1.5, 2, XL and the XL refiner", _read, _explain)
