@@ -130,8 +130,8 @@ class Engine:
             require_means(plan, self.pool.budget)
             with _computing(plan):
                 if record is not None:
-                    from graphflow.record.claim import folder_of
-                    from graphflow.record.folder import Recorder
+                    from graphflow.record.folder_claim import folder_of
+                    from graphflow.record.recorder import Recorder
 
                     recorder = Recorder(folder_of(record), plan, overwrite=overwrite)
                 result = self._execute(plan, both(on_event, recorder), recorder, cancellation)

@@ -29,7 +29,7 @@ from graphflow.problems import Level, Problem
 
 if TYPE_CHECKING:
     from graphflow.cli.progress import Display
-    from graphflow.record.folder import Recorder
+    from graphflow.record.recorder import Recorder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the graph; the exit code says how it ended."""
-    from graphflow.record.claim import folder_of, new_folder
-    from graphflow.record.folder import Recorder
+    from graphflow.record.folder_claim import folder_of, new_folder
+    from graphflow.record.recorder import Recorder
 
     budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))

@@ -17,7 +17,7 @@ from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place
 from graphflow.record.environment import environment
-from graphflow.record.model import (
+from graphflow.record.run_record import (
     ComputeRecord,
     DocumentRecord,
     NodeRecord,

@@ -14,7 +14,7 @@ from graphflow.wording.words import counted, printable
 
 if TYPE_CHECKING:
     from graphflow.draw.drawing import State, Status
-    from graphflow.record.model import RunRecord, StepRecord
+    from graphflow.record.run_record import RunRecord, StepRecord
 
 EDGE = 480
 """Longest side, in pixels, of an output's thumbnail."""

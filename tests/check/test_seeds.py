@@ -6,7 +6,7 @@ import pytest
 
 import graphflow as gf
 from graphflow.cli import main
-from graphflow.record.model import RunRecord
+from graphflow.record.run_record import RunRecord
 from tests.plan.toys import CATALOG, graph
 
 WITH_INPUT = """

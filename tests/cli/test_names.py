@@ -11,7 +11,7 @@ import pytest
 
 from graphflow.cli import main
 from graphflow.errors import FileProblem
-from graphflow.record.model import RunRecord
+from graphflow.record.run_record import RunRecord
 from graphflow.system.paths import path_of
 from graphflow.values.value import File, Image, Mask
 

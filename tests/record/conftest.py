@@ -16,7 +16,7 @@ from graphflow.execute.result import Cancelled, Result
 from graphflow.execute.scheduler import Run
 from graphflow.execute.store import MemoryStore
 from graphflow.plan.plan import Plan, plan
-from graphflow.record.folder import Recorder
+from graphflow.record.recorder import Recorder
 
 
 @gf.node()

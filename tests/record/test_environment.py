@@ -15,7 +15,7 @@ from graphflow.catalog.catalog import default_catalog
 from graphflow.check.check import check
 from graphflow.document.parse import parse, read_file
 from graphflow.plan.plan import Plan, plan
-from graphflow.record.model import RunRecord
+from graphflow.record.run_record import RunRecord
 from graphflow.system.compute import Compute
 
 PURE = """

@@ -17,7 +17,7 @@ from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
 from graphflow.execute.scheduler import Run
 from graphflow.record import outputs
-from graphflow.record.folder import Recorder
+from graphflow.record.recorder import Recorder
 
 LISTS = """
 graphflow: 1

@@ -18,10 +18,10 @@ from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
 from graphflow.execute.scheduler import Run
 from graphflow.execute.store import MemoryStore
-from graphflow.record.claim import new_folder
-from graphflow.record.folder import Recorder
+from graphflow.record.folder_claim import new_folder
 from graphflow.record.journal import Journal
-from graphflow.record.model import RunRecord
+from graphflow.record.recorder import Recorder
+from graphflow.record.run_record import RunRecord
 
 TWO_BRANCHES = """
 graphflow: 1
@@ -382,7 +382,7 @@ def test_a_folder_is_named_by_time_and_graph(tmp_path: Path) -> None:
 
 
 def test_importing_the_recorder_imports_nothing_large() -> None:
-    code = "import sys, graphflow.record.folder; print([n for n in %r if n in sys.modules])"
+    code = "import sys, graphflow.record.recorder; print([n for n in %r if n in sys.modules])"
     large = ["numpy", "PIL", "torch", "jinja2", "pydantic"]
     done = subprocess.run([sys.executable, "-c", code % large], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

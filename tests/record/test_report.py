@@ -131,7 +131,7 @@ def test_a_graph_without_outputs_or_nodes_has_a_page(recorded: Callable[..., Any
 
 def test_a_step_may_show_a_picture_that_is_no_output(made: Callable[..., Any], tmp_path: Path) -> None:
     from graphflow.execute.result import Result
-    from graphflow.record.folder import Recorder
+    from graphflow.record.recorder import Recorder
     from graphflow.values.value import Mask
 
     recorder = Recorder(tmp_path / "run", made(GRAPH))

@@ -16,8 +16,8 @@ from graphflow.values.sources import Gather
 from graphflow.values.value import Image
 
 if TYPE_CHECKING:
-    from graphflow.record.model import RunRecord
     from graphflow.record.report import Shown
+    from graphflow.record.run_record import RunRecord
     from graphflow.record.thumbnails import Thumbnail
 
 STEP_EDGE = 240

@@ -186,7 +186,7 @@ class Claim:
 
 def earlier_run(folder: Path) -> Earlier:
     """Files of earlier runs in `folder`, according to their record; none without a record."""
-    from graphflow.record.model import RunRecord
+    from graphflow.record.run_record import RunRecord
 
     try:
         record = RunRecord.load(folder)

@@ -12,9 +12,9 @@ import pytest
 import graphflow as gf
 from graphflow.errors import FileProblem
 from graphflow.execute.result import Result
-from graphflow.record.claim import LOCK
-from graphflow.record.folder import Recorder
-from graphflow.record.model import RunRecord
+from graphflow.record.folder_claim import LOCK
+from graphflow.record.recorder import Recorder
+from graphflow.record.run_record import RunRecord
 from graphflow.system.files import write_atomically
 
 PICTURES = """
@@ -114,7 +114,7 @@ def test_a_second_run_into_one_folder_is_refused_until_the_first_is_closed(
 def test_a_lock_goes_with_the_process_that_held_it(made: Callable[..., Any], tmp_path: Path) -> None:
     folder = tmp_path / "run"
     code = (
-        "import os, sys; from pathlib import Path; from graphflow.record.claim import _locked;"
+        "import os, sys; from pathlib import Path; from graphflow.record.folder_claim import _locked;"
         "lock = _locked(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
     )
     folder.mkdir()

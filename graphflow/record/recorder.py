@@ -28,15 +28,15 @@ from graphflow.execute.events import (
 )
 from graphflow.execute.result import Result
 from graphflow.plan.plan import Plan
-from graphflow.record.claim import Claim, digest_of_file, now
+from graphflow.record.folder_claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
-from graphflow.record.page import Page
+from graphflow.record.report_collector import Page
 from graphflow.values.sources import Gather
 from graphflow.values.value import digest_of
 
 if TYPE_CHECKING:
-    from graphflow.record.model import RunRecord
+    from graphflow.record.run_record import RunRecord
 
 
 class Recorder:
@@ -172,7 +172,7 @@ class Recorder:
         return self.record.recipe() if self._metadata else None
 
     def _note(self, event: Event) -> None:
-        from graphflow.record.model import LoadRecord
+        from graphflow.record.run_record import LoadRecord
 
         match event:
             case StepStarted():
