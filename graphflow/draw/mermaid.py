@@ -6,8 +6,8 @@ Renderers draw at most a few hundred lines (GitHub: 500) and 50,000 characters; 
 from __future__ import annotations
 
 from graphflow.draw.drawing import Box, Drawing, Line
+from graphflow.draw.edge_styles import style_of
 from graphflow.draw.faces import shown
-from graphflow.draw.styles import style_of
 
 _SHAPES = {
     "input": ("([", "])"),

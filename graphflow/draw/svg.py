@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from graphflow.draw.columns import Link, Point
 from graphflow.draw.drawing import Box, Drawing, Frame, Pin, Status
+from graphflow.draw.edge_styles import SEVERAL, Style, in_legend_order, style_of
 from graphflow.draw.faces import (
     FOOTER,
     HEADER,
@@ -25,7 +26,6 @@ from graphflow.draw.faces import (
     text_width,
 )
 from graphflow.draw.layout import PADDING, Layout, Rect, Shape, lay_out
-from graphflow.draw.styles import SEVERAL, Style, in_legend_order, style_of
 from graphflow.wording.words import counted
 
 MARGIN = 24.0
