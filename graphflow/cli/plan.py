@@ -8,7 +8,6 @@ import math
 import sys
 from typing import Any
 
-from graphflow.cli.arguments_text import is_data, source_text, value_text
 from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.plan_table import lines
 from graphflow.cli.screens import echo, echo_json, show
@@ -19,6 +18,7 @@ from graphflow.cli.settings import (
     catalog_of,
     load_checked,
 )
+from graphflow.cli.step_text import is_data, source_text, value_text
 from graphflow.cli.tables import encodable, terminal_width
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level

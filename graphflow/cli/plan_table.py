@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from graphflow.cli.arguments_text import call_text, source_text
+from graphflow.cli.step_text import call_text, source_text
 from graphflow.cli.tables import Column, shortened, table, wrapped
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepSource
