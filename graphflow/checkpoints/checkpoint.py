@@ -16,7 +16,7 @@ from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.details import NO_DETAILS, Details, read_details
 from graphflow.checkpoints.families import Families
 from graphflow.checkpoints.family import Family
-from graphflow.checkpoints.hub import is_repository, snapshot
+from graphflow.checkpoints.hub_cache import is_repository, snapshot
 from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.checkpoints.own_code import refuse_own_code
 from graphflow.checkpoints.reading import read_header, read_json

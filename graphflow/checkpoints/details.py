@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from graphflow.checkpoints.hub import is_repository, snapshot
+from graphflow.checkpoints.hub_cache import is_repository, snapshot
 from graphflow.checkpoints.lora import Lora, LoraTarget, other_kind, roles_in
 from graphflow.checkpoints.reading import read_header
 from graphflow.document.model import CheckpointDecl, Document

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphflow.errors import DefinitionError
 from graphflow.execute.result import Cancelled
-from graphflow.system.libraries import TURNS
+from graphflow.system.library_turns import TURNS
 
 
 class Cancellation:

@@ -14,7 +14,7 @@ from graphflow.checkpoints.weights import Stored
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.out_of_memory import is_out_of_memory
 from graphflow.system.docstrings import keep_docstrings
-from graphflow.system.libraries import TURNS
+from graphflow.system.library_turns import TURNS
 from graphflow.system.warning_filters import filtered
 from graphflow.values.component import Component
 

@@ -53,7 +53,7 @@ from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput, StepSource, step_outputs
 from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Level, Place, Problem
-from graphflow.system.libraries import TURNS
+from graphflow.system.library_turns import TURNS
 from graphflow.values.facts import UNKNOWN, facts_of
 from graphflow.values.sources import Format, Gather, ItemOf, Value
 from graphflow.values.value import coerce

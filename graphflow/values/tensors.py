@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphflow.system.libraries import COUNTS, TURNS
+from graphflow.system.library_turns import COUNTS, TURNS
 
 
 def generator(seed: int) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 import graphflow as gf
 from graphflow.system.collector import paused
-from graphflow.system.libraries import Counts, Turns
+from graphflow.system.library_turns import Counts, Turns
 from graphflow.system.warning_filters import filtered, no_errors
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graphflow.checkpoints.hub import cache_folder
+from graphflow.checkpoints.hub_cache import cache_folder
 
 VARIABLES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME")
 
