@@ -12,9 +12,9 @@ import pytest
 from graphflow.catalog.catalog import default_catalog
 from graphflow_nodes.families.usual import shipped
 from graphflow_nodes.models.defaults import class_defaults
+from graphflow_nodes.models.make_class_defaults import defaults
 from graphflow_nodes.models.samplers import PACKAGES, SAMPLERS
 from graphflow_nodes.planning.stage_params import Sampler
-from tests.checkpoints.make_class_defaults import defaults
 
 
 def test_class_defaults_are_those_of_the_installed_classes():

@@ -1,9 +1,11 @@
-"""Writes graphflow_nodes/models/class_defaults.json from the installed diffusers and transformers."""
+"""Writes class_defaults.json from the installed diffusers and transformers.
+
+Run it for a new class, and when the tested versions change: `python -m graphflow_nodes.models.make_class_defaults`.
+"""
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 import inspect
 import json
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 from graphflow_nodes.models.samplers import OWN, PACKAGES
 
-TARGET = Path(__file__).parents[2] / "nodes" / "graphflow_nodes" / "models" / "class_defaults.json"
+TARGET = Path(__file__).with_name("class_defaults.json")
 _NO_SETTING = (
     "_",
     "transformers_version",
@@ -36,17 +38,20 @@ def defaults() -> dict[str, dict[str, Any]]:
     for name in ("CLIPTextModel", "CLIPTextModelWithProjection"):
         found[name] = _transformers(transformers.CLIPTextConfig)
     found["DPTForDepthEstimation"] = _transformers(transformers.DPTConfig)
-    return json.loads(json.dumps(found))
+    as_json: dict[str, dict[str, Any]] = json.loads(json.dumps(found))
+    return as_json
 
 
-def _diffusers(class_: type) -> dict[str, Any]:
+def _diffusers(class_: Any) -> dict[str, Any]:
     arguments = inspect.signature(class_.__init__).parameters.values()
     return {one.name: one.default for one in arguments if one.default is not one.empty}
 
 
 def _written(name: str) -> dict[str, Any]:
     """The defaults of a scheduler as its source has them: without its package it cannot be imported."""
-    folder = Path(importlib.util.find_spec("diffusers").submodule_search_locations[0]) / "schedulers"
+    import diffusers
+
+    folder = Path(diffusers.__file__).parent / "schedulers"
     source = next(text for path in folder.glob("*.py") if f"class {name}(" in (text := path.read_text("utf-8")))
     class_ = next(one for one in ast.parse(source).body if isinstance(one, ast.ClassDef) and one.name == name)
     made = next(one for one in class_.body if isinstance(one, ast.FunctionDef) and one.name == "__init__")
