@@ -18,7 +18,7 @@ from graphflow.check.nodes import NodeReader
 from graphflow.check.producers import producers_first
 from graphflow.check.rebase import absolute, rebase
 from graphflow.check.templates import Templates
-from graphflow.checkpoints.checkpoint import CheckpointReader
+from graphflow.checkpoints.reader import CheckpointReader
 from graphflow.document.model import RESERVED, CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import CHECKPOINT_KEYS, read_file
 from graphflow.document.refusal import Refusal

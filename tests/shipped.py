@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from graphflow.catalog.catalog import default_catalog
-from graphflow.checkpoints import checkpoint
-from graphflow.checkpoints.checkpoint import Checkpoint, CheckpointReader
+from graphflow.checkpoints import local
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.reader import CheckpointReader
 from graphflow.system.compute import CPU
 
 FAMILIES = default_catalog().families
@@ -13,7 +14,7 @@ CLASSES = FAMILIES.classes
 
 def read_checkpoint(name: str, path: Path) -> Checkpoint:
     """The facts of a local checkpoint."""
-    return checkpoint.read_checkpoint(name, path, FAMILIES)
+    return local.read_checkpoint(name, path, FAMILIES)
 
 
 def reader() -> CheckpointReader:

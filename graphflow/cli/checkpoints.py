@@ -9,7 +9,8 @@ from pathlib import Path
 
 from graphflow.catalog.catalog import default_catalog
 from graphflow.checkpoints import embedded
-from graphflow.checkpoints.checkpoint import Checkpoint, CheckpointReader
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.reader import CheckpointReader
 from graphflow.cli.codes import DONE, FAILED
 from graphflow.cli.screens import echo
 from graphflow.document.model import Document

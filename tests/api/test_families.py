@@ -13,10 +13,11 @@ from safetensors.torch import save_file
 
 import graphflow as gf
 from graphflow.catalog.catalog import Catalog, default_catalog, loose_catalog, named_catalog
-from graphflow.checkpoints.checkpoint import Checkpoint, CheckpointReader
+from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import Placed
 from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.model_class import ModelClass
+from graphflow.checkpoints.reader import CheckpointReader
 from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.refusal import Refusal

@@ -1,0 +1,197 @@
+"""Finding the checkpoints that a document names, and putting their details together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.components import ComponentFiles
+from graphflow.checkpoints.details import read_details
+from graphflow.checkpoints.families import Families
+from graphflow.checkpoints.hub_cache import is_repository, snapshot
+from graphflow.checkpoints.local import UNSAFE, embedded_checkpoint, part_of, read_checkpoint
+from graphflow.checkpoints.lora import Lora, LoraTarget
+from graphflow.document.model import CheckpointDecl, Document
+from graphflow.document.refusal import Refusal
+from graphflow.document.tree import Scalar
+from graphflow.errors import FileProblem
+from graphflow.problems import Place, did_you_mean, nearest
+from graphflow.system.compute import Compute
+from graphflow.system.paths import path_of
+
+MODELS_VARIABLE = "GRAPHFLOW_MODELS"
+"""Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""
+
+
+@dataclass
+class CheckpointReader:
+    """Finds checkpoints of these families and reads their facts, each once, for a call that computes like this."""
+
+    compute: Compute
+    families: Families
+    _entries: dict[int, tuple[CheckpointDecl, Checkpoint]] = field(default_factory=dict)
+    _known: dict[tuple[str, Path], Checkpoint] = field(default_factory=dict)
+
+    def read(self, text: str, document: Document, folder: Path) -> Checkpoint:
+        """The checkpoint that `text` names: an entry of `checkpoints`, a path, a file in GRAPHFLOW_MODELS, a hub name.
+
+        Args:
+            text: as written.
+            document: where its short names are.
+            folder: where relative paths start.
+
+        Raises:
+            Refusal: there is none, or it cannot be used.
+        """
+        decl = document.checkpoints.get(text)
+        if decl is not None:
+            return self.declared(decl, document)
+        return _whole(self._located(text, folder, tuple(document.checkpoints)))
+
+    def declared(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
+        """The checkpoint of an entry of `checkpoints`, details applied.
+
+        Raises:
+            Refusal: its source or a detail is wrong; it knows its place.
+        """
+        known = self._entries.get(id(decl))
+        if known is None:
+            # The entry is kept beside, so that its number stays its own.
+            known = self._entries[id(decl)] = (decl, self._detailed(decl, document))
+        return known[1]
+
+    def _detailed(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
+        found = self._located_at(decl.source, decl.source.folder or document.folder)
+        details = read_details(decl, document, self.families.lora_targets)
+        if found.kind == "hub":
+            # Nothing is known of it, so nothing can be said of its details either.
+            return replace(found, name=decl.name, details=details)
+        components = dict(found.components)
+        if details.variant is not None:
+            components = _of_variant(decl, components, details.variant)
+        for role, source in details.components:
+            components[role] = self._part(decl, role, source, (*components, *found.missing), document)
+        family = self.families.of(found.class_name, components)
+        # A single model, such as a ControlNet, takes no LoRA; its node reports that.
+        for lora in details.loras if found.kind != "component" else ():
+            _check_lora(decl, lora, components, self.families.lora_targets if family is None else family.loras)
+        whole = replace(found, name=decl.name, components=components, family=family, details=details)
+        return _whole(whole, decl.source.place)
+
+    def _part(
+        self,
+        decl: CheckpointDecl,
+        role: str,
+        source: Scalar,
+        roles: tuple[str, ...],
+        document: Document,
+    ) -> ComponentFiles:
+        """The part of another checkpoint that takes the place of this one's."""
+        if roles == ("",):
+            message = f"the checkpoint {decl.name} has no parts"
+            raise Refusal("checkpoint-broken", message, "it is a single model", "remove components", place=source.place)
+        if roles and role not in roles:
+            message, why = f"the checkpoint {decl.name} has no {role}", f"its parts are {', '.join(roles)}"
+            fix = did_you_mean(role, roles, else_="they are")
+            raise Refusal("checkpoint-broken", message, why, fix, place=source.place)
+        other = self._located_at(source, source.folder or decl.source.folder or document.folder)
+        if other.kind == "hub":
+            message = f"the checkpoint {decl.name} cannot take its {role} from {source.text}"
+            why, fix = "it is not on this machine", f"get it with: hf download {source.text.partition('@')[0]}"
+            raise Refusal("checkpoint-missing", message, why, fix, place=source.place)
+        if other.kind == "component" and other.path is not None:
+            return part_of(role, other.path, other.name, self.families)
+        if role in other.components:
+            return other.components[role]
+        theirs = list(other.components) if other.kind != "component" else []
+        known = theirs or list(roles)
+        why = f"{source.text} has {', '.join(known)}" if theirs else f"the parts are {', '.join(known)}"
+        message = f"the checkpoint {decl.name} cannot take its {role} from {source.text}"
+        raise Refusal("checkpoint-broken", message, why, did_you_mean(role, known, else_="write"), place=source.place)
+
+    def _located_at(self, source: Scalar, folder: Path) -> Checkpoint:
+        try:
+            return self._located(source.text, folder, ())
+        except Refusal as refusal:
+            refusal.place = source.place
+            raise
+
+    def _located(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
+        key = (text, folder)
+        if key not in self._known:
+            found, known = self._look(text, folder, names), tuple(family.name for family in self.families)
+            self._known[key] = replace(found, compute=self.compute, source=text, known_families=known)
+        return self._known[key]
+
+    def _look(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
+        if text.startswith("embedded/"):
+            return embedded_checkpoint(text, self.families)
+        try:
+            path = path_of(text, folder)
+        except FileProblem as error:
+            raise Refusal("checkpoint-missing", f"the checkpoint {error.message}", error.why, error.fix) from error
+        if path.exists():
+            return read_checkpoint(text, path, self.families)
+        for place in filter(None, os.environ.get(MODELS_VARIABLE, "").split(os.pathsep)):
+            if (Path(place) / text).exists():
+                return read_checkpoint(text, Path(place) / text, self.families)
+        if is_repository(text) and not text.endswith((".safetensors", *UNSAFE)):
+            here = snapshot(text)
+            return Checkpoint(text, "hub") if here is None else read_checkpoint(text, here, self.families)
+        there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
+        close = nearest(text, names) or (
+            (found := nearest(path.name, there)) and (Path(text).parent / found).as_posix()
+        )
+        listed = "write a name under checkpoints, embedded/NAME, ./folder, ./file.safetensors or owner/name"
+        is_file = text.endswith(".safetensors")
+        why = f"it is neither where it is written nor in a folder of {MODELS_VARIABLE}" if is_file else ""
+        fix = f"did you mean {close}?" if close else listed
+        raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", why, fix)
+
+
+def _whole(checkpoint: Checkpoint, place: Place | None = None) -> Checkpoint:
+    """The checkpoint, if its components have no faults.
+
+    Raises:
+        Refusal: files of components do not hold what their configs say, or cannot be read; holds one for each fault.
+    """
+    faults = [fault for files in checkpoint.components.values() for fault in files.faults]
+    if faults:
+        raise Refusal.together(faults, place)
+    return checkpoint
+
+
+def _check_lora(
+    decl: CheckpointDecl, lora: Lora, components: Mapping[str, ComponentFiles], targets: tuple[LoraTarget, ...]
+) -> None:
+    """Refuse a LoRA of another family: left to diffusers, it ends in tensors that don't fit, or changes nothing."""
+    known = {target.role: target for target in targets}
+    whys = []
+    for role in sorted(lora.roles, key=lambda role: (role in components, role)):
+        if role not in components:
+            whys.append(f"it changes a {role}, and the checkpoint has none")
+        elif role not in known:
+            whys.append(f"it changes a {role}, and LoRAs change none of this family")
+        else:
+            whys.append(lora.misfit(known[role], components[role].full_config))
+    if why := next(filter(None, whys), ""):
+        message = f"the LoRA {lora.path.name} does not fit the checkpoint {decl.name}"
+        raise Refusal("wrong-part", message, why, "take a LoRA for models of this family", place=lora.place)
+
+
+def _of_variant(decl: CheckpointDecl, components: dict[str, ComponentFiles], variant: str) -> dict[str, ComponentFiles]:
+    """The components with the files of a variant; those that have none keep their own, as diffusers does it."""
+    if not any(variant in files.variants for files in components.values()):
+        known = sorted({name for files in components.values() for name in files.variants if name})
+        why = f"it has {', '.join(known)}" if known else "it has files of one kind only"
+        fix = did_you_mean(variant, known, else_="write") if known else "leave variant out"
+        place = decl.details.entries["variant"].value.place
+        message = f"the checkpoint {decl.name} has no variant {variant}"
+        raise Refusal("checkpoint-broken", message, why, fix, place=place)
+    return {
+        role: replace(files, asked=variant) if variant in files.variants else files
+        for role, files in components.items()
+    }
