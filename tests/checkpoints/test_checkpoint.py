@@ -193,7 +193,7 @@ def test_short_name_has_the_facts_of_its_source_and_its_own_details(pipeline: Pa
     [
         ("bsae", "did you mean base?"),
         ("./sd1", "did you mean sd?"),
-        ("~nobody-here/x", "write the folder's whole path"),
+        ("~nobody-here/x", "write the folder's full path"),
         ("nothing", "write a name under checkpoints, embedded/NAME, ./folder, ./file.safetensors or owner/name"),
         ("", "name the folder that holds model_index.json"),
     ],
