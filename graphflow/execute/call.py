@@ -1,0 +1,122 @@
+"""Calling the function of one step: its arguments, its context, what it must not do to them."""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphflow.errors import StepError
+from graphflow.execute.announcer import Announcer
+from graphflow.execute.context import Cancellation, StepContext
+from graphflow.execute.events import StepProgress
+from graphflow.execute.held import Held, Outside
+from graphflow.execute.pool import Pool
+from graphflow.execute.recheck import require_rules
+from graphflow.execute.result import Cancelled
+from graphflow.execute.returned import outputs_of
+from graphflow.execute.step_problems import changed, step_error, warning
+from graphflow.plan.step import PlannedStep
+from graphflow.system.library_turns import TURNS
+from graphflow.values.value import coerce
+
+
+class Caller:
+    """Calls the functions of a plan's steps.
+
+    Args:
+        held: values of the steps that are done.
+        pool: where components are borrowed.
+        uses: identity of each component → the steps that use it, first to last.
+        announcer: tells of progress and warnings.
+        cancellation: asked at every progress and after every load.
+    """
+
+    def __init__(
+        self,
+        held: Held,
+        pool: Pool,
+        uses: Mapping[str, tuple[int, ...]],
+        announcer: Announcer,
+        cancellation: Cancellation,
+    ) -> None:
+        self._held = held
+        self._pool = pool
+        self._uses = uses
+        self._announcer = announcer
+        self._cancellation = cancellation
+
+    def call(self, number: int, step: PlannedStep) -> dict[str, Any]:
+        """The outputs of a step whose inputs are held, by name.
+
+        Raises:
+            StepError: it failed.
+            Cancelled: the run is to stop.
+            Exception: whatever the listener raised meanwhile.
+        """
+        try:
+            arguments = self._arguments(number, step)
+            stamps = [(name, value, stamp) for name, value in arguments.items() if (stamp := _stamp(value)) is not None]
+            with TURNS.computing(_kind_of(step)) if step.function.environment == "torch" else contextlib.nullcontext():
+                returned = step.function.call(**arguments)
+            self._announcer.raise_own()
+            for name, value, stamp in stamps:
+                if _stamp(value) != stamp:
+                    raise changed(step, name)
+            return outputs_of(step, returned)
+        except (StepError, Cancelled):
+            self._announcer.raise_own()
+            raise
+        except Outside as error:
+            problem = error.refusal.at(step.node.place)
+            raise StepError(step.path, dataclasses.replace(problem, used=step.node.used)) from error
+        except Exception as error:
+            self._announcer.raise_own()
+            raise step_error(step, error) from error
+
+    def _arguments(self, number: int, step: PlannedStep) -> dict[str, Any]:
+        types = step.function.argument_types
+        arguments = {name: coerce(self._held.value(source), types[name]) for name, source in step.inputs.items()}
+        if step.recheck is not None:
+            require_rules(step, step.recheck, self._held)
+        arguments.update(step.params)
+        if step.function.context is not None:
+            arguments[step.function.context] = self._context(number, step)
+        return arguments
+
+    def _context(self, number: int, step: PlannedStep) -> StepContext:
+        announcer = self._announcer
+        components: Mapping[str, Any] = {}
+        if step.uses:
+            next_use = functools.partial(self._next_use, number)
+            components = self._pool.borrow(step.uses, next_use, announcer.listener, self._cancellation.check)
+        report: Callable[[int, int], None] | None = None
+        if announcer.listener is not None:
+            report = lambda done, total: announcer.tell(StepProgress(step.path, done, total))  # noqa: E731
+        warn = functools.partial(_warn, announcer, step)
+        return StepContext(step.path, step.wanted, self._cancellation, report, components, warn)
+
+    def _next_use(self, number: int, identity: str) -> float:
+        """The step from `number` on that uses a component next; infinity if none does."""
+        steps = self._uses.get(identity, ())
+        place = bisect.bisect_left(steps, number)
+        return steps[place] if place < len(steps) else math.inf
+
+
+def _warn(announcer: Announcer, step: PlannedStep, message: str, why: str, fix: str) -> None:
+    announcer.warn(step, warning(step, message, why, fix))
+
+
+def _kind_of(step: PlannedStep) -> int:
+    """A number for what decides which parts of the libraries a step imports: its function, and its params in words."""
+    words = [f"{name} {value}" for name, value in step.params.items() if isinstance(value, str)]
+    return hash((step.function.identity, *words))
+
+
+def _stamp(value: Any) -> Any:
+    """What shows that a value was changed in place; None for values that cannot be changed at all."""
+    return getattr(value, "version", None)

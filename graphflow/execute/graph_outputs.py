@@ -1,0 +1,108 @@
+"""Outputs of the graph: each is shown as soon as every step that it reads is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphflow.errors import StepError
+from graphflow.execute.announcer import Announcer
+from graphflow.execute.events import OutputReady
+from graphflow.execute.held import Held, Outside
+from graphflow.execute.make import Maker
+from graphflow.execute.result import Result, items_missing
+from graphflow.plan.plan import Plan
+from graphflow.plan.sources import StepSource, step_outputs
+from graphflow.problems import NOWHERE
+from graphflow.values.sources import Gather
+
+CANCELLED = "the run was cancelled"
+"""Why an item or an output of a cancelled run is missing."""
+
+
+class GraphOutputs:
+    """Collects the outputs of a plan's graph into its result.
+
+    Args:
+        plan: what is run.
+        result: gets the outputs.
+        held: values of the steps that are done.
+        maker: makes values that are lost.
+        announcer: tells of every output that is there.
+    """
+
+    def __init__(self, plan: Plan, result: Result, held: Held, maker: Maker, announcer: Announcer) -> None:
+        self._plan = plan
+        self._result = result
+        self._held = held
+        self._maker = maker
+        self._announcer = announcer
+        self._waiting = {name: {read.step for read in step_outputs(source)} for name, source in plan.outputs.items()}
+        self._shown_by: dict[int, list[str]] = {}
+        for name, producers in self._waiting.items():
+            for producer in producers:
+                self._shown_by.setdefault(producer, []).append(name)
+
+    def start(self) -> None:
+        """Show the outputs that read no step."""
+        for name in [name for name, producers in self._waiting.items() if not producers]:
+            self._show(name)
+
+    def done(self, number: int) -> None:
+        """Show the outputs that only waited for this step."""
+        for name in self._shown_by.get(number, ()):
+            self._waiting[name].discard(number)
+            if not self._waiting[name]:
+                self._show(name)
+
+    def cancel(self) -> None:
+        """Show as much of the outputs that still wait as there is."""
+        for name in [name for name, producers in self._waiting.items() if producers]:
+            self._show(name, cancelled=True)
+
+    def _show(self, name: str, *, cancelled: bool = False) -> None:
+        source = self._plan.outputs[name]
+        items = source.items if isinstance(source, Gather) else (source,)
+        values: dict[int, Any] = {}
+        missing: dict[int, str] = {}
+        for index, item in enumerate(items):
+            why = self._unready(name, item, cancelled=cancelled)
+            try:
+                if not why:
+                    values[index] = self._held.value(item)
+            except Outside as error:
+                why = self._failed_outside(name, error)
+            if why:
+                missing[index] = why
+        result = self._result
+        if not missing:
+            result.outputs[name] = tuple(values.values()) if isinstance(source, Gather) else values[0]
+            self._announcer.tell(OutputReady(name, result.outputs[name]))
+        elif values:
+            result.partial[name], result.missing[name] = values, missing
+            result.absent[name] = items_missing(missing, len(items))
+            self._announcer.tell(OutputReady(name, tuple(values.values()), tuple(values)))
+        else:
+            result.absent[name] = next((why for why in missing.values() if why != CANCELLED), CANCELLED)
+        for producer in {read.step for read in step_outputs(source)}:
+            self._held.release(producer)
+
+    def _unready(self, name: str, source: StepSource, *, cancelled: bool) -> str:
+        """Why a source has no value, after trying to fetch or make what it reads; empty if it has one."""
+        for read in step_outputs(source):
+            if read.step in self._maker.bad:
+                return self._maker.bad[read.step]
+            if read.step in self._waiting[name]:
+                return CANCELLED
+            if not self._held.fetch(read.step, {read.output}):
+                why = CANCELLED if cancelled else self._maker.make(read.step)
+                if why:
+                    return why
+        return ""
+
+    def _failed_outside(self, name: str, error: Outside) -> str:
+        """An output reads an item beyond the end of a list: a failure of the step that made the list."""
+        decl = (self._plan.checked.document.outputs or {}).get(name)
+        problem = error.refusal.at(decl.value.place if decl is not None else NOWHERE)
+        path = self._plan.steps[error.step].path
+        self._result.failed[path] = StepError(path, problem)
+        return problem.message

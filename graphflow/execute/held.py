@@ -1,0 +1,127 @@
+"""Held values: results of steps, each kept in memory until its last reader is done.
+
+A value that is not held may be in the store, and one that the store lost has to be made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+from graphflow.document.refusal import Refusal, outside_list
+from graphflow.document.scalars import write_scalar
+from graphflow.errors import InvalidValue
+from graphflow.execute.kept import Kept
+from graphflow.execute.store import GONE
+from graphflow.plan.plan import Plan
+from graphflow.plan.sources import StepOutput, StepSource, step_outputs
+from graphflow.values.sources import Format, Gather, ItemOf, Value
+
+
+class Outside(InvalidValue):
+    """A source reads an item beyond the end of a list.
+
+    Attributes:
+        step: number of the step that made the list.
+        refusal: says so, with the list's name.
+    """
+
+    def __init__(self, source: ItemOf[StepOutput], count: int, path: str) -> None:
+        self.step = source.source.step
+        self.refusal: Refusal = outside_list(f"${path}.{source.source.output}", source.item, count)
+        super().__init__(f"item {source.item} was asked for, and the list has {count}")
+
+
+class Held:
+    """The values of one run.
+
+    Args:
+        plan: what is run.
+        kept: what a store has of its results.
+    """
+
+    def __init__(self, plan: Plan, kept: Kept) -> None:
+        self._steps = plan.steps
+        self._kept = kept
+        self._readers = list(plan.lifetimes.readers)
+        self._values: list[dict[str, Any] | None] = [None] * len(plan.steps)
+
+    def put(self, number: int, outputs: dict[str, Any]) -> None:
+        """Hold what a step gave."""
+        self._values[number] = outputs
+
+    def has(self, output: StepOutput) -> bool:
+        """Whether a value is held."""
+        return output.output in (self._values[output.step] or ())
+
+    def fetch(self, producer: int, outputs: set[str]) -> bool:
+        """Whether these outputs of a step are held, or could be read from the store just now."""
+        held = self._values[producer]
+        if held is not None and outputs <= held.keys():
+            return True
+        fetched = {}
+        for output in outputs:
+            fetched[output] = self._kept.content(producer, self._steps[producer], output)
+            if fetched[output] is GONE:
+                return False
+        self._values[producer] = {**(held or {}), **fetched}
+        return True
+
+    def value(self, source: StepSource) -> Any:
+        """The value of a source whose outputs are held.
+
+        Raises:
+            Outside: it reads an item that is not there.
+        """
+        if type(source) is StepOutput:
+            return self._values[source.step][source.output]  # type: ignore[index]
+        if isinstance(source, Value):
+            return source.value
+        if isinstance(source, Gather):
+            return tuple([self.value(item) for item in source.items])
+        if isinstance(source, ItemOf):
+            whole = self.value(source.source)
+            if source.item >= len(whole):
+                raise Outside(source, len(whole), self._steps[source.source.step].node.path)
+            return whole[source.item]
+        if isinstance(source, Format):
+            return "".join([part if isinstance(part, str) else write_scalar(self.value(part)) for part in source.parts])
+        raise TypeError(f"{source} has no value")
+
+    def lost(self, number: int, bad: Container[int]) -> dict[int, dict[int, set[str]]]:
+        """A step and all below it that has to be made again for it, each with what it reads: producer → outputs.
+
+        Args:
+            number: of the step.
+            bad: steps without a result; what they read is not looked at, since they are not made again.
+        """
+        lost = {number: self._reads(number)}
+        pending = [number]
+        while pending:
+            reader = pending.pop()
+            for producer, outputs in lost[reader].items() if reader not in bad else ():
+                if producer not in lost and not self.fetch(producer, outputs):
+                    lost[producer] = self._reads(producer)
+                    pending.append(producer)
+        return lost
+
+    def _reads(self, number: int) -> dict[int, set[str]]:
+        reads: dict[int, set[str]] = {}
+        for source in self._steps[number].inputs.values():
+            for read in (source,) if type(source) is StepOutput else step_outputs(source):
+                reads.setdefault(read.step, set()).add(read.output)
+        return reads
+
+    def release(self, producer: int) -> None:
+        """Note that one reader of a step is done."""
+        self._readers[producer] -= 1
+        self.let_go(producer)
+
+    def let_go(self, producer: int) -> None:
+        """Let the values of a step go, unless a reader is still to come."""
+        if self._readers[producer] <= 0:
+            self._values[producer] = None
+
+    def clear(self) -> None:
+        """Let everything go, at the end of the run."""
+        self._values = []

@@ -1,0 +1,35 @@
+"""Asking a node's rules again, now that values show the facts that were unknown before the run."""
+
+from __future__ import annotations
+
+from graphflow.catalog.rules import faults, planned, problem_of
+from graphflow.errors import StepError
+from graphflow.execute.held import Held
+from graphflow.plan.sources import step_outputs
+from graphflow.plan.step import PlannedStep, Recheck
+from graphflow.problems import Level
+from graphflow.values.facts import UNKNOWN, facts_of
+from graphflow.values.value import coerce
+
+
+def require_rules(step: PlannedStep, recheck: Recheck, held: Held) -> None:
+    """Refuse values that the rules of a step's node refuse.
+
+    Args:
+        step: about to be called.
+        recheck: of its node.
+        held: the values that are there.
+
+    Raises:
+        StepError: the first problem.
+    """
+    node, facts = step.node, {}
+    for name, source in recheck.ports.items():
+        facts[name] = UNKNOWN
+        if source is not None and all(map(held.has, step_outputs(source))):
+            facts[name] = facts_of(coerce(held.value(source), node.type.ports[name].type))
+    for fault in faults(node.type, facts, planned(node, facts, recheck.wanted)):
+        place = recheck.places.get(fault.about, node.place)
+        problem = problem_of(fault, node, place, recheck.senders.get(fault.about, "the value given"))
+        if problem.level is Level.PROBLEM:
+            raise StepError(step.path, problem)
