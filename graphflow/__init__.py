@@ -42,7 +42,8 @@ if TYPE_CHECKING:
         StepError,
     )
     from graphflow.execute.result import Cancelled, Result, RunFailed
-    from graphflow.graph import Graph, load, text
+    from graphflow.graph import Graph, load
+    from graphflow.handles import text
     from graphflow.plan.plan import Plan
     from graphflow.problems import Fault, Level, Place, Problem
     from graphflow.values.component import Component
@@ -67,7 +68,8 @@ _MEMBERS = {
     "values.facts": "Facts",
     "values.latent_space": "LatentSpace",
     "values.tensor_values": "Conditioning Latents",
-    "graph": "Graph load text",
+    "graph": "Graph load",
+    "handles": "text",
     "catalog.authoring": ("Context Doc Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"),
     "plan.plan": "Plan",
     "problems": "Fault Level Place Problem",

@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from graphflow.catalog.catalog import Catalog
 from graphflow.document.model import Document
 from graphflow.errors import GraphflowError
 from graphflow.execute.context import Cancellation
 from graphflow.execute.events import Event, Listener
-from graphflow.execute.loader import import_libraries
 from graphflow.execute.loader import load as load_component
 from graphflow.execute.pool import Loader, Pool
-from graphflow.execute.result import Cancelled, Result, RunFailed
+from graphflow.execute.resources import check_resources, libraries_ready
+from graphflow.execute.result import Result, RunFailed
 from graphflow.execute.scheduler import Run
 from graphflow.execute.store import MemoryStore, Store
 from graphflow.graph import Graph, load
 from graphflow.plan.plan import Plan
-from graphflow.system.compute import Compute, count_gpus
+from graphflow.system.device import Compute
+from graphflow.system.sizes import parse_bytes
 from graphflow.system.warning_filters import no_errors
-from graphflow.values.tensors import computing_threads
 from graphflow.values.value import describe
 
-_UNITS = {
-    "": 1,
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "KIB": 2**10,
-    "MIB": 2**20,
-    "GIB": 2**30,
-    "TB": 10**12,
-    "TIB": 2**40,
-}
-_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*\Z")
+if TYPE_CHECKING:
+    from graphflow.record.recorder import Recorder
 
 
-class Closable(Protocol):
-    """What is told of the end of a run, whatever the end."""
+class Recording(Protocol):
+    """What writes a run down: it hears of every event before anyone else, and of the end, whatever the end."""
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
 
     def close(self, result: Result) -> object:
         """Take the result."""
@@ -124,17 +115,11 @@ class Engine:
             GraphflowError: this engine runs already, or a run in another thread computes with another number of
                 threads.
         """
-        recorder = None
-        with self._running() as cancellation, no_errors():
+        with self._running() as cancellation:
             plan = self._plan(graph, inputs, seed, only)
-            require_means(plan, self.pool.budget)
-            with _computing(plan):
-                if record is not None:
-                    from graphflow.record.folder_claim import folder_of
-                    from graphflow.record.recorder import Recorder
-
-                    recorder = Recorder(folder_of(record), plan, overwrite=overwrite)
-                result = self._execute(plan, both(on_event, recorder), recorder, cancellation)
+            with self._ready(plan):
+                recorder = None if record is None else _recorder(plan, record, overwrite)
+                result = self._execute(plan, on_event, recorder, cancellation)
         if result.failed:
             error = RunFailed(result)
             for problem in recorder.problems if recorder is not None else ():
@@ -144,20 +129,22 @@ class Engine:
             recorder.require()
         return result
 
-    def execute(self, plan: Plan, listener: Listener | None = None, recorder: Closable | None = None) -> Result:
+    def execute(self, plan: Plan, listener: Listener | None = None, recorder: Recording | None = None) -> Result:
         """Run a plan; failures are in the result, and a recorder is closed in any case.
 
         Raises:
             Cancelled: `cancel` was called meanwhile.
+            GraphflowError: the plan cannot run here, or the engine runs already.
         """
-        require_means(plan, self.pool.budget)
-        with self._running() as cancellation, no_errors(), _computing(plan):
+        with self._running() as cancellation, self._ready(plan):
             return self._execute(plan, listener, recorder, cancellation)
 
     def _execute(
-        self, plan: Plan, listener: Listener | None, recorder: Closable | None, cancellation: Cancellation
+        self, plan: Plan, listener: Listener | None, recorder: Recording | None, cancellation: Cancellation
     ) -> Result:
-        run = Run(plan, store=self.store, pool=self.pool, listener=listener, cancellation=cancellation)
+        # The recorder comes first: a listener that fails must not keep an output from being written.
+        told = _both(recorder, listener)
+        run = Run(plan, store=self.store, pool=self.pool, listener=told, cancellation=cancellation)
         try:
             return run.execute()
         finally:
@@ -167,12 +154,20 @@ class Engine:
     @contextlib.contextmanager
     def _running(self) -> Iterator[Cancellation]:
         """The time in which `cancel` has something to cancel, planning included."""
-        with self._alone("this engine is running a graph already; use a second engine, or wait"):
+        alone = self._alone("this engine is running a graph already; use a second engine, or wait")
+        with alone, no_errors():
             self._cancellation = cancellation = Cancellation()
             try:
                 yield cancellation
             finally:
                 self._cancellation = None
+
+    @contextlib.contextmanager
+    def _ready(self, plan: Plan) -> Iterator[None]:
+        """The time in which the machine is ready for a plan."""
+        check_resources(plan, self.pool.budget)
+        with libraries_ready(plan):
+            yield
 
     @contextlib.contextmanager
     def _alone(self, why: str) -> Iterator[None]:
@@ -249,60 +244,20 @@ def run(
         )
 
 
-@contextlib.contextmanager
-def _computing(plan: Plan) -> Iterator[None]:
-    """Have the libraries ready for a plan, in this thread and with the plan's number of threads."""
-    if not plan.uses_torch:
-        yield
-        return
-    if any(step.uses for step in plan.steps):
-        import_libraries()
-    with computing_threads(plan.checked.compute.threads):
-        yield
+def _recorder(plan: Plan, folder: str | Path, overwrite: bool) -> Recorder:
+    from graphflow.record.folder_claim import folder_of
+    from graphflow.record.recorder import Recorder
+
+    return Recorder(folder_of(folder), plan, overwrite=overwrite)
 
 
-def require_means(plan: Plan, budget: int | None) -> None:
-    """Refuse a plan that cannot run on this machine, or not within `budget` bytes of components.
-
-    Raises:
-        GraphflowError: one step needs more than the budget, or the device is not here.
-    """
-    device = plan.checked.compute.device
-    if plan.uses_torch and device != "cpu":
-        _, _, number = device.partition(":")
-        if int(number or 0) >= (count := count_gpus()):
-            here = f"this machine has {count} GPU{'s' * (count > 1)}" if count else "this machine has no GPU"
-            raise GraphflowError(f"the device {device} is not here: {here}; use --device cpu, or leave it out")
-    largest = plan.lifetimes.largest
-    if budget is not None and largest > budget:
-        shown = f"{budget:,} bytes, and one step alone needs {largest:,} of components"
-        raise GraphflowError(f"the memory budget is too small: it is {shown}; raise it, or choose a smaller dtype")
-
-
-def parse_bytes(size: int | str) -> int:
-    """Bytes of a size such as `8GiB`, `500 MB` or a plain number.
-
-    Raises:
-        GraphflowError: it is none of these.
-    """
-    if isinstance(size, int) and not isinstance(size, bool) and size >= 0:
-        return size
-    match = _SIZE.match(size) if isinstance(size, str) else None
-    if match is None or match[2].upper() not in _UNITS:
-        raise GraphflowError(f"{size!r} is no size; write 8GiB, 500MB or a number of bytes")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
-
-
-def both(first: Listener | None, second: Listener | None) -> Listener | None:
-    """One listener for two; the second is told first."""
+def _both(first: Listener | None, second: Listener | None) -> Listener | None:
+    """One listener for two."""
     if first is None or second is None:
         return first or second
 
     def tell(event: Event) -> None:
-        second(event)
         first(event)
+        second(event)
 
     return tell
-
-
-__all__ = ["Cancelled", "Engine", "parse_bytes", "run"]

@@ -6,7 +6,7 @@ from graphflow.catalog.catalog import default_catalog
 from graphflow.checkpoints import local
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.reader import CheckpointReader
-from graphflow.system.compute import CPU
+from graphflow.system.device import CPU
 
 FAMILIES = default_catalog().families
 CLASSES = FAMILIES.classes

@@ -19,8 +19,8 @@ from graphflow.document.model import Document
 from graphflow.document.tree import Scalar
 from graphflow.errors import InvalidValue
 from graphflow.problems import NOWHERE, Place, Problem, first_of
-from graphflow.system.collector import paused
-from graphflow.system.compute import CPU, Compute
+from graphflow.system.device import CPU, Compute
+from graphflow.system.gc_pause import paused
 from graphflow.values.sources import Value
 from graphflow.values.value import describe
 from graphflow.wording.spelling import few_suggestions

@@ -13,7 +13,7 @@ from graphflow.check.sources import NodeOutput, NodeSource
 from graphflow.document.model import Document
 from graphflow.errors import InvalidGraph
 from graphflow.problems import NOWHERE, Level, Place, Problem
-from graphflow.system.compute import CPU, Compute
+from graphflow.system.device import CPU, Compute
 from graphflow.values.facts import Facts
 from graphflow.values.sources import ItemOf
 

@@ -21,7 +21,7 @@ from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem, InvalidValue
 from graphflow.limits import ENTRIES
 from graphflow.problems import nearest, shown_path
-from graphflow.system.compute import CPU, Compute
+from graphflow.system.device import CPU, Compute
 from graphflow.system.files import irregular
 from graphflow.system.paths import path_of
 from graphflow.values.picture_files import ENDINGS

@@ -11,7 +11,7 @@ from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.details import NO_DETAILS, Details
 from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.lora import Lora, LoraTarget
-from graphflow.system.compute import CPU, Compute
+from graphflow.system.device import CPU, Compute
 from graphflow.values.component import Component
 
 

@@ -18,7 +18,7 @@ from graphflow.checkpoints.reading import read_header, read_json
 from graphflow.checkpoints.tensor_names import in_folder
 from graphflow.checkpoints.weights import Tensors, digest_of_files
 from graphflow.document.refusal import Refusal
-from graphflow.system.compute import DTYPES
+from graphflow.system.device import DTYPES
 from graphflow.system.files import read_only, read_regular
 from graphflow.values.component import Component
 
@@ -238,7 +238,7 @@ class Placed:
 
     Attributes:
         files: what it is made from.
-        dtype: a key of `graphflow.system.compute.DTYPES`.
+        dtype: a key of `graphflow.system.device.DTYPES`.
         device: as torch names it.
         loras: laid over it, in this order.
         target: how they are applied; None if there are none.

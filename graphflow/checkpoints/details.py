@@ -17,7 +17,7 @@ from graphflow.document.scalars import read_scalar
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
 from graphflow.errors import FileProblem, InvalidValue
 from graphflow.problems import Place, nearest
-from graphflow.system.compute import DTYPES
+from graphflow.system.device import DTYPES
 from graphflow.system.distribution import install_command
 from graphflow.system.paths import path_of
 

@@ -19,7 +19,7 @@ from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem
 from graphflow.problems import Place, did_you_mean, nearest
-from graphflow.system.compute import Compute
+from graphflow.system.device import Compute
 from graphflow.system.paths import path_of
 
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"

@@ -16,7 +16,7 @@ from graphflow.cli.screens import echo
 from graphflow.document.model import Document
 from graphflow.document.refusal import Refusal
 from graphflow.errors import GraphflowError
-from graphflow.system.compute import CPU
+from graphflow.system.device import CPU
 from graphflow.system.distribution import DISTRIBUTION
 from graphflow.system.paths import path_of
 

@@ -21,11 +21,13 @@ from graphflow.cli.settings import (
     catalog_of,
     load_checked,
 )
-from graphflow.engine import Engine, both, parse_bytes, require_means
+from graphflow.engine import Engine
 from graphflow.execute.events import to_json
+from graphflow.execute.resources import check_resources
 from graphflow.execute.result import Cancelled, Result
 from graphflow.plan.plan import plan
 from graphflow.problems import Level, Problem
+from graphflow.system.sizes import parse_bytes
 
 if TYPE_CHECKING:
     from graphflow.cli.progress import Display
@@ -61,7 +63,7 @@ def execute(arguments: argparse.Namespace) -> int:
         return WRONG
     show(loaded.problems, least=Level.WARNING)
     planned = plan(loaded.checked, only=arguments.only)
-    require_means(planned, budget)
+    check_resources(planned, budget)
     name = planned.checked.document.name or loaded.path.stem
     folder = folder_of(arguments.out) if arguments.out is not None else new_folder(name)
     if arguments.seed == "random":
@@ -76,8 +78,7 @@ def execute(arguments: argparse.Namespace) -> int:
         _interrupts(engine, display),
     ):
         try:
-            # The recorder is called first: a failing screen must not prevent an output from being written.
-            result = engine.execute(planned, both(display.show, recorder), recorder)
+            result = engine.execute(planned, display.show, recorder)
         except Cancelled as error:
             result = error.result or Result(state="cancelled")
         except BaseException:

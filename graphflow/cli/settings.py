@@ -14,12 +14,12 @@ from graphflow.check.check import check
 from graphflow.check.checked import Checked
 from graphflow.check.seeds import SEED, sets_input
 from graphflow.document.model import Document
-from graphflow.document.parse import read_file
+from graphflow.document.named import read_named
 from graphflow.document.text import escape
 from graphflow.document.tree import Entry, Scalar, Sequence, Tree, read_tree
 from graphflow.errors import InvalidGraph
 from graphflow.problems import Place, Problem, did_you_mean, first_of
-from graphflow.system.compute import Compute
+from graphflow.system.device import Compute
 from graphflow.values.types import ListOf, Type
 
 _SEED_PLACE = Place("--seed")
@@ -99,8 +99,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
         arguments: of the call; may lack `settings` and `seed`.
         complete: whether inputs without a value are problems.
     """
-    path = library.locate(graph)
-    document, problems = read_file(path, shown=graph if Path(graph) == path else None)
+    path, document, problems = read_named(graph)
     if document is None:
         return Loaded(None, tuple(first_of(problems)), path)
     seed = _seed(getattr(arguments, "seed", None))

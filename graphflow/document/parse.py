@@ -23,9 +23,9 @@ from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree, read
 from graphflow.limits import DOCUMENT_BYTES
 from graphflow.limits import NAME as LONGEST_NAME
 from graphflow.problems import NOWHERE, Place, Problem, did_you_mean, nearest
-from graphflow.system.collector import paused
 from graphflow.system.distribution import DISTRIBUTION
 from graphflow.system.files import read_start
+from graphflow.system.gc_pause import paused
 from graphflow.values.types import ATOMS, FLOAT, INT, Type, item_of, member_for, parse_type
 from graphflow.wording.spelling import few_suggestions
 

@@ -15,7 +15,7 @@ from graphflow.plan.order import in_order
 from graphflow.plan.sources import StepSource, renumbered
 from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Place, Problem, did_you_mean
-from graphflow.system.collector import paused
+from graphflow.system.gc_pause import paused
 from graphflow.values.sources import Gather
 
 

@@ -22,7 +22,7 @@ from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.refusal import Refusal
 from graphflow.execute.loader import load
-from graphflow.system.compute import CPU
+from graphflow.system.device import CPU
 
 SHIPPED_CLASS = "AutoencoderKL"
 FILE = """

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 import graphflow as gf
-from graphflow.system.collector import paused
+from graphflow.system.gc_pause import paused
 from graphflow.system.library_turns import Counts, Turns
 from graphflow.system.warning_filters import filtered, no_errors
 

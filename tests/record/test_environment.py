@@ -16,7 +16,7 @@ from graphflow.check.check import check
 from graphflow.document.parse import parse, read_file
 from graphflow.plan.plan import Plan, plan
 from graphflow.record.run_record import RunRecord
-from graphflow.system.compute import Compute
+from graphflow.system.device import Compute
 
 PURE = """
 graphflow: 1
@@ -73,7 +73,7 @@ def test_a_run_with_torch_tells_what_decides_its_bytes(
 def test_the_threads_that_a_variable_sets_are_told_though_the_call_says_nothing(photo: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import graphflow as gf\n"
-        "import test_environment as t; from graphflow.system.compute import Compute\n"
+        "import test_environment as t; from graphflow.system.device import Compute\n"
         "made = t._torch_plan(Path(sys.argv[2]), Compute()); assert 'torch' not in sys.modules\n"
         "gf.run(made, record=Path(sys.argv[2]) / 'run')\n"
     )
