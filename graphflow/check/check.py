@@ -67,15 +67,15 @@ def check(
     templates = Templates(catalog, literals, library)
     templates.prepare(document)
     resolved = resolve(document, catalog, templates.find, literals)
-    found = [*(problems or ()), *templates.found_problems(resolved)]
+    reported = [*(problems or ()), *templates.all_problems(resolved)]
     given = dict(inputs or {})
     if seed is not None and sets_input(document, given):
         given[SEED] = Scalar(str(seed), seed_place)
-    sources = input_sources(document, given, literals, found, complete=complete)
+    sources = input_sources(document, given, literals, reported, complete=complete)
     final_seed = run_seed(seed, document, sources)
     expanded = expand(resolved, sources, literals, final_seed)
-    found += expanded.problems
-    found += propagate(expanded.nodes, expanded.outputs)
+    reported += expanded.problems
+    reported += propagate(expanded.nodes, expanded.outputs)
     return Checked(
         document=document,
         resolved=resolved,
@@ -85,7 +85,7 @@ def check(
         inputs={name: source.value if isinstance(source, Value) else None for name, source in sources.items()},
         seed=final_seed,
         compute=compute,
-        problems=tuple(first_of(found)),
+        problems=tuple(first_of(reported)),
     )
 
 

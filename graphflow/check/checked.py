@@ -99,7 +99,7 @@ class Checked:
         """This, where it can run.
 
         Raises:
-            InvalidGraph: it has problems; warnings and hints are not among those told.
+            InvalidGraph: it has problems; warnings and hints are not among those of the error.
         """
         if not self.ok:
             raise InvalidGraph([p for p in self.problems if p.level is Level.PROBLEM])

@@ -45,13 +45,13 @@ def _written(
 def outside_limits(decl: InputDecl, value: object) -> Refusal | None:
     """A refusal where a number (or an item of a list) is below `min` or above `max` of its input."""
     low, high = _number(decl.minimum), _number(decl.maximum)
-    for one in value if isinstance(value, tuple) else (value,):
-        if isinstance(one, bool) or not isinstance(one, (int, float)):
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
             continue
-        message = f"the input {decl.name} cannot be {one}"
-        if low is not None and one < low:
+        message = f"the input {decl.name} cannot be {number}"
+        if low is not None and number < low:
             return Refusal("bad-value", message, "", f"give at least {write_scalar(low)}")
-        if high is not None and one > high:
+        if high is not None and number > high:
             return Refusal("bad-value", message, "", f"give at most {write_scalar(high)}")
     return None
 
@@ -69,20 +69,20 @@ def _number(limit: Scalar | None) -> int | float | None:
 def default_value(decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> Any:
     """The default of an input; None where it has none or a wrong one.
 
-    Scalars are checked when their document is resolved, so only what is wrong with files is told here.
+    Scalars are checked when their document is resolved, so only what is wrong with files is reported here.
     """
     if decl.default is None or decl.type is None:
         return None
-    found: list[Problem] = []
-    value = input_value(decl.default, decl, document, literals, found)
+    wrong: list[Problem] = []
+    value = input_value(decl.default, decl, document, literals, wrong)
     if member_for(item_of(decl.type), SCALARS) is None:
-        problems += found
+        problems += wrong
     return None if value is None or outside_limits(decl, value) is not None else coerced(value, decl.type)
 
 
 def coerced(value: Any, type_: Type) -> Any:
     """A literal as its type has it (ints become floats); files and checkpoints stay as they are."""
-    if isinstance(value, Picture) or (isinstance(value, tuple) and any(isinstance(one, Picture) for one in value)):
+    if isinstance(value, Picture) or (isinstance(value, tuple) and any(isinstance(item, Picture) for item in value)):
         return value
     try:
         return coerce(value, type_)

@@ -116,8 +116,8 @@ class Literals:
                 endings = ENDINGS if type_.item.word in PICTURES else ("",)
                 return self._many(files_in(path, endings, text), text, type_.item.word, scalar, document)
             if glob.has_magic(text) and not path.exists():
-                found = matching_files(self._base(scalar, document), Path(text).expanduser(), text)
-                return self._many(found, text, type_.item.word, scalar, document)
+                files = matching_files(self._base(scalar, document), Path(text).expanduser(), text)
+                return self._many(files, text, type_.item.word, scalar, document)
         return (self.read(scalar, text, type_.item, document),)
 
     def _many(self, paths: list[Path], text: str, word: str, scalar: Scalar, document: Document) -> tuple[Any, ...]:
@@ -190,7 +190,7 @@ def missing_file(path: Path, text: str) -> Refusal:
     why = relative if missing == path else f"there is no folder {shown_path(missing)}"
     # A folder may hold a million files, and reading them once for each of a thousand names takes long.
     there = () if enough_suggested() else islice(missing.parent.iterdir(), ENTRIES)
-    close = nearest(missing.name, sorted(one.name for one in there if missing == path or one.is_dir()))
+    close = nearest(missing.name, sorted(entry.name for entry in there if missing == path or entry.is_dir()))
     if close is None:
         return Refusal("file-missing", message, why, "write the path of a file that is there")
     # The parts of what was written end as those of the path do.

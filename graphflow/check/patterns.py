@@ -29,7 +29,7 @@ def matching_files(folder: Path, pattern: Path, shown: str) -> list[Path]:
     """
     walk = _Walk(shown, pattern.parts[1:] if pattern.is_absolute() else pattern.parts)
     walk.run(Path(pattern.anchor) if pattern.is_absolute() else folder)
-    return sorted(walk.found)
+    return sorted(walk.files)
 
 
 def files_in(folder: Path, endings: tuple[str, ...], shown: str) -> list[Path]:
@@ -42,14 +42,14 @@ def files_in(folder: Path, endings: tuple[str, ...], shown: str) -> list[Path]:
     for entry in walk.entries(folder):
         if entry.name.lower().endswith(endings) and entry.is_file():
             walk.take(Path(entry.path))
-    return sorted(walk.found)
+    return sorted(walk.files)
 
 
 @dataclass
 class _Walk:
     shown: str
     parts: tuple[str, ...]
-    found: set[Path] = field(default_factory=set)
+    files: set[Path] = field(default_factory=set)
     seen: int = 0
 
     def run(self, root: Path) -> None:
@@ -75,7 +75,7 @@ class _Walk:
                     elif at == len(self.parts) - 1:
                         pending.append((Path(entry.path), at + 1))
             elif glob.has_magic(self.parts[at]):
-                pending += [(one, at + 1) for one in self._named(folder, self.parts[at])]
+                pending += [(path, at + 1) for path in self._named(folder, self.parts[at])]
             else:
                 pending.append((folder / self.parts[at], at + 1))
 
@@ -107,8 +107,8 @@ class _Walk:
         return listed
 
     def take(self, path: Path) -> None:
-        self.found.add(path)
-        if len(self.found) > FILES:
+        self.files.add(path)
+        if len(self.files) > FILES:
             raise Refusal(
                 "over-limit", f"{self.shown} matches more than {FILES:,} files", fix="match fewer, in several graphs"
             )

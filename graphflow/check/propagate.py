@@ -62,8 +62,8 @@ def _wanted(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) ->
             if type(source) is NodeOutput:
                 wanted[source.node].add(source.output)
             else:
-                for one in node_outputs(source):
-                    wanted[one.node].add(one.output)
+                for read in node_outputs(source):
+                    wanted[read.node].add(read.output)
     return wanted
 
 

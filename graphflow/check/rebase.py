@@ -73,10 +73,10 @@ def rebased_text(
     }
     pieces = []
     end = 0
-    for one in yaml.parse(text, Loader=yaml.SafeLoader):
-        event: Any = one
+    for parsed in yaml.parse(text, Loader=yaml.SafeLoader):
+        event: Any = parsed
         where = (event.start_mark.line + 1, event.start_mark.column + 1)
-        if isinstance(one, yaml.ScalarEvent) and where in changed:
+        if isinstance(parsed, yaml.ScalarEvent) and where in changed:
             anchor = f"&{event.anchor} " if event.anchor else ""
             pieces += [text[end : event.start_mark.index], anchor + json_text(changed[where])]
             end = event.end_mark.index
@@ -89,16 +89,16 @@ def _scalars(document: Document) -> list[Scalar]:
     pending += [decl.details for decl in document.checkpoints.values()]
     for decl in document.nodes.values():
         pending += [decl.ref, decl.for_each, *(entry.value for entry in decl.values.values())]
-    found: list[Scalar] = []
+    scalars: list[Scalar] = []
     while pending:
         tree = pending.pop()
         if isinstance(tree, Scalar):
-            found.append(tree)
+            scalars.append(tree)
         elif isinstance(tree, Sequence):
             pending += tree.items
         elif tree is not None:
             pending += [entry.value for entry in tree.entries.values()]
-    return found
+    return scalars
 
 
 class _Mover:
@@ -159,7 +159,7 @@ class _Mover:
         ref = dataclasses.replace(decl.ref, text=self._template(decl.ref), folder=None) if is_path else decl.ref
         template = read_file(path)[0] if path is not None and is_there(path) and path.is_file() else None
         inputs = template.inputs if template is not None else {}
-        return {name: one.type for name, one in inputs.items() if one.type is not None}, ref
+        return {name: given.type for name, given in inputs.items() if given.type is not None}, ref
 
     def _template(self, ref: Scalar) -> str:
         moved = self._path(ref, ref.text)

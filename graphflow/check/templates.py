@@ -119,13 +119,13 @@ class Templates:
             raise Refusal("template-missing", f"there is no template {text}", fix=fix)
         return library[text].resolve()
 
-    def found_problems(self, graph: Resolved) -> list[Problem]:
+    def all_problems(self, graph: Resolved) -> list[Problem]:
         """Problems of the graph and inside its templates, each of these with where the template is used."""
-        found = [*self._own(graph), *(self._used(problem, path) for path, problem in self.problems)]
+        problems = [*self._own(graph), *(self._used(problem, path) for path, problem in self.problems)]
         for path, resolved in self._resolved.items():
             if resolved is not None:
-                found += [self._used(problem, path) for problem in self._own(resolved)]
-        return found
+                problems += [self._used(problem, path) for problem in self._own(resolved)]
+        return problems
 
     def _own(self, resolved: Resolved) -> list[Problem]:
         """Its problems, but for uses of templates whose own problems say why they cannot be read."""

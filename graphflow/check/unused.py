@@ -19,10 +19,10 @@ def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]
     """
     shown = [ref.name for decl in (document.outputs or {}).values() for ref, _ in tree_references(decl.value)]
     read = {reference.name for decl in document.nodes.values() for reference, _ in node_references(decl)}
-    for name, one in document.inputs.items() if document.nodes else ():
+    for name, decl in document.inputs.items() if document.nodes else ():
         if name not in read and name not in shown and name not in meant:
             fix = f"reference it as ${name}, or remove it"
-            yield Problem("unused-input", f"nothing reads the input {name}", "", fix, one.place)
+            yield Problem("unused-input", f"nothing reads the input {name}", "", fix, decl.place)
     named = _texts(document) if document.checkpoints else set()
     for name, checkpoint in document.checkpoints.items():
         if name not in named and name not in meant:
@@ -46,13 +46,13 @@ def _texts(document: Document) -> set[str]:
     for decl in document.nodes.values():
         pending += [decl.for_each, *(entry.value for entry in decl.values.values())]
     while pending:
-        one = pending.pop()
-        if isinstance(one, Scalar):
-            texts.add(one.text)
-        elif isinstance(one, Sequence):
-            pending.extend(one.items)
-        elif one is not None:
-            pending.extend(entry.value for entry in one.entries.values())
+        tree = pending.pop()
+        if isinstance(tree, Scalar):
+            texts.add(tree.text)
+        elif isinstance(tree, Sequence):
+            pending.extend(tree.items)
+        elif tree is not None:
+            pending.extend(entry.value for entry in tree.entries.values())
     return texts
 
 

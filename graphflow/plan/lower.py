@@ -151,7 +151,7 @@ class _Lowering:
     def _recheck(self, node: ExpandedNode) -> Recheck:
         ports = {
             # A port that no needed step reads may be of a node that has no step in the plan.
-            name: in_steps(source, self.made_by) if all(one in self.made_by for one in node_outputs(source)) else None
+            name: in_steps(source, self.made_by) if all(read in self.made_by for read in node_outputs(source)) else None
             for name, source in node.sources.items()
         }
         places = {name: node.place_of(name) for name in (*node.type.ports, *node.type.params)}

@@ -28,7 +28,7 @@ def in_order(steps: Sequence[Draft]) -> list[int]:
     readers: dict[int, list[int]] = {}
     waiting = [0] * len(steps)
     for index, step in enumerate(steps):
-        producers = {one.step for source in step.inputs.values() for one in step_outputs(source)}
+        producers = {read.step for source in step.inputs.values() for read in step_outputs(source)}
         waiting[index] = len(producers)
         for producer in producers:
             readers.setdefault(producer, []).append(index)

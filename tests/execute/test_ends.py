@@ -22,6 +22,10 @@ class Ends:
 
     def __init__(self) -> None:
         self.results: list[Result] = []
+        self.events: list[object] = []
+
+    def __call__(self, event) -> None:
+        self.events.append(event)
 
     def close(self, result: Result) -> None:
         self.results.append(result)
@@ -69,6 +73,13 @@ def test_what_was_finished_before_the_listener_failed_stays():
 
     result = ended(graph(CHAIN).plan(), listen, OSError)
     assert (result.outputs, result.executed) == ({"b": 13}, ["a", "b", "c"])
+
+
+def test_a_recorder_has_every_event_before_a_listener_that_fails_at_it():
+    ends = Ends()
+    with gf.Engine() as engine, pytest.raises(OSError, match="no space"):
+        engine.execute(graph(CHAIN).plan(), raising(OutputReady, OSError("no space")), ends)
+    assert any(isinstance(event, OutputReady) for event in ends.events)
 
 
 def test_an_interrupt_is_a_cancellation_and_no_error():
