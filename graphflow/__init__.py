@@ -46,13 +46,15 @@ if TYPE_CHECKING:
     from graphflow.handles import text
     from graphflow.plan.plan import Plan
     from graphflow.problems import Fault, Level, Place, Problem
+    from graphflow.values.animation import Animation
     from graphflow.values.component import Component
     from graphflow.values.control import Control
     from graphflow.values.facts import Facts
+    from graphflow.values.file import File
     from graphflow.values.latent_space import LatentSpace
+    from graphflow.values.raster import Image, Mask
     from graphflow.values.sampling import Sampling
     from graphflow.values.tensor_values import Conditioning, Latents
-    from graphflow.values.value import Animation, File, Image, Mask
 
 _MEMBERS = {
     "catalog.catalog": "Catalog default_catalog",
@@ -64,9 +66,12 @@ _MEMBERS = {
     "engine": "Engine run",
     "errors": "DefinitionError FileProblem GraphflowError InvalidGraph InvalidValue StepError",
     "execute.result": "Cancelled Result RunFailed",
+    "values.animation": "Animation",
     "values.control": "Control",
     "values.facts": "Facts",
+    "values.file": "File",
     "values.latent_space": "LatentSpace",
+    "values.raster": "Image Mask",
     "values.tensor_values": "Conditioning Latents",
     "graph": "Graph load",
     "handles": "text",
@@ -74,7 +79,6 @@ _MEMBERS = {
     "plan.plan": "Plan",
     "problems": "Fault Level Place Problem",
     "values.component": "Component",
-    "values.value": "Animation File Image Mask",
 }
 """Module of graphflow → what is offered of it."""
 

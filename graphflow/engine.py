@@ -25,7 +25,7 @@ from graphflow.plan.plan import Plan
 from graphflow.system.device import Compute
 from graphflow.system.sizes import parse_bytes
 from graphflow.system.warning_filters import no_errors
-from graphflow.values.value import describe
+from graphflow.values.any_value import describe
 
 if TYPE_CHECKING:
     from graphflow.record.recorder import Recorder

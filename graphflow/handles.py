@@ -16,7 +16,7 @@ from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.tree import Sequence as ListTree
 from graphflow.errors import GraphflowError, InvalidGraph, UnknownOutput
 from graphflow.problems import Problem, did_you_mean
-from graphflow.values.value import describe
+from graphflow.values.any_value import describe
 
 _SHOWN = re.compile(r"<(?:Node)?Handle \$")
 """A handle in text that `str()` made of it."""

@@ -14,7 +14,7 @@ from graphflow.catalog.authoring import (
 )
 from graphflow.errors import InvalidValue
 from graphflow.values import types as gt
-from graphflow.values.value import coerce
+from graphflow.values.coerce import coerce
 from graphflow.wording.words import counted
 
 LABELS = "labels"

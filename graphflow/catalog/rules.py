@@ -15,8 +15,8 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.document.refusal import Refusal
 from graphflow.errors import DefinitionError, FileProblem, GraphflowError
 from graphflow.problems import CODES, Fault, Place, Problem
+from graphflow.values.any_value import describe
 from graphflow.values.facts import UNKNOWN, Facts
-from graphflow.values.value import describe
 
 _NO_FACTS: Mapping[str, Facts] = {}
 

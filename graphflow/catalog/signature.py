@@ -32,19 +32,7 @@ from graphflow.document.model import RESERVED
 from graphflow.errors import DefinitionError, InvalidValue
 from graphflow.problems import shown_path
 from graphflow.values import types as gt
-from graphflow.values.value import Animation, File, Image, Mask
-
-_ATOMS_BY_CLASS: dict[Any, str] = {
-    str: "string",
-    int: "int",
-    float: "float",
-    bool: "bool",
-    File: "file",
-    Image: "image",
-    Mask: "mask",
-    Animation: "animation",
-}
-
+from graphflow.values.value_types import word_of_class
 
 LOOSE = "graphflow_loose_"
 """Prefix of the names of modules that are loaded from single files of nodes."""
@@ -187,8 +175,7 @@ def _is_context(hint: Any) -> bool:
 def _is_setting(hint: Any) -> bool:
     """Whether an argument takes frozen data that is not a value of an edge, such as a latent space: a param only."""
     bare, _ = _split(hint)
-    is_data = isinstance(bare, type) and dataclasses.is_dataclass(bare)
-    return is_data and not hasattr(bare, "word") and bare not in _ATOMS_BY_CLASS
+    return isinstance(bare, type) and dataclasses.is_dataclass(bare) and word_of_class(bare) is None
 
 
 def _split(hint: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -214,14 +201,10 @@ def _type(function: Callable[..., Any], name: str, hint: Any) -> tuple[gt.Type, 
 
 def _single(function: Callable[..., Any], name: str, hint: Any) -> gt.Type:
     bare, _ = _split(hint)
-    if bare in _ATOMS_BY_CLASS:
-        return gt.Atom(_ATOMS_BY_CLASS[bare])
-    word = getattr(bare, "word", None)
-    if isinstance(word, str) and word in gt.ATOMS:
-        return gt.Atom(word)
     origin, arguments = get_origin(bare), get_args(bare)
-    if origin is Literal:
-        return gt.Atom(_ATOMS_BY_CLASS[type(arguments[0])])
+    word = word_of_class(type(arguments[0]) if origin is Literal else bare)
+    if word in gt.ATOMS:
+        return gt.Atom(word)
     if isinstance(bare, TypeVar):
         return gt.Variable(bare.__name__, tuple(_single(function, name, c) for c in bare.__constraints__))  # type: ignore[misc]
     if origin in (list, Sequence) or (origin is tuple and arguments[1:] == (Ellipsis,)):

@@ -15,9 +15,10 @@ from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.tree import Scalar, Sequence
 from graphflow.errors import InvalidValue
 from graphflow.problems import NOWHERE, Place, Problem, did_you_mean
+from graphflow.values.any_value import describe
+from graphflow.values.coerce import coerce
 from graphflow.values.sources import Value
 from graphflow.values.types import PICTURES, ListOf, Type, member_for
-from graphflow.values.value import coerce, describe
 
 
 def input_sources(

@@ -11,8 +11,8 @@ from graphflow.document.scalars import read_scalar, write_scalar
 from graphflow.document.tree import Scalar, Sequence, Tree, word_of
 from graphflow.errors import InvalidValue
 from graphflow.problems import Problem
+from graphflow.values.coerce import coerce
 from graphflow.values.types import SCALARS, ListOf, Type, item_of, member_for
-from graphflow.values.value import coerce
 
 
 def input_value(tree: Tree, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> object:

@@ -14,7 +14,7 @@ from graphflow.check.sources import NOT_KNOWN, NodeSource, known_value
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import shown
 from graphflow.errors import InvalidValue
-from graphflow.values.value import coerce
+from graphflow.values.coerce import coerce
 
 
 def param_value(param: Param, source: NodeSource | None, instance: Instance, seed: int, reports: Reports) -> Any:

@@ -14,9 +14,10 @@ from graphflow.check.checked import ExpandedNode
 from graphflow.check.literals import Picture
 from graphflow.check.sources import NodeOutput, NodeSource
 from graphflow.values.facts import Facts
+from graphflow.values.file import File
 from graphflow.values.picture_files import read_picture
+from graphflow.values.raster import Image, Mask
 from graphflow.values.sources import Gather, Value
-from graphflow.values.value import File, Image, Mask
 
 
 def _plan(_facts: Mapping[str, Facts], params: Mapping[str, Any], *_: Any) -> Planned:

@@ -22,7 +22,7 @@ from graphflow.execute.returned import outputs_of
 from graphflow.execute.step_problems import changed, step_error, warning
 from graphflow.plan.step import PlannedStep
 from graphflow.system.library_turns import TURNS
-from graphflow.values.value import coerce
+from graphflow.values.coerce import coerce
 
 
 class Caller:

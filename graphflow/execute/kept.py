@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from graphflow.execute.keys import recipe_key
 from graphflow.execute.store import GONE, Store
 from graphflow.plan.step import PlannedStep
-from graphflow.values.value import digest_of
+from graphflow.values.any_value import digest_of
 
 T = TypeVar("T")
 

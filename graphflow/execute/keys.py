@@ -13,8 +13,8 @@ from importlib import metadata
 
 from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.plan.step import PlannedStep
+from graphflow.values.any_value import digest_of
 from graphflow.values.sources import Format, Gather, ItemOf, Value
-from graphflow.values.value import digest_of
 
 Digests = Sequence[Mapping[str, str] | None]
 """Per step of the plan: output → digest."""

@@ -8,8 +8,8 @@ from graphflow.execute.held import Held
 from graphflow.plan.sources import step_outputs
 from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Level
+from graphflow.values.coerce import coerce
 from graphflow.values.facts import UNKNOWN, facts_of
-from graphflow.values.value import coerce
 
 
 def require_rules(step: PlannedStep, recheck: Recheck, held: Held) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from graphflow.errors import InvalidValue
 from graphflow.execute.step_problems import wrong_output
 from graphflow.plan.step import PlannedStep
-from graphflow.values.value import coerce, describe
+from graphflow.values.any_value import describe
+from graphflow.values.coerce import coerce
 
 
 def outputs_of(step: PlannedStep, returned: Any) -> dict[str, Any]:

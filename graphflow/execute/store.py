@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from graphflow.values.value import bytes_of
+from graphflow.values.any_value import bytes_of
 
 
 class Gone:

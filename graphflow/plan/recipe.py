@@ -8,9 +8,9 @@ from typing import Any
 
 from graphflow.catalog.node_type import StepFunction
 from graphflow.plan.sources import StepOutput, StepSource
+from graphflow.values.any_value import digest_of
 from graphflow.values.component import Component
 from graphflow.values.sources import Format, Gather, Value
-from graphflow.values.value import digest_of
 
 
 def text_of(function: StepFunction, params: Mapping[str, Any], uses: Mapping[str, Component]) -> str:

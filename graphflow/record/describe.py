@@ -26,8 +26,10 @@ from graphflow.record.run_record import (
     StepRecord,
     UseRecord,
 )
+from graphflow.values.any_value import digest_of
+from graphflow.values.file import File
 from graphflow.values.sources import Format, Gather, ItemOf, Value
-from graphflow.values.value import File, digest_of, value_word
+from graphflow.values.value_types import value_word
 
 
 def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:

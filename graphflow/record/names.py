@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from graphflow.check.literals import Picture
 from graphflow.errors import FileProblem
 from graphflow.plan.plan import Plan
+from graphflow.values.file import File
 from graphflow.values.sources import Value
-from graphflow.values.value import File
 
 RUN_JSON, EVENTS, REPORT = "run.json", "events.jsonl", "report.html"
 RECORD = (RUN_JSON, EVENTS, REPORT)

@@ -12,9 +12,10 @@ from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.record.names import RESERVED, output_file
 from graphflow.record.png import encode_png
+from graphflow.values.any_value import describe
 from graphflow.values.sources import Gather, ItemOf, Value
 from graphflow.values.types import Atom, ListOf, Type, Union
-from graphflow.values.value import describe, value_word
+from graphflow.values.value_types import value_word
 
 
 @dataclass(frozen=True, slots=True)

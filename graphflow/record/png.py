@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from graphflow.errors import FileProblem
-from graphflow.values.value import Raster
+from graphflow.values.raster import Raster
 
 KEYWORD = "graphflow"
 CHUNK_CHARACTERS = 200_000

@@ -32,8 +32,8 @@ from graphflow.record.folder_claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
 from graphflow.record.report_collector import Page
+from graphflow.values.any_value import digest_of
 from graphflow.values.sources import Gather
-from graphflow.values.value import digest_of
 
 if TYPE_CHECKING:
     from graphflow.record.run_record import RunRecord

@@ -12,8 +12,8 @@ from graphflow.execute.events import OutputReady
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput
 from graphflow.values.picture_files import read_picture
+from graphflow.values.raster import Image
 from graphflow.values.sources import Gather
-from graphflow.values.value import Image
 
 if TYPE_CHECKING:
     from graphflow.record.report import Shown

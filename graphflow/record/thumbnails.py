@@ -7,8 +7,9 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graphflow.values.animation import Animation
 from graphflow.values.control import Control
-from graphflow.values.value import Animation, Image, Mask, Raster
+from graphflow.values.raster import Image, Mask, Raster
 from graphflow.wording.words import counted
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from graphflow.values.value import Image, Mask
+    from graphflow.values.raster import Image, Mask
 
 
 class ModelFiles(Protocol):

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphflow.values.latent_space import Noise
-from graphflow.values.value import Image, Mask, value_word
+from graphflow.values.raster import Image, Mask
+from graphflow.values.value_types import value_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

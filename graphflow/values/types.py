@@ -25,6 +25,8 @@ ATOMS = (
     "checkpoint",
     "animation",
 )
+"""Words of the types; `graphflow.values.value_types` says which Python class has the values of each."""
+
 SCALARS = ("string", "int", "float", "bool")
 """The types whose values are written as a YAML scalar; for a `file` or a `checkpoint` the scalar is its name."""
 
@@ -75,7 +77,11 @@ class Variable:
 
 Type: TypeAlias = Atom | ListOf | Union | Variable
 
-STRING, INT, FLOAT, BOOL, FILE, IMAGE, MASK, LATENTS, _C, _E, _K, CHECKPOINT, ANIMATION = map(Atom, ATOMS)
+STRING = Atom("string")
+INT = Atom("int")
+FLOAT = Atom("float")
+BOOL = Atom("bool")
+CHECKPOINT = Atom("checkpoint")
 
 
 def parse_type(text: str) -> Type:

@@ -9,7 +9,7 @@ import pytest
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
 from graphflow.document.parse import read_file
-from graphflow.values.value import Image, Mask
+from graphflow.values.raster import Image, Mask
 from tests.check.random_graphs import CATALOG
 
 

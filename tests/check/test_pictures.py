@@ -15,7 +15,8 @@ import pytest
 from graphflow.check.checked import Checked
 from graphflow.check.picture_nodes import read_mask
 from graphflow.errors import FileProblem
-from graphflow.values.value import File, Image
+from graphflow.values.file import File
+from graphflow.values.raster import Image
 from graphflow_nodes.image.load_image import load_image
 from tests.check.mutated_pictures import (
     ORIENTATION,

@@ -13,7 +13,8 @@ from graphflow.cli import main
 from graphflow.errors import FileProblem
 from graphflow.record.run_record import RunRecord
 from graphflow.system.paths import path_of
-from graphflow.values.value import File, Image, Mask
+from graphflow.values.file import File
+from graphflow.values.raster import Image, Mask
 
 GRAPH = """\
 graphflow: 1

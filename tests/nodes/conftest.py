@@ -9,8 +9,9 @@ import pytest
 from graphflow.catalog.authoring import Planned
 from graphflow.catalog.node_type import MISSING
 from graphflow.catalog.signature import node_type
+from graphflow.values.coerce import coerce
 from graphflow.values.facts import Facts, facts_of
-from graphflow.values.value import Image, Mask, coerce
+from graphflow.values.raster import Image, Mask
 
 
 def _picture(width: int, height: int, seed: int = 0) -> Image:

@@ -12,7 +12,7 @@ import graphflow_nodes
 from graphflow.catalog.catalog import Catalog
 from graphflow.cli.plan_table import short_summary
 from graphflow.values.facts import facts_of
-from graphflow.values.value import Raster
+from graphflow.values.raster import Raster
 from graphflow_nodes import NODES
 
 PACKAGE = Path(graphflow_nodes.__file__).parent

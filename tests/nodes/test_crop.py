@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from graphflow.values.facts import Facts
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 from graphflow_nodes.image.crop import crop
 
 

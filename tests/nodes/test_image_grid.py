@@ -3,7 +3,7 @@ import pytest
 
 from graphflow.errors import InvalidValue
 from graphflow.values.facts import Facts
-from graphflow.values.value import Image
+from graphflow.values.raster import Image
 from graphflow_nodes.image.image_grid import image_grid
 from graphflow_nodes.steps.captions import drawable, wrapped
 

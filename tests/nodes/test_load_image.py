@@ -3,7 +3,8 @@ import pytest
 
 from graphflow.errors import FileProblem
 from graphflow.values.facts import Facts
-from graphflow.values.value import File, Image, Mask
+from graphflow.values.file import File
+from graphflow.values.raster import Image, Mask
 from graphflow_nodes.image.load_image import load_image
 
 

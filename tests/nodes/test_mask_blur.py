@@ -2,7 +2,7 @@ import pytest
 
 from graphflow.catalog.signature import node_type
 from graphflow.errors import InvalidValue
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 from graphflow_nodes.mask.mask_blur import mask_blur
 from graphflow_nodes.mask.mask_shape import mask_shape
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from graphflow.catalog.signature import node_type
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 from graphflow_nodes.mask.mask_combine import mask_combine
 
 FIRST = Mask(b"\0\0\xff\xff", 4, 1)

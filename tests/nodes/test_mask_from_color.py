@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from graphflow.values.value import Image
+from graphflow.values.raster import Image
 from graphflow_nodes.mask.mask_from_color import mask_from_color
 
 SHADES = Image.of(np.array([[[255, 136, 0], [250, 140, 3], [255, 120, 0], [255, 136, 17], [0, 0, 0]]], np.uint8))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 from graphflow_nodes.mask.mask_grow import mask_grow
 from graphflow_nodes.mask.mask_invert import mask_invert
 from graphflow_nodes.mask.mask_shape import mask_shape

@@ -1,4 +1,4 @@
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 from graphflow_nodes.mask.mask_invert import mask_invert
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 from graphflow_nodes.mask.mask_threshold import mask_threshold
 
 RAMP = Mask(bytes(range(256)), 256, 1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from graphflow.catalog.signature import node_type
-from graphflow.values.value import Image, Mask
+from graphflow.values.raster import Image, Mask
 from graphflow_nodes.image.overlay import overlay
 from graphflow_nodes.mask.mask_blur import mask_blur
 from graphflow_nodes.mask.mask_shape import mask_shape

@@ -1,6 +1,6 @@
 import numpy as np
 
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 from graphflow_nodes.image.pad import pad
 
 

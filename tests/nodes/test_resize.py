@@ -2,7 +2,7 @@ import PIL.Image
 import pytest
 
 from graphflow.values.facts import Facts
-from graphflow.values.value import Image, Mask
+from graphflow.values.raster import Image, Mask
 from graphflow_nodes.image.resize import resize
 
 

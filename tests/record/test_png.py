@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from graphflow.errors import FileProblem
 from graphflow.record import png
 from graphflow.record.png import MAX_TEXT, encode_png, read_text
-from graphflow.values.value import Image
+from graphflow.values.raster import Image
 
 PICTURE = Image(bytes(range(12)), 2, 2)
 

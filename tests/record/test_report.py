@@ -132,7 +132,7 @@ def test_a_graph_without_outputs_or_nodes_has_a_page(recorded: Callable[..., Any
 def test_a_step_may_show_a_picture_that_is_no_output(made: Callable[..., Any], tmp_path: Path) -> None:
     from graphflow.execute.result import Result
     from graphflow.record.recorder import Recorder
-    from graphflow.values.value import Mask
+    from graphflow.values.raster import Mask
 
     recorder = Recorder(tmp_path / "run", made(GRAPH))
     recorder.page.add_step("spot", {"labels": ("a",), "mask": Mask(bytes(4), 2, 2)})
@@ -143,7 +143,7 @@ def test_a_step_may_show_a_picture_that_is_no_output(made: Callable[..., Any], t
 
 
 def test_long_lists_show_some_and_link_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    from graphflow.values.value import Mask
+    from graphflow.values.raster import Mask
 
     items = (Mask(bytes(4), 2, 2),) * 70
     assert len(shown(items, [f"x-{n:03}.png" for n in range(70)])) == module.MOST_ITEMS

@@ -12,7 +12,7 @@ from graphflow.problems import Fault
 from graphflow.system.distribution import install_command
 from graphflow.values.control import Control
 from graphflow.values.facts import Facts
-from graphflow.values.value import Image, Mask
+from graphflow.values.raster import Image, Mask
 from graphflow_nodes.planning.checkpoint_rules import not_here
 
 _LOW, _HIGH = 100.0, 200.0

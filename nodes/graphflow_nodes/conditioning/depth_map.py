@@ -8,7 +8,7 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import ProcessorFiles
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
-from graphflow.values.value import Image
+from graphflow.values.raster import Image
 from graphflow_nodes.models.dpt import DPT_PROCESSOR
 from graphflow_nodes.planning.checkpoint_rules import not_here
 from graphflow_nodes.steps.depth import estimate

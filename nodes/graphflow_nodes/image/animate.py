@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from graphflow.catalog.authoring import Doc, Ge, Le, Planned, node
 from graphflow.problems import Fault
+from graphflow.values.animation import Animation
 from graphflow.values.facts import Facts
-from graphflow.values.value import Animation, Image
+from graphflow.values.raster import Image
 
 
 def _plan(

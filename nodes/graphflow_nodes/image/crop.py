@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from graphflow.catalog.authoring import Doc, Ge, Planned, node
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
-from graphflow.values.value import Image, Mask
+from graphflow.values.raster import Image, Mask
 
 T = TypeVar("T", Image, Mask)
 

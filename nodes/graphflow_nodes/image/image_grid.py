@@ -9,7 +9,7 @@ from graphflow.catalog.authoring import Doc, Ge, Le, Planned, node
 from graphflow.errors import InvalidValue
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
-from graphflow.values.value import Image
+from graphflow.values.raster import Image
 from graphflow.wording.words import counted
 from graphflow_nodes.planning.colors import color_faults
 from graphflow_nodes.planning.sizes import too_large

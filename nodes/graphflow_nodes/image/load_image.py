@@ -7,8 +7,9 @@ from graphflow.catalog.authoring import Doc, Planned, node
 from graphflow.errors import FileProblem
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
+from graphflow.values.file import File
 from graphflow.values.picture_files import read_picture
-from graphflow.values.value import File, Image, Mask
+from graphflow.values.raster import Image, Mask
 
 
 class LoadedImage(NamedTuple):

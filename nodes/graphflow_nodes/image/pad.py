@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 from graphflow.catalog.authoring import Doc, Ge, Planned, node
 from graphflow.values.facts import Facts
-from graphflow.values.value import Image, Mask
+from graphflow.values.raster import Image, Mask
 from graphflow_nodes.planning.colors import color_faults
 from graphflow_nodes.planning.sizes import too_large
 

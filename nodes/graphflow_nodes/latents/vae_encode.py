@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from graphflow.catalog.authoring import Doc, Planned, Seed, Step, node
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.facts import Facts
+from graphflow.values.raster import Image
 from graphflow.values.tensor_values import Latents
-from graphflow.values.value import Image
 from graphflow_nodes.planning.checkpoint_rules import refused, usable
 from graphflow_nodes.planning.size_rules import size_faults
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from graphflow.catalog.authoring import Doc, Ge, Le, Planned, SizeOf, node
 from graphflow.values.facts import Facts
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 
 
 def _plan(facts: Mapping[str, Facts], params: Mapping[str, Any], *_: Any) -> Planned:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from graphflow.catalog.authoring import Doc, Ge, Le, Planned, SizeOf, node
 from graphflow.values.facts import Facts
-from graphflow.values.value import Image, Mask
+from graphflow.values.raster import Image, Mask
 from graphflow_nodes.planning.colors import color_faults
 
 

@@ -4,7 +4,7 @@ from math import isqrt
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from graphflow.catalog.authoring import Doc, SizeOf, node
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 
 if TYPE_CHECKING:
     import numpy as np

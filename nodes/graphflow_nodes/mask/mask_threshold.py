@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from graphflow.catalog.authoring import Doc, Ge, Le, SizeOf, node
-from graphflow.values.value import Mask
+from graphflow.values.raster import Mask
 
 
 @node()

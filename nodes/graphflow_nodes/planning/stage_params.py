@@ -6,8 +6,8 @@ from graphflow.catalog.authoring import Doc, Ge, Gt, Le, Len, Lt
 from graphflow.catalog.authoring import Seed as AnySeed
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.control import Control as ControlSignal
+from graphflow.values.raster import Image
 from graphflow.values.tensor_values import Conditioning, Latents
-from graphflow.values.value import Image
 from graphflow_nodes.models.samplers import SAMPLERS
 
 Prompt = Annotated[str | Conditioning, Doc("What to paint.")]

@@ -7,8 +7,8 @@ from graphflow.catalog.authoring import Doc, Gt, Lt, Planned, SameSize, node
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
+from graphflow.values.raster import Image, Mask
 from graphflow.values.tensor_values import Latents
-from graphflow.values.value import Image, Mask
 from graphflow_nodes.families.usual import usual
 from graphflow_nodes.planning.checkpoint_rules import requested
 from graphflow_nodes.planning.latent_rules import latents_faults, latents_hints, pixels_needed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphflow.catalog.authoring import Context, step
-from graphflow.values.value import Image
+from graphflow.values.raster import Image
 
 
 @step(version=1)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from graphflow.catalog.authoring import step
 from graphflow.errors import FileProblem
+from graphflow.values.raster import Image
 from graphflow.values.tensor_values import Latents
-from graphflow.values.value import Image
 
 
 class Painted(NamedTuple):

@@ -11,9 +11,9 @@ from typing import Any
 from graphflow.catalog.authoring import Context, step
 from graphflow.errors import InvalidValue
 from graphflow.values.control import Control
+from graphflow.values.raster import Image, Mask
 from graphflow.values.sampling import Sampling
 from graphflow.values.tensor_values import Conditioning, Latents
-from graphflow.values.value import Image, Mask
 from graphflow_nodes.steps.conditioning import arguments_of
 from graphflow_nodes.steps.control import steering
 from graphflow_nodes.steps.pipeline import call

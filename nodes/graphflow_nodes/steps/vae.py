@@ -8,8 +8,8 @@ from typing import Any
 
 from graphflow.catalog.authoring import Context, step
 from graphflow.values.latent_space import LatentSpace
+from graphflow.values.raster import Image, Mask
 from graphflow.values.tensor_values import Latents
-from graphflow.values.value import Image, Mask
 from graphflow_nodes.steps.broken_numbers import watched
 from graphflow_nodes.steps.pipeline import precision
 
