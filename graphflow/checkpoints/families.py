@@ -31,11 +31,8 @@ class Families:
     @cached_property
     def classes(self) -> Mapping[str, ModelClass]:
         """Name → class, of all components that can be read; cannot be changed."""
-        return MappingProxyType({one.name: one for family in self.known for one in family.classes} | self._others)
-
-    @property
-    def _others(self) -> dict[str, ModelClass]:
-        return {one.name: one for one in self.others}
+        of_families = (one for family in self.known for one in family.classes)
+        return MappingProxyType({one.name: one for one in (*of_families, *self.others)})
 
     @property
     def single_files(self) -> tuple[SingleFiles, ...]:

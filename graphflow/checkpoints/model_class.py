@@ -64,7 +64,8 @@ class ModelClass:
         tokenizer: `tokenizer(files)` returns what a tokenizer's files say, or raises a `Refusal`; without it tokenizers
             of equal files are one.
         load: `load(files, dtype)` returns the loaded component, for a class that `from_pretrained` of the library
-            cannot load: `files` is its `ComponentFiles`, `dtype` one of torch. It imports torch inside.
+            cannot load: `files` is its `ComponentFiles`, `dtype` one of torch. It imports torch inside; a model is then
+            moved to its device.
     """
 
     name: str

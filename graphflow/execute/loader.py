@@ -87,6 +87,8 @@ def _small(files: ComponentFiles, model: ModelClass) -> Any:
 
 
 def _class(model: ModelClass) -> Any:
+    if not model.library:
+        raise ValueError(f"the class {model.name} names neither a library nor a function that loads it")
     return getattr(importlib.import_module(model.library), model.name)
 
 
@@ -151,6 +153,8 @@ def _model_of_file(files: FilePart, model: ModelClass, dtype: Any) -> Any:
     with safe_open(files.folder, "pt") as opened:
         for name, stored in files.stored.items():
             pieces = _pieces(opened.get_tensor(name).to(dtype), stored)
+            if absent := [one for one in files.names[name] if one not in places]:
+                raise ValueError(f"{model.name} has no tensor {absent[0]}")
             own |= {places[one]: piece for one, piece in zip(files.names[name], pieces, strict=True)}
     loaded.load_state_dict(own, strict=True, assign=True)
     return loaded

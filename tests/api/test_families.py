@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 import graphflow as gf
 from graphflow.catalog.catalog import Catalog, default_catalog, loose_catalog, named_catalog
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.components import Placed
+from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.model_class import ModelClass
 from graphflow.checkpoints.reader import CheckpointReader
@@ -274,3 +274,24 @@ def test_config_that_its_layout_cannot_read_is_a_problem(width: object, catalog:
     (folder / "net" / "config.json").write_text(json.dumps({"width": width}))
     with pytest.raises(Refusal, match="does not describe a LinesNet"):
         read(catalog, folder)
+
+
+def test_tokenizer_of_a_class_without_a_reader_is_what_its_files_are(tmp_path: Path) -> None:
+    class_ = ModelClass("WordList", kind="tokenizer", load=lambda files, _: (files.folder / "words.txt").read_text())
+    found = []
+    for name, words in (("one", "red"), ("same", "red"), ("other", "blue")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "words.txt").write_text(words)
+        found.append(ComponentFiles("tokenizer", "", "WordList", tmp_path / name, model=class_))
+    one, same, other = found
+    assert one.identity == same.identity != other.identity
+    assert one.faults == ()
+    assert load(Placed(other).component) == "blue"
+    with pytest.raises(Refusal, match="cannot be read"):
+        _ = one.tokenizer
+
+
+def test_class_that_nothing_can_load_is_told(folder: Path) -> None:
+    files = ComponentFiles("net", "own", "LinesNet", folder / "net", model=ModelClass("LinesNet"))
+    with pytest.raises(gf.FileProblem, match="LinesNet names neither a library nor a function that loads it"):
+        load(Placed(files).component)
