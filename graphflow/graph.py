@@ -14,9 +14,9 @@ from graphflow.check.checked import Checked
 from graphflow.check.growing import GrowingDocument
 from graphflow.check.rebase import absolute, rebase
 from graphflow.checkpoints.reader import CheckpointReader
-from graphflow.document.model import RESERVED, CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
+from graphflow.document.known_keys import CHECKPOINT_KEYS, NODE_KEYS
+from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.named import read_named
-from graphflow.document.parse import CHECKPOINT_KEYS
 from graphflow.document.refusal import Refusal
 from graphflow.document.text import NAME, Reference
 from graphflow.document.tree import Entry, Scalar
@@ -251,10 +251,10 @@ class Graph:
         return f"{base}_{number}"
 
     def _taken(self, name: str) -> bool:
-        return name in self.document.inputs or name in self.document.nodes or name in RESERVED
+        return name in self.document.inputs or name in self.document.nodes or name in NODE_KEYS
 
     def _free_name(self, name: object, what: str) -> None:
-        if not isinstance(name, str) or not NAME.match(name) or name in RESERVED:
+        if not isinstance(name, str) or not NAME.match(name) or name in NODE_KEYS:
             raise refused("bad-name", f"{name!r} cannot name {what}", _NAMES)
         if name in self.document.inputs or name in self.document.nodes:
             raise refused(

@@ -6,11 +6,20 @@ from typing import Any
 
 from graphflow.catalog.catalog import Catalog
 from graphflow.catalog.node_type import MISSING, NodeType, Param
+from graphflow.document.known_keys import NODE_KINDS, NODE_OPTIONS
 from graphflow.document.model import FORMAT_VERSION
 from graphflow.values.types import ATOMS, ListOf, Type, Union, Variable
 
 _REFERENCE = r"^\$(?:[a-z][a-z0-9_]*|\{[a-z])"
 _NAME = "^[a-z][a-z0-9_]*$"
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "for_each": {"$ref": "#/$defs/for_each"},
+    "when": {
+        "anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/reference"}],
+        "description": "Whether the node runs.",
+    },
+    "cache": {"type": "boolean", "description": "false: the results are never cached."},
+}
 
 
 def schema(catalog: Catalog) -> dict[str, Any]:
@@ -97,7 +106,7 @@ def _for_each() -> dict[str, Any]:
 def _node(types: list[NodeType]) -> dict[str, Any]:
     return {
         "type": "object",
-        "oneOf": [{"required": ["type"]}, {"required": ["template"]}],
+        "oneOf": [{"required": [kind]} for kind in NODE_KINDS],
         "properties": {
             "type": {"enum": [type_.name for type_ in types], "description": "A node type."},
             "template": {"type": "string", "description": "A template's name, or the path of a document."},
@@ -113,15 +122,7 @@ def _node(types: list[NodeType]) -> dict[str, Any]:
 
 
 def _type(type_: NodeType) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "type": {"const": type_.name},
-        "for_each": {"$ref": "#/$defs/for_each"},
-        "when": {
-            "anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/reference"}],
-            "description": "Whether the node runs.",
-        },
-        "cache": {"type": "boolean", "description": "false: the results are never cached."},
-    }
+    properties = {"type": {"const": type_.name}, **{key: _OPTIONS[key] for key in NODE_OPTIONS}}
     for port in type_.ports.values():
         properties[port.name] = {**_value(port.type), "description": f"{port.type}. {port.doc}".strip()}
     for param in type_.params.values():

@@ -28,7 +28,7 @@ from graphflow.catalog.authoring import (
     StepMark,
 )
 from graphflow.catalog.node_type import LABELS, MISSING, NodeType, Output, Param, Port, StepFunction
-from graphflow.document.model import RESERVED
+from graphflow.document.known_keys import NODE_KEYS
 from graphflow.errors import DefinitionError, InvalidValue
 from graphflow.problems import shown_path
 from graphflow.values import types as gt
@@ -60,7 +60,7 @@ def node_type(function: Callable[..., Any], *, shipped_version: str | None = Non
             continue
         if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
             raise DefinitionError(f"{_name(function)}: *{argument.name} cannot be a port or a param")
-        if argument.name in RESERVED:
+        if argument.name in NODE_KEYS:
             raise DefinitionError(f"{_name(function)}: {argument.name} is not a valid name: it is a key of every node")
         if argument.kind is argument.KEYWORD_ONLY:
             params[argument.name] = _param(function, argument, hints[argument.name])

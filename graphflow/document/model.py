@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from graphflow.document.known_keys import NODE_OPTIONS
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree
 from graphflow.problems import NOWHERE, Place
 from graphflow.values.types import Type
 
 FORMAT_VERSION = 1
-
-RESERVED = ("type", "template", "for_each", "when", "cache")
-"""Keys of a node that are not its params and ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,9 @@ class NodeDecl:
     """A node, either of a node type or of a template.
 
     Attributes:
-        kind: `type` or `template`.
+        kind: one of `NODE_KINDS`.
         ref: the node type's name, or the template's name or path.
-        values: all other keys of the node, not yet read, because their types depend on the node type.
+        values: all keys of the node but `NODE_KEYS`, not yet read, because their types depend on the node type.
     """
 
     id: str
@@ -62,6 +60,11 @@ class NodeDecl:
     when: Tree | None = None
     cache: Tree | None = None
     place: Place = field(default=NOWHERE, compare=False, repr=False)
+
+    @property
+    def options(self) -> dict[str, Tree]:
+        """The trees of those of `NODE_OPTIONS` that are given."""
+        return {key: tree for key in NODE_OPTIONS if (tree := getattr(self, key)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

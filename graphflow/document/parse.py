@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from graphflow.document.foreign import foreign_file
+from graphflow.document.known_keys import CHECKPOINT_KEYS, INPUT_KEYS, NODE_KEYS, NODE_KINDS, NODE_OPTIONS, TOP_KEYS
 from graphflow.document.model import (
     FORMAT_VERSION,
-    RESERVED,
     CheckpointDecl,
     Document,
     InputDecl,
@@ -30,10 +30,6 @@ from graphflow.values.types import ATOMS, FLOAT, INT, Type, item_of, member_for,
 from graphflow.wording.spelling import few_suggestions
 
 D = TypeVar("D", InputDecl, CheckpointDecl, NodeDecl, OutputDecl)
-
-TOP_KEYS = ("graphflow", "name", "description", "inputs", "checkpoints", "nodes", "outputs")
-INPUT_KEYS = ("type", "default", "min", "max", "description")
-CHECKPOINT_KEYS = ("source", "revision", "variant", "dtype", "components", "prior", "loras", "scheduler")
 
 
 def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None, list[Problem]]:
@@ -228,7 +224,7 @@ class _Parser:
         return value
 
     def _input(self, name: str, entry: Entry) -> InputDecl | None:
-        if not self._name(name, entry.place, "an input", reserved=RESERVED) or not self._once(
+        if not self._name(name, entry.place, "an input", reserved=NODE_KEYS) or not self._once(
             name, entry.place, "the input"
         ):
             return None
@@ -315,7 +311,7 @@ class _Parser:
         if tree is None:
             return NodeDecl(name, "type", BROKEN, {}, place=entry.place)
         entries = tree.entries
-        kinds = [key for key in ("type", "template") if key in entries]
+        kinds = [key for key in NODE_KINDS if key in entries]
         if len(kinds) != 1:
             has = "both type and template" if kinds else "neither type nor template"
             place = entries["template"].place if kinds else entry.place
@@ -323,19 +319,17 @@ class _Parser:
         ref = self._scalar(entries[kinds[0]].value, f"{name}.{kinds[0]}") if len(kinds) == 1 else None
         filled = {key: self._all_filled(e.value, f"{name}.{key}") for key, e in entries.items() if key not in kinds}
         values = {
-            key: e if filled[key] else Entry(BROKEN, e.place) for key, e in entries.items() if key not in RESERVED
+            key: e if filled[key] else Entry(BROKEN, e.place) for key, e in entries.items() if key not in NODE_KEYS
         }
-        own = {key: entries[key].value for key in ("for_each", "when", "cache") if filled.get(key)}
+        options = {key: entries[key].value for key in NODE_OPTIONS if filled.get(key)}
         return NodeDecl(
             id=name,
             kind=kinds[0] if kinds else "type",
             # An empty ref keeps the node's name known, so references to it cause no further problem.
             ref=ref or BROKEN,
             values=values,
-            for_each=own.get("for_each"),
-            when=own.get("when"),
-            cache=own.get("cache"),
             place=entry.place,
+            **options,
         )
 
     def _output(self, name: str, entry: Entry) -> OutputDecl | None:

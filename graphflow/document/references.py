@@ -26,7 +26,7 @@ def tree_references(tree: Tree | None) -> Iterator[tuple[Reference, Place]]:
 
 def node_references(decl: NodeDecl) -> Iterator[tuple[Reference, Place]]:
     """Every reference in any key of a node."""
-    for tree in (*(entry.value for entry in decl.values.values()), decl.for_each, decl.when, decl.cache):
+    for tree in (*(entry.value for entry in decl.values.values()), *decl.options.values()):
         yield from tree_references(tree)
 
 

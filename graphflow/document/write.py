@@ -114,9 +114,7 @@ def _input(decl: InputDecl) -> Tree:
 def _node(decl: NodeDecl) -> Tree:
     entries: dict[str, Tree | None] = {
         decl.kind: decl.ref,
-        "for_each": decl.for_each,
-        "when": decl.when,
-        "cache": decl.cache,
+        **decl.options,
         **{key: entry.value for key, entry in decl.values.items()},
     }
     return _mapping(entries)

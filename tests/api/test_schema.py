@@ -10,6 +10,7 @@ import yaml
 
 from graphflow import default_catalog, library
 from graphflow.catalog.schema import schema
+from graphflow.document.known_keys import CHECKPOINT_KEYS, INPUT_KEYS, NODE_KEYS, TOP_KEYS
 
 SCHEMA = schema(default_catalog())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -65,3 +66,11 @@ def test_wrong_keys_and_input_types_are_not_valid():
     assert not VALIDATOR.is_valid(document(RIGHT[0], input={}))
     assert not VALIDATOR.is_valid(document(RIGHT[0], inputs={"x": {"type": "picture"}}))
     assert VALIDATOR.is_valid(document(RIGHT[0], inputs={"x": {"type": "list of image"}}))
+
+
+def test_the_schema_describes_every_key_that_a_document_can_have():
+    forms = SCHEMA["$defs"]
+    assert set(SCHEMA["properties"]) == set(TOP_KEYS)
+    assert set(forms["input"]["properties"]) == set(INPUT_KEYS)
+    assert set(forms["checkpoint"]["properties"]) == set(CHECKPOINT_KEYS)
+    assert set(forms["node"]["properties"]) | set(forms["node_switch"]["properties"]) >= set(NODE_KEYS)

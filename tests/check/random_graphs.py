@@ -7,7 +7,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from graphflow.catalog.catalog import Catalog, default_catalog, loose_catalog
-from graphflow.document.model import RESERVED, Document, InputDecl, NodeDecl, OutputDecl
+from graphflow.document.known_keys import NODE_KEYS
+from graphflow.document.model import Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree
 from graphflow.values.types import ATOMS, Atom, ListOf, Type, fits, item_of, list_of, member_for
 
@@ -153,4 +154,4 @@ def document_of(
     return Document("right", "", {}, {}, decls, outputs)
 
 
-node_names = st.from_regex("[a-z][a-z0-9_]{0,4}", fullmatch=True).filter(lambda name: name not in RESERVED)
+node_names = st.from_regex("[a-z][a-z0-9_]{0,4}", fullmatch=True).filter(lambda name: name not in NODE_KEYS)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphflow as gf
-from graphflow.document.model import RESERVED, CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
+from graphflow.document.known_keys import NODE_KEYS
+from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import parse
 from graphflow.document.scalars import read_scalar, write_scalar
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence
@@ -65,7 +66,7 @@ def holds(text: str) -> bool:
 
 texts = (st.sampled_from(NASTY) | st.text(max_size=20) | st.text(string.printable, max_size=40)).filter(holds)
 names = st.from_regex("[a-z][a-z0-9_]{0,6}", fullmatch=True)
-free_names = names.filter(lambda name: name not in RESERVED)
+free_names = names.filter(lambda name: name not in NODE_KEYS)
 scalars = st.builds(Scalar, texts)
 trees = st.recursive(
     scalars,
@@ -92,7 +93,7 @@ def inputs(draw: st.DrawFn, name: str) -> InputDecl:
 @st.composite
 def nodes(draw: st.DrawFn, name: str) -> NodeDecl:
     values = draw(
-        st.dictionaries(texts.filter(lambda key: key not in (*RESERVED, "<<")), st.builds(Entry, trees), max_size=4)
+        st.dictionaries(texts.filter(lambda key: key not in (*NODE_KEYS, "<<")), st.builds(Entry, trees), max_size=4)
     )
     kind = draw(st.sampled_from(["type", "template"]))
     extras = [draw(st.none() | trees) for _ in range(3)]

@@ -19,7 +19,7 @@ import graphflow
 from graphflow.catalog.catalog import default_catalog
 from graphflow.cli import COMMANDS, codes
 from graphflow.document.aliases import KEYS, TYPES
-from graphflow.document.parse import CHECKPOINT_KEYS
+from graphflow.document.known_keys import CHECKPOINT_KEYS
 from tests.tiny import make
 from tests.tiny.loras import make_lora
 

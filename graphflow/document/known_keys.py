@@ -1,0 +1,16 @@
+"""The keys of a document, of its inputs, checkpoints and nodes; `graphflow.catalog.schema` describes each of them."""
+
+from __future__ import annotations
+
+TOP_KEYS = ("graphflow", "name", "description", "inputs", "checkpoints", "nodes", "outputs")
+INPUT_KEYS = ("type", "default", "min", "max", "description")
+CHECKPOINT_KEYS = ("source", "revision", "variant", "dtype", "components", "prior", "loras", "scheduler")
+
+NODE_KINDS = ("type", "template")
+"""What a node is; it has exactly one of these keys."""
+
+NODE_OPTIONS = ("for_each", "when", "cache")
+"""How a node runs; each is a field of `NodeDecl`."""
+
+NODE_KEYS = (*NODE_KINDS, *NODE_OPTIONS)
+"""All keys of a node but its params and ports, which cannot have these names, nor can inputs."""
