@@ -245,6 +245,17 @@ def test_a_lora_of_another_width_or_of_another_family_is_refused(
         declared(default_catalog(), tmp_path, folder, wide=1.0)
 
 
+def test_lora_for_a_family_that_takes_none_is_refused(catalog: Catalog, folder: Path, tmp_path: Path) -> None:
+    (drawing,) = (one for one in catalog.families if one.name == "Drawing")
+    plain = dataclasses.replace(drawing, name="Plain", pipelines=("PlainPipeline",), loras=())
+    index = {"_class_name": "PlainPipeline", "net": ["own", "LinesNet"]}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    save_file({"net.lines.down": torch.zeros(1, 4)}, tmp_path / "bold.safetensors")
+    with pytest.raises(Refusal) as caught:
+        declared(catalog.extended(plain), tmp_path, folder, bold=1.0)
+    assert caught.value.why == "it changes a net, and LoRAs change none of this family"
+
+
 def test_single_file_of_a_family_from_outside_is_the_component_of_its_folder(
     catalog: Catalog, folder: Path, tmp_path: Path
 ) -> None:
