@@ -13,7 +13,7 @@ from graphflow.check.check import check
 from graphflow.check.checked import Checked
 from graphflow.check.growing import GrowingDocument
 from graphflow.check.rebase import absolute, rebase
-from graphflow.checkpoints.reader import CheckpointReader
+from graphflow.checkpoints.checkpoint_reader import CheckpointReader
 from graphflow.document.known_keys import CHECKPOINT_KEYS, NODE_KEYS
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.named import read_named

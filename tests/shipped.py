@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from graphflow.catalog.catalog import default_catalog
-from graphflow.checkpoints import local
+from graphflow.checkpoints import local_checkpoint
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.reader import CheckpointReader
+from graphflow.checkpoints.checkpoint_reader import CheckpointReader
 from graphflow.system.device import CPU
 
 FAMILIES = default_catalog().families
@@ -14,7 +14,7 @@ CLASSES = FAMILIES.classes
 
 def read_checkpoint(name: str, path: Path) -> Checkpoint:
     """The facts of a local checkpoint."""
-    return local.read_checkpoint(name, path, FAMILIES)
+    return local_checkpoint.read_checkpoint(name, path, FAMILIES)
 
 
 def reader() -> CheckpointReader:

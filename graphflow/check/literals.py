@@ -13,7 +13,7 @@ from typing import Any
 from graphflow.catalog.catalog import Catalog
 from graphflow.check.patterns import files_in, matching_files
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.reader import CheckpointReader
+from graphflow.checkpoints.checkpoint_reader import CheckpointReader
 from graphflow.document.model import Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import hint, read_scalar

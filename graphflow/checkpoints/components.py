@@ -15,8 +15,9 @@ from graphflow.checkpoints.fit import integer_weights, misfits
 from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.checkpoints.model_class import ModelClass, Shape, Tokenizer
 from graphflow.checkpoints.reading import read_header, read_json
+from graphflow.checkpoints.safetensors_header import Tensors
 from graphflow.checkpoints.tensor_names import in_folder
-from graphflow.checkpoints.weights import Tensors, digest_of_files
+from graphflow.checkpoints.weights_digest import digest_of_files
 from graphflow.document.refusal import Refusal
 from graphflow.system.device import DTYPES
 from graphflow.system.files import read_only, read_regular
@@ -85,7 +86,7 @@ class ComponentFiles:
 
     @cached_property
     def weights_digest(self) -> str:
-        """Digest of the weights under their current names; see `graphflow.checkpoints.weights`."""
+        """Digest of the weights under their current names; see `graphflow.checkpoints.weights_digest`."""
         return digest_of_files(self.weights, in_folder)
 
     @cached_property

@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from graphflow.checkpoints.weights import Tensors, digest_of_files, read_tensors
+from graphflow.checkpoints.safetensors_header import Tensors, read_tensors
+from graphflow.checkpoints.weights_digest import digest_of_files
 from graphflow.problems import Place
 
 

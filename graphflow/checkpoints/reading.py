@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from graphflow.checkpoints.weights import Tensors, read_tensors
+from graphflow.checkpoints.safetensors_header import Tensors, read_tensors
 from graphflow.document.refusal import Refusal
 from graphflow.system.files import once_a_file, read_only, read_regular
 

@@ -16,7 +16,9 @@ from typing import Any, TypeAlias
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.model_class import Shape
 from graphflow.checkpoints.reading import read_header
-from graphflow.checkpoints.weights import Stored, Tensors, tensor_digests, weights_digest
+from graphflow.checkpoints.safetensors_header import Tensors
+from graphflow.checkpoints.stored import Stored
+from graphflow.checkpoints.weights_digest import tensor_digests, weights_digest
 from graphflow.document.refusal import Refusal
 from graphflow.system.files import read_only
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from graphflow.catalog.catalog import default_catalog
 from graphflow.checkpoints import embedded
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.reader import CheckpointReader
+from graphflow.checkpoints.checkpoint_reader import CheckpointReader
 from graphflow.cli.codes import DONE, FAILED
 from graphflow.cli.screens import echo
 from graphflow.document.model import Document

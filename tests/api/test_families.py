@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 import graphflow as gf
 from graphflow.catalog.catalog import Catalog, default_catalog, loose_catalog, named_catalog
 from graphflow.checkpoints.checkpoint import Checkpoint
+from graphflow.checkpoints.checkpoint_reader import CheckpointReader
 from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.model_class import ModelClass
-from graphflow.checkpoints.reader import CheckpointReader
 from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.refusal import Refusal
@@ -32,7 +32,7 @@ from graphflow.checkpoints.family import Family, LatentRules
 from graphflow.checkpoints.lora import LoraTarget
 from graphflow.checkpoints.model_class import ModelClass
 from graphflow.checkpoints.single_file import FilePart, SingleFile, SingleFiles, unknown
-from graphflow.checkpoints.weights import Stored
+from graphflow.checkpoints.stored import Stored
 
 
 def layout(config):

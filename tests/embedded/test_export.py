@@ -53,7 +53,7 @@ def test_exporting_leaves_torch_unloaded(tmp_path: Path) -> None:
 
 def test_the_published_digests_are_those_of_the_files() -> None:
     from graphflow.checkpoints.tensor_names import in_folder
-    from graphflow.checkpoints.weights import digest_of_files
+    from graphflow.checkpoints.weights_digest import digest_of_files
 
     published = json.loads((embedded.folder() / "digests.json").read_text(encoding="utf-8"))
     files = {path: sorted(path.glob("*.safetensors")) for path in (embedded.folder() / "components").iterdir()}

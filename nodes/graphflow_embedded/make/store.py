@@ -33,7 +33,7 @@ def save(model: nn.Module, name: str) -> int:
 def write_digests() -> None:
     """Write the digests of all components' weights, for `graphflow checkpoints verify`."""
     from graphflow.checkpoints.tensor_names import in_folder
-    from graphflow.checkpoints.weights import digest_of_files
+    from graphflow.checkpoints.weights_digest import digest_of_files
 
     files = {folder.name: sorted(folder.glob("*.safetensors")) for folder in sorted(components().iterdir())}
     found = {name: digest_of_files(paths, in_folder) for name, paths in files.items() if paths}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from graphflow.checkpoints.safetensors_header import Tensors
 from graphflow.checkpoints.single_file import Shapes, SingleFile, SingleFiles
-from graphflow.checkpoints.weights import Tensors
 from graphflow.document.refusal import Refusal
 
 # The reader is imported inside, since most checks meet folders alone.

@@ -1,26 +1,19 @@
-"""Weights by content: what tensors a safetensors file holds, and a digest of them that no layout changes.
-
-Only bytes are read: neither torch nor numpy is needed to say whether two files hold the same component.
-"""
+"""The header of a safetensors file: its tensors with their types, shapes and places. No tensor is read."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import math
-import mmap
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, Literal, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
-from graphflow.checkpoints.digest_cache import Digests, remember, remembered
 from graphflow.system.files import once_a_file, open_regular
 from graphflow.wording.words import counted
 
@@ -31,7 +24,6 @@ _BITS = {
     "U64": 64, "I64": 64, "F64": 64, "C64": 64,
 }  # fmt: skip
 """Type of tensors → bits of an element. Source: safetensors 0.8."""
-_CODES: dict[int, Literal["B", "H", "I", "Q"]] = {8: "B", 16: "H", 32: "I", 64: "Q"}
 
 
 @dataclass(frozen=True)
@@ -62,9 +54,14 @@ class Tensor:
         return found
 
     @property
+    def bits(self) -> int:
+        """Bits of an element."""
+        return _BITS[self.dtype]
+
+    @property
     def count(self) -> int:
         """Elements."""
-        return 8 * (self.end - self.start) // _BITS[self.dtype]
+        return 8 * (self.end - self.start) // self.bits
 
 
 @dataclass(frozen=True)
@@ -149,114 +146,3 @@ def _check_places(tensors: Mapping[str, Tensor]) -> None:
 
 read_tensors = once_a_file(Tensors.of)
 """`Tensors.of`, once for a file that has not changed."""
-
-
-class Stored(Enum):
-    """How a tensor of a file holds the tensors of a component."""
-
-    PLAIN = "plain"
-    """As it is."""
-    THIRDS = "thirds"
-    """Three tensors of equal size, joined along the first axis."""
-    TRANSPOSED = "transposed"
-    """A matrix, rows and columns exchanged."""
-    CELL = "cell"
-    """A matrix as a convolution of one cell, (rows, columns, 1, 1)."""
-
-    def shape_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of each of a component's tensors, from that of the file's tensor."""
-        if self is Stored.THIRDS:
-            return (shape[0] // 3, *shape[1:])
-        if self is Stored.TRANSPOSED:
-            return shape[::-1]
-        return shape[:2] if self is Stored.CELL else shape
-
-    @property
-    def pieces(self) -> int:
-        """How many tensors of a component it is."""
-        return 3 if self is Stored.THIRDS else 1
-
-
-def tensor_digests(path: Path, stored: Mapping[str, Stored] | None = None) -> Digests:
-    """Name of each tensor of a file, or of those in `stored` → digests of (type, number of elements, bytes).
-
-    A tensor that holds three gives three. Digests are made once for a (path, size, times, inode).
-
-    Raises:
-        ValueError: the file is not a complete safetensors file.
-        KeyError: it has no tensor of one of the names.
-    """
-    header = read_tensors(path)
-    if stored is None:
-        stored = dict.fromkeys(header.tensors, Stored.PLAIN)
-    key = _key(path, stored)
-    found = remembered(key)
-    if found is not None and _fits(found, stored):
-        return found
-    made = _digests(path, header, stored)
-    if _key(path, stored) == key:  # else somebody has changed the file meanwhile
-        remember(key, made)
-    return made
-
-
-def weights_digest(named: Iterable[tuple[str, str]]) -> str:
-    """The digest of a component, from the name and the digest of each of its tensors in any order.
-
-    Names say where a tensor goes in a model: give those of `graphflow.checkpoints.tensor_names`, which are the same in
-    every layout.
-    """
-    return hashlib.sha256(json.dumps(sorted(named)).encode()).hexdigest()
-
-
-def digest_of_files(paths: Sequence[Path], rename: Callable[[str], str | None] = str) -> str:
-    """The digest of all tensors in these files, whatever their order and their spread over the files.
-
-    Args:
-        paths: safetensors files.
-        rename: name in a file → name that counts; None: the tensor does not count.
-
-    Raises:
-        ValueError: a file is not a complete safetensors file.
-    """
-    found = [one for path in paths for one in tensor_digests(path).items()]
-    return weights_digest((new, piece) for old, pieces in found if (new := rename(old)) is not None for piece in pieces)
-
-
-def _key(path: Path, stored: Mapping[str, Stored]) -> str:
-    found = path.stat()
-    key = f"{path.resolve()} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
-    return key + "".join(f"\n{name} {stored[name].value}" for name in sorted(stored))
-
-
-def _fits(found: Digests, stored: Mapping[str, Stored]) -> bool:
-    return found.keys() == stored.keys() and all(len(found[name]) == how.pieces for name, how in stored.items())
-
-
-def _digests(path: Path, header: Tensors, stored: Mapping[str, Stored]) -> Digests:
-    if not stored:
-        return {}
-    with (
-        open_regular(path) as handle,
-        mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        memoryview(content) as view,
-    ):
-        found = {}
-        for name, how in stored.items():
-            one = header.tensors[name]
-            with view[header.offset + one.start : header.offset + one.end] as data:
-                found[name] = tuple(_pieces(one, data, how))
-        return found
-
-
-def _pieces(tensor: Tensor, data: memoryview, how: Stored) -> Iterator[str]:
-    size = len(data) // how.pieces
-    for number in range(how.pieces):
-        digest = hashlib.sha256(f"{tensor.dtype} {tensor.count // how.pieces}\n".encode())
-        if how is Stored.TRANSPOSED:
-            with data.cast(_CODES[_BITS[tensor.dtype]]) as elements:
-                for column in range(tensor.shape[1]):
-                    digest.update(elements[column :: tensor.shape[1]].tobytes())
-        else:
-            with data[number * size : (number + 1) * size] as piece:
-                digest.update(piece)
-        yield digest.hexdigest()

@@ -12,7 +12,7 @@ from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.details import read_details
 from graphflow.checkpoints.families import Families
 from graphflow.checkpoints.hub_cache import is_repository, snapshot
-from graphflow.checkpoints.local import UNSAFE, embedded_checkpoint, part_of, read_checkpoint
+from graphflow.checkpoints.local_checkpoint import UNSAFE, embedded_checkpoint, part_of, read_checkpoint
 from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
