@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from graphflow.check.literals import Picture
 from graphflow.errors import FileProblem
 from graphflow.plan.plan import Plan
+from graphflow.record.formats import FORMATS
 from graphflow.values.file import File
 from graphflow.values.sources import Value
 
@@ -19,7 +20,8 @@ RECORD = (RUN_JSON, EVENTS, REPORT)
 RESERVED = (RUN_JSON,)
 """Names that an output's file cannot have; it is called NAME-output instead, which no other output's file can be."""
 
-_OWN = re.compile(r"([a-z][a-z0-9_]*)(?:-([0-9]{3,})|-output)?\.(png|gif|webp|json|safetensors)\Z")
+_ENDINGS = "|".join(dict.fromkeys(re.escape(ending) for one in FORMATS.values() for ending in one.endings))
+_OWN = re.compile(rf"([a-z][a-z0-9_]*)(?:-([0-9]{{3,}})|-output)?\.({_ENDINGS})\Z")
 
 
 class OutputFile(NamedTuple):

@@ -1,8 +1,7 @@
-"""How a graph's outputs become files: a table from a type's name to its file format."""
+"""How a graph's outputs become files: their names, how many there are, and which of them a run may write."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,31 +9,12 @@ from typing import Any, NamedTuple
 
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput, StepSource
+from graphflow.record.formats import FORMATS, JSON, Format
 from graphflow.record.names import RESERVED, output_file
-from graphflow.record.png import encode_png
 from graphflow.values.any_value import describe
 from graphflow.values.sources import Gather, ItemOf, Value
 from graphflow.values.types import Atom, ListOf, Type, Union
 from graphflow.values.value_types import value_word
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """How values of one type are written.
-
-    Attributes:
-        endings: possible endings of the file's name; if there are several, the value's `format` is one of them.
-        encode: returns the file's bytes for a value and the text that the file may contain.
-        joined: whether a list becomes one file with all items instead of one file per item.
-    """
-
-    endings: tuple[str, ...]
-    encode: Callable[[Any, str | None], bytes]
-    joined: bool = False
-
-    def ending(self, value: Any) -> str:
-        """The ending of the name of this value's file."""
-        return self.endings[0] if len(self.endings) == 1 else str(value.format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,44 +23,6 @@ class Pending:
 
     name: str
     encode: Callable[[], bytes]
-
-
-def _json(value: Any, _: str | None) -> bytes:
-    return (json.dumps(value, ensure_ascii=False) + "\n").encode()
-
-
-def _file(value: Any, _: str | None) -> bytes:
-    from graphflow.record.describe import plain
-
-    return _json(plain(value), None)
-
-
-def _latents(value: Any, _: str | None) -> bytes:
-    from graphflow.values.tensors import to_safetensors
-
-    noise = {} if value.noise is None else {"noise": value.noise.to_json()}
-    return to_safetensors({"latents": value.tensor}, {"space": value.space.to_json(), **noise})
-
-
-def _conditioning(value: Any, _: str | None) -> bytes:
-    from graphflow.values.tensors import to_safetensors
-
-    return to_safetensors(value.tensors, {"readout": value.readout, "encoder": value.encoder})
-
-
-_PNG = Format(("png",), encode_png)
-_JSON = Format(("json",), _json, joined=True)
-FORMATS: dict[str, Format] = {
-    "image": _PNG,
-    "mask": _PNG,
-    "animation": Format(("gif", "webp"), lambda animation, _: bytes(animation.encode())),
-    **dict.fromkeys(("string", "int", "float", "bool"), _JSON),
-    "file": Format(("json",), _file, joined=True),
-    "latents": Format(("safetensors",), _latents),
-    "conditioning": Format(("safetensors",), _conditioning),
-    "control": Format(("png",), lambda control, text: encode_png(control.seen(), text)),
-}
-"""Name of a type → its file format."""
 
 
 def kind_of(value: Any) -> str:
@@ -173,7 +115,7 @@ def _possible(source: StepSource, plan: Plan) -> _Possible:
         items = source.value if isinstance(source.value, tuple) else (source.value,)
         formats = [FORMATS[word] for item in items if (word := value_word(item)) in FORMATS]
         return _Possible(formats, items is not source.value, len(items))
-    return _Possible((_JSON,), True, 0)
+    return _Possible((JSON,), True, 0)
 
 
 def _possible_of(type_: Type) -> _Possible:

@@ -31,7 +31,7 @@ from graphflow.plan.plan import Plan
 from graphflow.record.folder_claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
-from graphflow.record.report_collector import Page
+from graphflow.record.report_collector import ReportCollector
 from graphflow.values.any_value import digest_of
 from graphflow.values.sources import Gather
 
@@ -85,7 +85,7 @@ class Recorder:
         self._start = clock()
         self._moment = 0.0
         self._written: dict[str, Path] = {}
-        self.page = Page(plan)
+        self.report = ReportCollector(plan)
         self._closed = False
         self.result: Result | None = None
         self._claim = Claim(folder, plan, overwrite=overwrite)
@@ -137,7 +137,7 @@ class Recorder:
             # Written before the report, so that the record is complete even if the process is killed meanwhile.
             if self._attempt(self._write_record):
                 self._written[RUN_JSON] = self.folder / RUN_JSON
-            report = self._encoded(REPORT, lambda: self.page.render(self.record).encode("utf-8", "backslashreplace"))
+            report = self._encoded(REPORT, lambda: self.report.render(self.record).encode("utf-8", "backslashreplace"))
             if report is not None:
                 self._attempt(self._write_record, {REPORT: hashlib.sha256(report).hexdigest()})
                 self._attempt(self._write, REPORT, report)
@@ -182,7 +182,7 @@ class Recorder:
                 step.state = "cached" if event.cached else "done"
                 step.seconds += event.seconds
                 if event.values:
-                    self.page.add_step(event.step, event.values)
+                    self.report.add_step(event.step, event.values)
             case StepWarned():
                 self._steps[event.step].warnings.append(event.problem.to_json())
             case StepFailed():
@@ -218,7 +218,7 @@ class Recorder:
         except (FileProblem, ValueError, RuntimeError, MemoryError) as error:
             self.problems.append(FileProblem(f"the output {name} cannot be written: {error}"))
         entry.why = "; ".join(map(str, self.problems[before:]))
-        self.page.add_output(event, entry.files)
+        self.report.add_output(event, entry.files)
         return entry.files
 
     def _encoded(self, name: str, encode: Callable[[], bytes]) -> bytes | None:

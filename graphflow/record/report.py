@@ -1,4 +1,4 @@
-"""report.html: a page that shows a run, without scripts or external files."""
+"""Makes report.html, a page without scripts or external files, from a run's record and what `report_collector` has."""
 
 from __future__ import annotations
 

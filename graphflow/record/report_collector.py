@@ -1,4 +1,4 @@
-"""The content of the report, collected during the run."""
+"""Collects what the report shows while the run goes on: thumbnails and values; `report.py` makes the page of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_STEPS = 100
 """Most steps with a thumbnail, so that a phone can load the report."""
 
 
-class Page:
+class ReportCollector:
     """Thumbnails of a plan's steps, and its outputs as the report shows them."""
 
     def __init__(self, plan: Plan) -> None:

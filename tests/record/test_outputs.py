@@ -16,7 +16,7 @@ from graphflow.errors import FileProblem
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
 from graphflow.execute.scheduler import Run
-from graphflow.record import outputs
+from graphflow.record import names, outputs
 from graphflow.record.recorder import Recorder
 
 LISTS = """
@@ -302,3 +302,8 @@ def test_equal_runs_write_equal_files(recorded: Callable[..., Any], tmp_path: Pa
     other = recorded(_lists(), folder=tmp_path / "other", command=["graphflow", "run", "other"])
     for name in _names(one.folder) - RECORD:
         assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("ending", sorted({ending for one in outputs.FORMATS.values() for ending in one.endings}))
+def test_a_file_of_every_format_belongs_to_its_output(ending):
+    assert names.output_file(f"soft-012.{ending}") == names.OutputFile("soft", 12, ending)

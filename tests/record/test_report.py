@@ -135,8 +135,8 @@ def test_a_step_may_show_a_picture_that_is_no_output(made: Callable[..., Any], t
     from graphflow.values.raster import Mask
 
     recorder = Recorder(tmp_path / "run", made(GRAPH))
-    recorder.page.add_step("spot", {"labels": ("a",), "mask": Mask(bytes(4), 2, 2)})
-    recorder.page.add_step("small", {"count": 3})
+    recorder.report.add_step("spot", {"labels": ("a",), "mask": Mask(bytes(4), 2, 2)})
+    recorder.report.add_step("small", {"count": 3})
     recorder.close(Result())
     text = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert text.count("data:image/png") == 2  # in its row, and in its box of the drawing
