@@ -5,6 +5,7 @@ Renderers draw at most a few hundred lines (GitHub: 500) and 50,000 characters; 
 
 from __future__ import annotations
 
+from graphflow.draw.box_styles import BOX_STYLES, DASHES, TEXT
 from graphflow.draw.drawing import Box, Drawing, Line
 from graphflow.draw.edge_styles import style_of
 from graphflow.draw.faces import shown
@@ -32,12 +33,12 @@ def mermaid(drawing: Drawing) -> str:
     text += [f"  {_line(drawing, line)}" for line in drawing.lines]
     dashed = [f"n{number}" for number, box in enumerate(drawing.boxes) if box.dashed]
     if dashed:
-        text += ["  classDef maybe stroke-dasharray: 5 4", f"  class {','.join(dashed)} maybe"]
-    for kind, color in (("input", "#eef4ff"), ("picture", "#eef4ff"), ("output", "#eefaf1"), ("template", "#faf6ff")):
-        boxes = [f"n{number}" for number, box in enumerate(drawing.boxes) if box.kind == kind]
+        text += [f"  classDef maybe stroke-dasharray: {DASHES}", f"  class {','.join(dashed)} maybe"]
+    for kind, style in BOX_STYLES.items():
+        boxes = [f"n{number}" for number, box in enumerate(drawing.boxes) if box.kind == kind != "node"]
         if boxes:
             text += [
-                f"  classDef {kind} fill:{color},stroke:#8b95a5,color:#111827",
+                f"  classDef {kind} fill:{style.fill},stroke:{BOX_STYLES['node'].border},color:{TEXT}",
                 f"  class {','.join(boxes)} {kind}",
             ]
     return "\n".join([*text, *_line_styles(drawing)]) + "\n"

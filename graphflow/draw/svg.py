@@ -26,41 +26,12 @@ from graphflow.draw.faces import (
     text_width,
 )
 from graphflow.draw.layout import PADDING, Layout, Rect, Shape, lay_out
+from graphflow.draw.svg_style_sheet import BACKGROUND, ROOT, style_sheet
 from graphflow.wording.words import counted
 
 MARGIN = 24.0
 LEGEND_ROW = 24.0
 NARROWEST_LEGEND = 560.0
-
-_ROOT = "graphflow-drawing"
-_BACKGROUND = "#fbfbfd"
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_CSS = """
-.R text { font-family: FONT; font-size: 11px; fill: #374151; font-weight: 400; letter-spacing: normal; }
-.R .title { font-size: 13px; font-weight: 600; fill: #111827; }
-.R .muted { fill: #5b6472; }
-.R .heading { font-size: 15px; font-weight: 600; fill: #111827; }
-.R .end { text-anchor: end; }
-.R .front { fill: #ffffff; stroke: #8b95a5; stroke-width: 1.2; }
-.R .input .front, .R .picture .front { fill: #eef4ff; stroke: #7f9bc8; }
-.R .output .front { fill: #eefaf1; stroke: #6fa883; }
-.R .template .front { fill: #faf6ff; stroke: #8f7bb8; }
-.R .inner { fill: none; stroke: #8f7bb8; stroke-width: 0.8; }
-.R .dashed .front { stroke-dasharray: 5 4; }
-.R .rule { stroke: #e3e7ee; stroke-width: 1; }
-.R .frame { fill: #f1f0f7; stroke: #a79fc4; stroke-width: 1.2; }
-.R .deep { fill: #e9e7f3; }
-.R .halo { fill: none; stroke: #fbfbfd; stroke-opacity: 0.85; stroke-linecap: butt; }
-.R .strand { fill: none; }
-.R .core { fill: none; stroke: #ffffff; }
-.R .line:hover .strand { stroke-width: 4; }
-.R .done { fill: #1a7f3c; }
-.R .cached { fill: #0b6ea8; }
-.R .failed { fill: #b42318; }
-.R .running { fill: #8a5a12; }
-.R .waiting, .R .skipped { fill: #5b6472; }
-.R .failed-box .front { stroke: #b42318; stroke-width: 2.2; }
-""".replace(".R ", f".{_ROOT} ").replace("FONT", _FONT)
 
 
 def svg(drawing: Drawing, *, status: Mapping[str, Status] | None = None) -> str:
@@ -84,11 +55,11 @@ def svg(drawing: Drawing, *, status: Mapping[str, Status] | None = None) -> str:
     legend_top = top + layout.size.height + (MARGIN if drawing.boxes else 0.0)
     height = legend_top + legend.height + MARGIN
     extent = f'width="{_n(width)}" height="{_n(height)}"'
-    about = f'class="{_ROOT}" role="img" aria-label="{_attribute(_label(drawing))}"'
+    about = f'class="{ROOT}" role="img" aria-label="{_attribute(_label(drawing))}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {about} {extent} viewBox="0 0 {_n(width)} {_n(height)}">',
-        f"<style>{_CSS}</style>",
-        f'<rect {extent} rx="8" fill="{_BACKGROUND}"/>',
+        f"<style>{style_sheet()}</style>",
+        f'<rect {extent} rx="8" fill="{BACKGROUND}"/>',
     ]
     if drawing.name:
         room = width - 2 * MARGIN
