@@ -3,6 +3,11 @@
 A few hundred bytes of YAML can expand to more than fits any memory: aliases of aliases, templates that use a
 template twice, products of lists. The expanded document is counted, and counting stops at the limit, so a check
 ends soon and names the limit. Each limit is far above what a picture needs.
+
+Limits of files are beside their readers: `MAX_PIXELS` of a picture in `values/picture_files.py`, the header of a
+safetensors file in `checkpoints/safetensors_header.py`, `MOST` tensors that a config may describe in
+`checkpoints/model_class.py`, `MAX_BYTES` of a run.json in `record/run_record.py`, `MAX_TEXT` of the record in a PNG
+file in `record/png.py`. What the report shows at most is in `record/report.py`.
 """
 
 DOCUMENT_BYTES = 4_000_000

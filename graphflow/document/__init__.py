@@ -1,1 +1,1 @@
-"""Parsing: from YAML text to a document that keeps the place of every key and value."""
+"""Documents: read from YAML text, keeping the place of every key and value, and written back as YAML text."""

@@ -1,4 +1,8 @@
-"""The only module of the engine that touches tensors; torch is imported inside its functions only."""
+"""Functions on tensors, and torch's own settings: digests, safetensors files, generators, threads.
+
+Beside `graphflow.execute.loader`, this is the only module of the engine that imports torch, inside its functions only.
+The values made of tensors are in `graphflow.values.tensor_values`.
+"""
 
 from __future__ import annotations
 
