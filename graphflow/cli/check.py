@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from graphflow.cli.codes import DONE, WRONG
+from graphflow.cli.load_graph import load_checked
 from graphflow.cli.screens import echo, echo_json, show, summary
-from graphflow.cli.settings import add_nodes_argument, add_value_arguments, catalog_of, load_checked
+from graphflow.cli.shared_options import add_nodes_argument, add_value_arguments, catalog_of
 from graphflow.errors import FileProblem
 from graphflow.problems import Level, Place, Problem
 

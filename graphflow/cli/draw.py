@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from graphflow.cli.codes import DONE, WRONG
+from graphflow.cli.load_graph import load_checked
 from graphflow.cli.screens import echo, show
-from graphflow.cli.settings import add_graph_arguments, add_value_arguments, catalog_of, load_checked
+from graphflow.cli.shared_options import add_graph_arguments, add_value_arguments, catalog_of
 from graphflow.errors import FileProblem
 from graphflow.problems import Level
 

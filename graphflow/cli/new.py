@@ -11,7 +11,7 @@ from graphflow import library
 from graphflow.check.rebase import rebased_text
 from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.screens import echo, show
-from graphflow.cli.settings import add_nodes_argument, catalog_of
+from graphflow.cli.shared_options import add_nodes_argument, catalog_of
 from graphflow.document.parse import read_file
 from graphflow.errors import FileProblem
 from graphflow.problems import Level

@@ -9,7 +9,7 @@ from itertools import groupby
 from graphflow.catalog.catalog import Catalog
 from graphflow.catalog.node_type import MISSING, NodeType, Param, Port
 from graphflow.cli.screens import echo
-from graphflow.cli.settings import add_nodes_argument, catalog_of
+from graphflow.cli.shared_options import add_nodes_argument, catalog_of
 from graphflow.errors import DefinitionError
 from graphflow.problems import did_you_mean
 

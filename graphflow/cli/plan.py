@@ -9,15 +9,10 @@ import sys
 from typing import Any
 
 from graphflow.cli.codes import DONE, WRONG
+from graphflow.cli.load_graph import load_checked
 from graphflow.cli.plan_table import lines
 from graphflow.cli.screens import echo, echo_json, show
-from graphflow.cli.settings import (
-    add_compute_arguments,
-    add_graph_arguments,
-    add_value_arguments,
-    catalog_of,
-    load_checked,
-)
+from graphflow.cli.shared_options import add_compute_arguments, add_graph_arguments, add_value_arguments, catalog_of
 from graphflow.cli.step_text import is_data, source_text, value_text
 from graphflow.cli.tables import encodable, terminal_width
 from graphflow.plan.plan import Plan, plan

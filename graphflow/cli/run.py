@@ -13,14 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
+from graphflow.cli.load_graph import load_checked
 from graphflow.cli.screens import echo, echo_json, show
-from graphflow.cli.settings import (
-    add_compute_arguments,
-    add_graph_arguments,
-    add_value_arguments,
-    catalog_of,
-    load_checked,
-)
+from graphflow.cli.shared_options import add_compute_arguments, add_graph_arguments, add_value_arguments, catalog_of
 from graphflow.engine import Engine
 from graphflow.execute.events import to_json
 from graphflow.execute.resources import check_resources

@@ -7,7 +7,7 @@ import argparse
 from graphflow.catalog.schema import schema
 from graphflow.cli.codes import DONE
 from graphflow.cli.screens import echo_json
-from graphflow.cli.settings import add_nodes_argument, catalog_of
+from graphflow.cli.shared_options import add_nodes_argument, catalog_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

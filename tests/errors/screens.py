@@ -14,7 +14,8 @@ from pathlib import Path
 
 from graphflow.cli import main
 from graphflow.cli import run as run_command
-from graphflow.cli.settings import catalog_of, load_checked
+from graphflow.cli.load_graph import load_checked
+from graphflow.cli.shared_options import catalog_of
 from graphflow.engine import Engine
 from graphflow.plan.plan import plan
 from graphflow.problems import CODES

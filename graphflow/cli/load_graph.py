@@ -1,0 +1,74 @@
+"""Reads and checks the graph that a command names, with the settings of the call."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphflow import library
+from graphflow.catalog.catalog import Catalog
+from graphflow.check.check import check
+from graphflow.check.checked import Checked
+from graphflow.check.seeds import SEED, sets_input
+from graphflow.cli.settings import SEED_PLACE, read_seed, with_settings
+from graphflow.cli.shared_options import compute_of
+from graphflow.document.model import Document
+from graphflow.document.named import read_named
+from graphflow.problems import Problem, first_of
+
+
+@dataclass
+class Loaded:
+    """A checked graph and its file."""
+
+    checked: Checked | None
+    problems: tuple[Problem, ...]
+    path: Path
+
+
+def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *, complete: bool = True) -> Loaded:
+    """Read and check the graph `graph` with all settings of the call.
+
+    Args:
+        arguments: of the call; may lack `settings` and `seed`.
+        complete: whether inputs without a value are problems.
+    """
+    path, document, problems = read_named(graph)
+    if document is None:
+        return Loaded(None, tuple(first_of(problems)), path)
+    seed = read_seed(getattr(arguments, "seed", None))
+    document, inputs, found = with_settings(document, getattr(arguments, "settings", []), catalog)
+    checked = check(
+        document,
+        catalog,
+        inputs=inputs,
+        seed=seed,
+        seed_place=SEED_PLACE,
+        library=library.templates,
+        problems=[*problems, *found],
+        complete=complete,
+        compute=compute_of(arguments),
+    )
+    if seed is not None and checked.ok and not sets_input(document, inputs) and not _derives_seeds(checked):
+        why = f"{_why_no_input(document, inputs)}, and no node derives its seed from it"
+        warning = Problem("no-effect", "--seed has no effect", why, "remove it", SEED_PLACE)
+        checked = dataclasses.replace(checked, problems=(*checked.problems, warning))
+    return Loaded(checked, checked.problems, path)
+
+
+def _why_no_input(document: Document, given: Container[str]) -> str:
+    """The reason why `--seed` does not set an input."""
+    if SEED not in document.inputs:
+        return "no input is named seed"
+    return "--set gives the input seed another value" if SEED in given else "the input seed is not an int"
+
+
+def _derives_seeds(checked: Checked) -> bool:
+    return any(
+        param.derived_seed and node.places is not None and not node.places.gives(param.name)
+        for node in checked.nodes
+        for param in node.type.params.values()
+    )

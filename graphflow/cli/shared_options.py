@@ -1,0 +1,66 @@
+"""Options that several commands have, and what they say: the node types, and the device of a call."""
+
+from __future__ import annotations
+
+import argparse
+
+from graphflow.catalog.catalog import Catalog, default_catalog, named_catalog
+from graphflow.system.device import Compute
+
+
+def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
+    """GRAPH, and the options of every command that reads one graph."""
+    parser.add_argument("graph", metavar="GRAPH", help="a YAML file, or the name of a library graph")
+    add_nodes_argument(parser)
+
+
+def add_nodes_argument(parser: argparse.ArgumentParser) -> None:
+    """`--nodes`."""
+    parser.add_argument(
+        "--nodes",
+        action="append",
+        default=[],
+        metavar="PACKAGE|FILE.py",
+        help="allow the node types of an installed package or a Python file; this runs its code",
+    )
+
+
+def add_value_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--set` and `--seed`."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="set an input, or with NODE.KEY=VALUE a value of a node; write a list as [a, b]",
+    )
+    parser.add_argument(
+        "--seed",
+        default=None,
+        metavar="N|random",
+        help="the run's seed, and the value of the input seed; random draws a seed and prints it",
+    )
+
+
+def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--device`, `--dtype` and `--threads`."""
+    parser.add_argument(
+        "--device", metavar="D", help="where models run: cpu, cuda, cuda:N (by default a GPU if available)"
+    )
+    parser.add_argument(
+        "--dtype", metavar="T", help="precision of all models: float32, float16, bfloat16, or auto for the fastest"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of torch on a CPU; affects bits of results")
+
+
+def compute_of(arguments: argparse.Namespace) -> Compute:
+    """The device, precision and threads of the call; the CPU for a command without these options."""
+    if not hasattr(arguments, "device"):
+        return Compute()
+    return Compute.of(arguments.device, arguments.dtype, arguments.threads)
+
+
+def catalog_of(arguments: argparse.Namespace) -> Catalog:
+    """The node types that the call allows."""
+    return named_catalog(arguments.nodes) if arguments.nodes else default_catalog()
