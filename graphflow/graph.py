@@ -11,7 +11,7 @@ from graphflow import library
 from graphflow.catalog.catalog import Catalog, default_catalog
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
-from graphflow.check.growing import GrowingDocument
+from graphflow.check.read.growing import GrowingDocument
 from graphflow.check.rebase import absolute, rebase
 from graphflow.checkpoints.checkpoint_reader import CheckpointReader
 from graphflow.document.known_keys import CHECKPOINT_KEYS, NODE_KEYS

@@ -8,13 +8,13 @@ from typing import Any
 
 from graphflow.catalog.catalog import Catalog
 from graphflow.check.checked import Checked
-from graphflow.check.expand import expand
-from graphflow.check.given import input_sources
+from graphflow.check.expand.expand import expand
+from graphflow.check.expand.graph_inputs import input_sources
 from graphflow.check.literals import Literals
 from graphflow.check.propagate import propagate
-from graphflow.check.resolve import resolve
+from graphflow.check.read.resolve import resolve
+from graphflow.check.read.templates import Library, Templates
 from graphflow.check.seeds import SEED, run_seed, sets_input
-from graphflow.check.templates import Library, Templates
 from graphflow.document.model import Document
 from graphflow.document.tree import Scalar
 from graphflow.errors import InvalidValue

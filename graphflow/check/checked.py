@@ -8,7 +8,7 @@ from typing import Any
 
 from graphflow.catalog.authoring import Planned
 from graphflow.catalog.node_type import NodeType
-from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.check.sources import NodeOutput, NodeSource
 from graphflow.document.model import Document
 from graphflow.errors import InvalidGraph
@@ -70,7 +70,7 @@ class Checked:
 
     Attributes:
         document: what was checked.
-        resolved: the document with every key read; see `graphflow.check.resolve`.
+        resolved: the document with every key read; see `graphflow.check.read.resolve`.
         nodes: every node that is present, producers first.
         outputs: output name → source.
         skipped: path → why the node does not run.

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from graphflow.catalog.catalog import Catalog
-from graphflow.check.templates import Library
+from graphflow.check.read.templates import Library
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl
 from graphflow.document.parse import read_file
 from graphflow.document.text import Reference, read_text, write_text

@@ -9,6 +9,7 @@ from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.plan.step import PlannedStep
 from graphflow.values.sources import Format, Gather, ItemOf
+from graphflow.values.value_types import value_word
 
 LONGEST = 60
 """Most characters of a text, since some are a sampler's whole config; `--json` prints all of it."""
@@ -31,7 +32,7 @@ def _param(name: str, value: Any) -> list[str]:
 
 def is_data(value: Any) -> bool:
     """Whether a param is frozen data that never travels on an edge, such as a latent space."""
-    return dataclasses.is_dataclass(value) and not hasattr(type(value), "word")
+    return dataclasses.is_dataclass(value) and value_word(value) is None
 
 
 def source_text(source: StepSource, planned: Plan) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from graphflow.check.checked import Checked, ExpandedNode
-from graphflow.check.expressions import Expr, FromInput, FromNode, references
-from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.read.expressions import Expr, FromInput, FromNode, references
+from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.check.sources import Absent, NodeOutput, NodeSource
 from graphflow.values.sources import Format, Gather, ItemOf
 from graphflow.values.types import STRING, ListOf, Type, Variable, item_of, list_of

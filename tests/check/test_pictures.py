@@ -13,7 +13,7 @@ import PIL.ImageOps
 import pytest
 
 from graphflow.check.checked import Checked
-from graphflow.check.picture_nodes import read_mask
+from graphflow.check.expand.picture_nodes import read_mask
 from graphflow.errors import FileProblem
 from graphflow.values.file import File
 from graphflow.values.raster import Image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -150,3 +151,14 @@ def test_signs_that_a_stream_cannot_show_are_written_in_ascii():
     assert encodable("9 × 9 …", "ascii") == "9 x 9 ..."
     assert encodable("日", "ascii") == "\\u65e5"
     assert encodable("9 × 9 …", "utf-8") == "9 × 9 …"
+
+
+def test_params_in_json_are_plain_data(capsys):
+    """A file is its name; a sampling step's settings are data, with numbers that JSON has."""
+    assert main(["plan", "img2img", "--json"]) == 0
+    steps = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["steps"]
+    params = [step["params"] for step in steps]
+    assert "hills.jpg" in [one.get("path") for one in params]
+    (sampling,) = [one["sampling"] for one in params if "sampling" in one]
+    assert sampling["pipeline"] == "StableDiffusionImg2ImgPipeline"
+    assert sampling["settings"]["strength"] == 0.5

@@ -14,9 +14,9 @@ from graphflow.catalog.catalog import default_catalog
 from graphflow.check.check import check, no_library
 from graphflow.check.checked import Checked
 from graphflow.check.literals import Literals
-from graphflow.check.resolve import resolve
-from graphflow.check.resolved import Resolved
-from graphflow.check.templates import Templates
+from graphflow.check.read.resolve import resolve
+from graphflow.check.read.resolved import Resolved
+from graphflow.check.read.templates import Templates
 from graphflow.document.parse import read_file
 from graphflow.draw.drawing import Box, Drawing, Frame, Line, Pin
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphflow.check.checked import Checked
-from graphflow.check.resolved import Resolved
+from graphflow.check.read.resolved import Resolved
 from graphflow.draw.drawing import Box, Drawing, Frame, Line, Pin, of_checked, of_document
 from graphflow.draw.mermaid import mermaid
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphflow.check.checked import Checked
-from graphflow.check.resolved import Resolved
+from graphflow.check.read.resolved import Resolved
 from graphflow.draw.drawing import Box, Drawing, Line, Pin, Status, of_checked, of_document
 from graphflow.draw.edge_styles import in_legend_order, style_of
 from graphflow.draw.faces import SIDE, TEXT_SIZE, face_of, status_words, text_width

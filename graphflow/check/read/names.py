@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 from graphflow.catalog.node_type import LABELS
-from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, references
-from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.read.expressions import Broken, Const, Expr, FromInput, FromNode, references
+from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.document.model import InputDecl
 from graphflow.document.references import tree_references
 from graphflow.document.text import Reference, written

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from graphflow.catalog.catalog import Catalog
 from graphflow.check.literals import Literals, located, missing_file
-from graphflow.check.resolve import resolve
-from graphflow.check.resolved import Resolved
+from graphflow.check.read.resolve import resolve
+from graphflow.check.read.resolved import Resolved
 from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.refusal import Refusal

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from graphflow.check.reports import Used
-from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.expand.reports import Used
+from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.check.sources import NodeSource
 
 Outputs: TypeAlias = dict[str, NodeSource]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from graphflow.check.expressions import Const, Expr, FromInput, FromNode, Items, Text
-from graphflow.check.frame import Frame
+from graphflow.check.expand.frame import Frame
+from graphflow.check.expand.quota import Quota
+from graphflow.check.expand.reports import Reports
 from graphflow.check.literals import Literals
-from graphflow.check.quota import Quota
-from graphflow.check.reports import Reports
+from graphflow.check.read.expressions import Const, Expr, FromInput, FromNode, Items, Text
 from graphflow.check.sources import UNKNOWN_SOURCE, Absent, NodeOutput, NodeSource, Unknown
 from graphflow.document.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar

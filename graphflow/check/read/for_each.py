@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from graphflow.catalog.node_type import LABELS
-from graphflow.check.bindings import Bindings
-from graphflow.check.expressions import Broken, Expr, FromInput, FromNode
-from graphflow.check.keys import Keys
-from graphflow.check.names import Names, reference_of
-from graphflow.check.read import ValueReader
-from graphflow.check.resolved import Resolved
+from graphflow.check.read.bindings import Bindings
+from graphflow.check.read.expressions import Broken, Expr, FromInput, FromNode
+from graphflow.check.read.names import Names, reference_of
+from graphflow.check.read.node_keys import Keys
+from graphflow.check.read.resolved import Resolved
+from graphflow.check.read.values import ValueReader
 from graphflow.document.model import NodeDecl
 from graphflow.document.references import is_reference
 from graphflow.document.text import written

@@ -7,13 +7,13 @@ import math
 from collections.abc import Sequence
 
 from graphflow.check.checked import ExpandedNode
-from graphflow.check.evaluate import Evaluator
-from graphflow.check.expressions import Expr
-from graphflow.check.frame import Frame, Outputs
+from graphflow.check.expand.evaluate import Evaluator
+from graphflow.check.expand.frame import Frame, Outputs
+from graphflow.check.expand.quota import Quota
+from graphflow.check.expand.reports import Reports
 from graphflow.check.literals import Picture
-from graphflow.check.quota import Quota
-from graphflow.check.reports import Reports
-from graphflow.check.resolved import ResolvedNode
+from graphflow.check.read.expressions import Expr
+from graphflow.check.read.resolved import ResolvedNode
 from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import write_scalar

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphflow.check.inputs import default_value, outside_limits
+from graphflow.check.expand.reports import Reports, Used
+from graphflow.check.input_values import default_value, outside_limits
 from graphflow.check.literals import Literals
-from graphflow.check.reports import Reports, Used
-from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.check.sources import UNKNOWN_SOURCE, Absent, NodeSource, known_value
 from graphflow.problems import Problem
 from graphflow.values.sources import Value

@@ -6,10 +6,10 @@ import hashlib
 from typing import Any
 
 from graphflow.catalog.node_type import Param
-from graphflow.check.expressions import Const
-from graphflow.check.frame import Instance
+from graphflow.check.expand.frame import Instance
+from graphflow.check.expand.reports import Reports
 from graphflow.check.literals import Picture
-from graphflow.check.reports import Reports
+from graphflow.check.read.expressions import Const
 from graphflow.check.sources import NOT_KNOWN, NodeSource, known_value
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import shown

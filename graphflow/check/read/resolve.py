@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from graphflow.catalog.catalog import Catalog
-from graphflow.check.expressions import Expr, FromInput, references
-from graphflow.check.inputs import input_value, outside_limits
+from graphflow.check.input_values import input_value, outside_limits
 from graphflow.check.literals import Literals
-from graphflow.check.nodes import NodeReader, TemplateFinder
-from graphflow.check.producers import circle_problem, producers_first
-from graphflow.check.resolved import Resolved
-from graphflow.check.unused import unused
+from graphflow.check.read.expressions import Expr, FromInput, references
+from graphflow.check.read.nodes import NodeReader, TemplateFinder
+from graphflow.check.read.producers import circle_problem, producers_first
+from graphflow.check.read.resolved import Resolved
+from graphflow.check.read.unused import unused
 from graphflow.document.model import Document, InputDecl
 from graphflow.document.references import tree_references
 from graphflow.document.refusal import Refusal

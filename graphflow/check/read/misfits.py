@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from graphflow.check.bindings import Bindings
-from graphflow.check.expressions import FromInput, FromNode
-from graphflow.check.resolved import Resolved
+from graphflow.check.read.bindings import Bindings
+from graphflow.check.read.expressions import FromInput, FromNode
+from graphflow.check.read.resolved import Resolved
 from graphflow.document.text import Reference, written
 from graphflow.values.types import PICTURES, Atom, ListOf, Type, Variable, fits, item_of, member_for
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphflow.check.bindings import Bindings
-from graphflow.check.expressions import Broken, Const, Expr, FromInput, FromNode, Items, Text
 from graphflow.check.literals import Literals
-from graphflow.check.misfits import report_misfit
-from graphflow.check.names import PARAMS_ARE_KNOWN, Names
-from graphflow.check.resolved import Resolved
+from graphflow.check.read.bindings import Bindings
+from graphflow.check.read.expressions import Broken, Const, Expr, FromInput, FromNode, Items, Text
+from graphflow.check.read.misfits import report_misfit
+from graphflow.check.read.names import PARAMS_ARE_KNOWN, Names
+from graphflow.check.read.resolved import Resolved
 from graphflow.document.references import is_reference
 from graphflow.document.refusal import Refusal
 from graphflow.document.text import Reference, read_text, written

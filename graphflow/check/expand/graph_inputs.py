@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphflow.check.inputs import coerced, default_value, input_value, outside_limits
+from graphflow.check.input_values import coerced, default_value, input_value, outside_limits
 from graphflow.check.literals import Literals
 from graphflow.check.sources import UNKNOWN_SOURCE, NodeSource
 from graphflow.document.model import Document, InputDecl

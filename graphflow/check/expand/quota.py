@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from graphflow.check.reports import Reports, Used
+from graphflow.check.expand.reports import Reports, Used
 from graphflow.document.refusal import Refusal
 from graphflow.limits import ITEMS_READ, NODES, TEXTS, VALUES_READ
 from graphflow.problems import Place

@@ -12,16 +12,17 @@ from typing import Any
 
 from graphflow.catalog.node_type import LABELS, NodeType
 from graphflow.check.checked import ExpandedNode
-from graphflow.check.evaluate import Evaluator
-from graphflow.check.expressions import Expr
-from graphflow.check.frame import Frame, Instance, Outputs
+from graphflow.check.expand.evaluate import Evaluator
+from graphflow.check.expand.frame import Frame, Instance, Outputs
+from graphflow.check.expand.loops import Loops
+from graphflow.check.expand.param_values import param_value
+from graphflow.check.expand.picture_nodes import PictureNodes
+from graphflow.check.expand.quota import Quota, TooMuch
+from graphflow.check.expand.reports import Reports
+from graphflow.check.expand.template_inputs import TemplateInputs
 from graphflow.check.literals import Literals
-from graphflow.check.loops import Loops
-from graphflow.check.param_values import param_value
-from graphflow.check.picture_nodes import PictureNodes
-from graphflow.check.quota import Quota, TooMuch
-from graphflow.check.reports import Reports
-from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.read.expressions import Expr
+from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.check.sources import (
     NOT_KNOWN,
     UNKNOWN_SOURCE,
@@ -32,7 +33,6 @@ from graphflow.check.sources import (
     known_value,
     without_absent,
 )
-from graphflow.check.template_inputs import TemplateInputs
 from graphflow.document.references import node_references
 from graphflow.problems import Problem
 from graphflow.values.sources import Gather, Value

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphflow.catalog.node_type import NodeType
-from graphflow.check.expressions import Expr
+from graphflow.check.read.expressions import Expr
 from graphflow.document.model import Document, NodeDecl
 from graphflow.problems import Place, Problem
 from graphflow.values.types import Type

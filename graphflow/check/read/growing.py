@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from graphflow.catalog.catalog import Catalog
 from graphflow.check.literals import Literals
-from graphflow.check.nodes import NodeReader
-from graphflow.check.producers import producers_first
-from graphflow.check.templates import Library, Templates
+from graphflow.check.read.nodes import NodeReader
+from graphflow.check.read.producers import producers_first
+from graphflow.check.read.templates import Library, Templates
 from graphflow.document.model import Document, NodeDecl
 from graphflow.problems import Level, Problem
 

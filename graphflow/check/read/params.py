@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphflow.catalog.node_type import Param
-from graphflow.check.expressions import Broken, Const, Expr, Items
-from graphflow.check.resolved import Resolved
+from graphflow.check.read.expressions import Broken, Const, Expr, Items
+from graphflow.check.read.resolved import Resolved
 from graphflow.document.aliases import choices_meant, did_you_mean_one_of
 from graphflow.document.scalars import shown
 from graphflow.errors import InvalidValue

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphflow.check.names import Names
-from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.read.names import Names
+from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.document.aliases import key_meant
 from graphflow.document.model import NodeDecl
 from graphflow.document.tree import Entry

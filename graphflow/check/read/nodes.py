@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from graphflow.catalog.catalog import Catalog
 from graphflow.catalog.node_type import NodeType
-from graphflow.check.bindings import Bindings
-from graphflow.check.expressions import Broken, Expr
-from graphflow.check.for_each import ForEachReader
-from graphflow.check.keys import Keys
 from graphflow.check.literals import Literals
-from graphflow.check.names import Names
-from graphflow.check.params import accepted
-from graphflow.check.read import ValueReader
-from graphflow.check.resolved import Resolved, ResolvedNode
+from graphflow.check.read.bindings import Bindings
+from graphflow.check.read.expressions import Broken, Expr
+from graphflow.check.read.for_each import ForEachReader
+from graphflow.check.read.names import Names
+from graphflow.check.read.node_keys import Keys
+from graphflow.check.read.params import accepted
+from graphflow.check.read.resolved import Resolved, ResolvedNode
+from graphflow.check.read.values import ValueReader
 from graphflow.document.aliases import did_you_mean_one_of, types_meant
 from graphflow.document.model import Document, InputDecl, NodeDecl
 from graphflow.document.references import is_reference
