@@ -133,14 +133,14 @@ def test_quantized_weights_are_told(told: object, why: str, tmp_path: Path) -> N
     [
         (
             {"num_hidden_layers": 10**9},
-            "num_hidden_layers is 1000000000, and must be a whole number from 1 to 1,000",
+            "num_hidden_layers is 1000000000, but must be a whole number from 1 to 1,000",
         ),
         ({"num_hidden_layers": -1}, "num_hidden_layers is -1"),
         ({"num_hidden_layers": True}, "num_hidden_layers is true"),
         ({"hidden_size": "768"}, 'hidden_size is "768"'),
         ({"hidden_size": None}, "hidden_size is null"),
         ({"vocab_size": 10**12}, "vocab_size is 1000000000000"),
-        ({"num_attention_heads": 3}, "hidden_size is 4, and num_attention_heads 3 does not divide it"),
+        ({"num_attention_heads": 3}, "hidden_size is 4, but num_attention_heads 3 does not divide it"),
         ({"layer_norm_eps": float("nan")}, "layer_norm_eps is NaN"),
         ({"hidden_act": "x"}, 'hidden_act is "x"'),
         ({"dtype": [1, 2]}, "dtype is [1, 2]"),

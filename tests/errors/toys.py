@@ -15,7 +15,7 @@ class Latents:
 
 def _hint(facts: Any, params: Any, checkpoints: Any, wanted: Any) -> Planned:
     mask = facts["mask"]
-    fault = Fault("the mask is hardened at 0.5", "grey values are lost", "use overlay", "mask", "node-hint")
+    fault = Fault("the mask is binarised at 0.5", "grey values are lost", "use overlay", "mask", "node-hint")
     return Planned(outputs={"mask": Facts(mask.width, mask.height)}, problems=(fault,))
 
 

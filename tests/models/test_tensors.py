@@ -228,4 +228,4 @@ def test_classes_with_one_number_for_all_blocks_take_no_list() -> None:
     for class_name, name in (("AutoencoderKL", "layers_per_block"), ("CLIPTextModel", "num_attention_heads")):
         defaults = class_defaults()[class_name]
         (told,) = wrong_settings({**defaults, name: [1]}, defaults)
-        assert told == f"{name} is [1], and must be a whole number from 1 to 1,000"
+        assert told == f"{name} is [1], but must be a whole number from 1 to 1,000"

@@ -91,7 +91,7 @@ def test_counts_are_refused_by_plan_and_by_the_run(picture, refused):
 
 
 def test_plan_refuses_what_is_no_colour_and_giants(picture, refused):
-    assert "node background: 'blurple' is no colour" in refused(
+    assert "node background: 'blurple' is not a colour" in refused(
         image_grid, images=[picture(4, 4)], background="blurple"
     )
     assert "picture-too-large" in refused(image_grid, images=[picture(4, 4)], gap=20_000)

@@ -21,4 +21,4 @@ def test_colours_are_written_as_pillow_knows_them(color):
 
 
 def test_plan_refuses_what_is_no_colour(refused):
-    assert "node color: 'grassy' is no colour" in refused(mask_from_color, image=SHADES, color="grassy")
+    assert "node color: 'grassy' is not a colour" in refused(mask_from_color, image=SHADES, color="grassy")

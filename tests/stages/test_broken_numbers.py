@@ -1,4 +1,4 @@
-"""Weights that are no numbers, and pictures that come out of them, are told of."""
+"""Weights that are NaN, and pictures made with them, are reported."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_picture_of_broken_weights_is_warned_of(changed, role, tensor, cause):
     folder = changed("sd", FILES[role], with_nan(tensor))
     result = run(folder)
     (warning,) = result.warnings
-    assert warning.message == "text2img/decode: 100% of the picture's values are no numbers"
+    assert warning.message == "text2img/decode: 100% of the picture's values are NaN"
     assert cause in warning.why
     assert result["image"].array.max() == 0
 
@@ -99,7 +99,7 @@ def test_a_picture_of_broken_weights_is_warned_of(changed, role, tensor, cause):
 def test_a_crop_of_broken_weights_is_warned_of(changed, picture, mask):
     folder = changed("sd", FILES["vae"], with_nan("decoder.conv_in.weight"))
     (warning,) = run(folder, picture, mask, padding_mask_crop=4).warnings
-    assert warning.message == "inpaint/paint: 100% of the picture's values are no numbers"
+    assert warning.message == "inpaint/paint: 100% of the picture's values are NaN"
 
 
 def test_a_vae_that_exceeds_float16_is_warned_of_there_alone(changed):

@@ -387,16 +387,37 @@ def refused(tiny, type_, name, *, net="controlnet_canny", size=(64, 64), latents
 REFUSED = [
     ("text2img", "sdxl", {}, "controlnet_canny does not fit", "made for Stable Diffusion, and", "Stable Diffusion XL"),
     ("text2img", "sd", {"net": "controlnet_xl"}, "controlnet_xl does not fit", "made for SDXL", "for Stable Diffusion"),
-    ("text2img", "sd_v", {}, "controlnet_canny does not fit", "reads texts 16 wide, and the unet of", "trained for"),
+    ("text2img", "sd_v", {}, "controlnet_canny does not fit", "reads texts 16 wide, but the unet of", "trained for"),
     ("text2img", "sd", {"size": (64, 48)}, "control has another size", "64×48, and the stage paints 64×64", "resize"),
     ("img2img", "sd", {"size": (32, 64)}, "control has another size", "32×64", "resize to 64×64"),
     ("inpaint", "sd", {"latents": True}, "image cannot take", "reads pixels", "use the sender's .image"),
     ("inpaint", "sdxl", {"latents": True, "net": "controlnet_xl"}, "image cannot take", "reads pixels", ".image"),
-    ("text2img", "sdxl", {"net": "controlnet_xl", "guidance_rescale": 0.5}, "no meaning", "no such param", "leave it"),
-    ("img2img", "sdxl", {"net": "controlnet_xl", "denoising_end": 0.5}, "no meaning", "no such param", "leave it out"),
-    ("inpaint", "sdxl", {"net": "controlnet_xl", "negative_target_size": [8, 8]}, "no meaning", "no such", "leave it"),
+    (
+        "text2img",
+        "sdxl",
+        {"net": "controlnet_xl", "guidance_rescale": 0.5},
+        "cannot be used",
+        "no such param",
+        "remove ",
+    ),
+    ("img2img", "sdxl", {"net": "controlnet_xl", "denoising_end": 0.5}, "cannot be used", "no such param", "remove "),
+    (
+        "inpaint",
+        "sdxl",
+        {"net": "controlnet_xl", "negative_target_size": [8, 8]},
+        "cannot be used",
+        "no such",
+        "remove ",
+    ),
     ("img2img", "sdxl_refiner", {"net": "controlnet_xl"}, "cannot run img2img with control", "refiner", "another"),
-    ("inpaint", "sd", {"how": {"preprocess": "inpaint"}, "padding_mask_crop": 8}, "cut out", "hidden", "leave padding"),
+    (
+        "inpaint",
+        "sd",
+        {"how": {"preprocess": "inpaint"}, "padding_mask_crop": 8},
+        "cannot be cropped",
+        "hidden",
+        "remove padding",
+    ),
     ("text2img", "sd", {"net": "depth"}, "depth is not a ControlNet", "it is DPTForDepthEstimation", "name the folder"),
     ("text2img", "sd", {"net": "sd"}, "sd is not a ControlNet", "it is StableDiffusionPipeline", "name the folder"),
     ("text2img", "sd", {"how": {"start": 0.5, "end": 0.5}}, "start is not before end", "0.5 to 0.5", "smaller"),
@@ -428,7 +449,7 @@ def test_an_aesthetic_score_needs_a_size_that_is_told(tiny, no_weights, tmp_path
     def place(name):
         return folder if name == "scored" else tiny(name)
 
-    assert "original_size is needed" in refused(place, "img2img", "scored", net="controlnet_xl")
+    assert "original_size is required" in refused(place, "img2img", "scored", net="controlnet_xl")
     assert refused(place, "img2img", "scored", net="controlnet_xl", original_size=[64, 64]) == ""
 
 

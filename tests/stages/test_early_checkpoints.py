@@ -147,7 +147,7 @@ def test_what_is_left_out_counts_every_vector_of_a_word(tiny, tmp_path):
     folder = taught(tiny("sd"), tmp_path / "taught", StableDiffusionPipeline, vectors=10, safety_checker=None)
     graph, _ = graph_of("text2img", folder, prompt="<cat> " * 10)
     assert [one.message for one in gf.run(graph).warnings] == [
-        "text2img/encode_prompt: the text is longer than its encoder reads"
+        "text2img/encode_prompt: the text is too long for its encoder"
     ]
 
 

@@ -175,12 +175,12 @@ def test_a_black_mask_with_a_crop_is_refused_by_check(tiny, picture, tmp_path):
         lambda graph, image: graph.input("mask", "mask", default=str(path)),
     ):
         (problem,) = cropped(tiny, source).check({"image": picture}).problems
-        assert "black everywhere" in problem.message
+        assert "completely black" in problem.message
 
 
 def test_a_black_mask_with_a_crop_is_refused_before_anything_is_loaded_where_it_is_made(tiny, picture):
     graph = cropped(tiny, lambda graph, image: graph.add("mask_threshold", mask=image, threshold=1.0))
-    with gf.Engine(loader=never) as engine, pytest.raises(gf.RunFailed, match="black everywhere"):
+    with gf.Engine(loader=never) as engine, pytest.raises(gf.RunFailed, match="completely black"):
         engine.run(graph, inputs={"image": picture.point(lambda value: value // 2)})
 
 
@@ -201,10 +201,10 @@ def test_tokenizer_that_cannot_be_loaded_is_a_problem_of_its_file(change, tiny, 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"decoder": "x"}, "its decoder is no map with a type"),
-        ({"normalizer": {}}, "its normalizer is no map with a type"),
-        ({"padding": {}}, "its padding is no map with a strategy"),
-        ({"version": 1}, "its version is no text"),
+        ({"decoder": "x"}, "its decoder is not a map with a type"),
+        ({"normalizer": {}}, "its normalizer is not a map with a type"),
+        ({"padding": {}}, "its padding is not a map with a strategy"),
+        ({"version": 1}, "its version is not text"),
     ],
 )
 def test_tokenizer_with_a_part_of_another_type_is_told_by_check(change, why, tiny, tmp_path):

@@ -256,7 +256,7 @@ def test_a_soft_mask_is_hinted_at_unless_an_overlay_reads_it(tiny, picture, mask
     soft = graph.add("mask_blur", mask=hole, blur_factor=4)
     fill = graph.add("inpaint", checkpoint=str(tiny("sd")), image=image, mask=soft, **CALL)
     graph.output(image=fill.image)
-    assert hints(graph, image=picture, mask=mask) == ["inpaint: mask is hardened at one half"]
+    assert hints(graph, image=picture, mask=mask) == ["inpaint: the mask is binarised at one half"]
     pasted = graph.add("overlay", image=image, mask=soft, generated=fill.image)
     graph.output(pasted=pasted)
     assert hints(graph, image=picture, mask=mask) == []
@@ -290,6 +290,6 @@ def test_what_a_text_encoder_leaves_out_is_told(tiny):
         return [(one.message, one.why) for one in gf.run(graph).warnings]
 
     ((message, why),) = told("red " * 80 + "circle")
-    assert message == "text2img/encode_prompt: the text is longer than its encoder reads"
+    assert message == "text2img/encode_prompt: the text is too long for its encoder"
     assert why.endswith("circle")
     assert told("red circle") == []

@@ -195,7 +195,7 @@ def test_zeros_for_an_empty_negative_are_no_step(tiny):
     ({"samplers": ("euler", "euler_karras")}, "name the same scheduler"),
     ({"denoising_start": 0.7}, "denoising_start: 0.8"),
     ({"denoising_start": None}, "denoising_start: 0.8"),
-    ({"strength": 0.5}, "leave strength out"),
+    ({"strength": 0.5}, "remove strength"),
     ({"samplers": ("dpmpp_2m", "dpmpp_2m")}, "use scheduler: euler"),
     ({"samplers": ("unipc", "unipc")}, "use scheduler: euler"),
 ])  # fmt: skip

@@ -21,7 +21,7 @@ from graphflow_nodes.steps.sample import sample
 from graphflow_nodes.steps.vae import decode, decode_around, encode
 
 _EARLY_SIZE = 64
-"""The sample_size that the constructors give a UNet with a smaller one from before diffusers 0.9."""
+"""The constructors raise a smaller sample_size of a UNet from before diffusers 0.9 to this."""
 _TEXTS = (TextReader("text_encoder", "tokenizer", encode_last, "the last hidden state"),)
 _SAMPLING = {"num_inference_steps": 50, "guidance_scale": 7.5, "eta": 0.0}
 _SCALE = "controlnet_conditioning_scale"

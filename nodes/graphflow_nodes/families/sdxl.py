@@ -65,18 +65,18 @@ _CONTROL_INPAINT = {
 
 
 def _needs_size(request: Request) -> Iterator[Fault]:
-    """What ends in a TypeError of diffusers: ControlNets, an aesthetic score and no size."""
+    """A combination that ends in a TypeError of diffusers: ControlNets, an aesthetic score and no size."""
     if request.flag("requires_aesthetics_score") and not request.given("original_size"):
-        why = f"{request.spec.pipeline} fails where the checkpoint has an aesthetic score and no size is told"
-        yield Fault("original_size is needed here", why, "write original_size: [HEIGHT, WIDTH]", "control")
+        why = f"{request.spec.pipeline} fails if the checkpoint has an aesthetic score and no size is given"
+        yield Fault("original_size is required", why, "write original_size: [HEIGHT, WIDTH]", "control")
 
 
 def _knows_no_deviation(request: Request) -> Iterator[Fault]:
-    """A warning if the class reads the VAE's latents as if it had no mean and deviation."""
+    """A warning if the class ignores the VAE's mean and deviation."""
     if None not in (request.space.mean, request.space.std):
         why = f"{request.spec.pipeline} encodes and decodes without them, so colours may be off"
         fix = "use another VAE, or inpaint without control"
-        message = f"latents_mean and latents_std of {request.checkpoint.name} have no effect here"
+        message = f"latents_mean and latents_std of {request.checkpoint.name} have no effect"
         yield Fault(message, why, fix, "control", "no-effect")
 
 

@@ -1,4 +1,4 @@
-"""What the families with a UNet have in common: their rules, and how their ControlNets fit."""
+"""Rules that the families with a UNet share, also for their ControlNets."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Parts = Mapping[str, ComponentFiles]
 
 _OTHER = "take the part of a checkpoint of the same family"
 _KINDS = {
-    5: "a depth-to-image model, which reads a depth map beside latents",
-    7: "an upscaler, which reads a small picture beside latents",
-    8: "InstructPix2Pix, which reads the picture to edit beside latents",
-    9: "an inpainting model, which reads a mask and the masked picture beside latents",
+    5: "a depth-to-image model, which also reads a depth map",
+    7: "an upscaler, which also reads a small picture",
+    8: "InstructPix2Pix, which also reads the picture to edit",
+    9: "an inpainting model, which also reads a mask and the masked picture",
 }
-"""Channels that a UNet takes → what a model with so many is."""
+"""Input channels of a UNet → the kind of model."""
 _SHARED = ("block_out_channels", "layers_per_block")
-"""Settings that a ControlNet has from the UNet whose layers its own are added to."""
+"""Settings that a ControlNet shares with the UNet, since their layers are added."""
 
 
 def latent_space(parts: Parts) -> LatentSpace:
-    """The latent space of a VAE: by its config and its weights."""
+    """The latent space of a VAE, from its config and its weights."""
     return vae.latent_space(parts["vae"])
 
 
@@ -43,7 +43,7 @@ def channels(parts: Parts) -> int:
 
 
 def reads_pixels(parts: Parts) -> bool:
-    """Whether the UNet reads a masked picture beside latents."""
+    """Whether the UNet also reads a masked picture."""
     return channels(parts) != int(parts["vae"].full_config["latent_channels"])
 
 
@@ -69,8 +69,8 @@ def part_faults(name: str, parts: Parts, texts: tuple[TextReader, ...]) -> Itera
     width = sum(int(parts[reader.text_encoder].full_config["hidden_size"]) for reader in texts)
     cells = parts["vae"].full_config["latent_channels"]
     for reads, given, why in (
-        (unet["cross_attention_dim"], width, "the unet reads texts {} wide, and they are {}"),
-        (unet["out_channels"], cells, "the unet gives {} latent channels, and the vae reads {}"),
+        (unet["cross_attention_dim"], width, "the unet reads texts {} wide, but they are {} wide"),
+        (unet["out_channels"], cells, "the unet returns {} latent channels, but the vae reads {}"),
     ):
         if reads != given:
             yield _misfit(name, why.format(reads, given))
@@ -79,7 +79,7 @@ def part_faults(name: str, parts: Parts, texts: tuple[TextReader, ...]) -> Itera
 
 
 def _tokenizer_faults(name: str, parts: Parts, reader: TextReader) -> Iterator[Fault]:
-    """A tokenizer that gives a text encoder numbers, or more of them, than it has embeddings for."""
+    """A tokenizer with larger token numbers, or longer texts, than the text encoder has embeddings for."""
     encoder, tokenizer = parts[reader.text_encoder].full_config, parts[reader.tokenizer].tokenizer
     for most, given, what in (
         (encoder["vocab_size"], tokenizer.size, "tokens"),
@@ -87,21 +87,21 @@ def _tokenizer_faults(name: str, parts: Parts, reader: TextReader) -> Iterator[F
     ):
         if given > most:
             yield _misfit(
-                name, f"the {reader.tokenizer} has {given:,} {what}, and the {reader.text_encoder} knows {most:,}"
+                name, f"the {reader.tokenizer} has {given:,} {what}, but the {reader.text_encoder} knows {most:,}"
             )
 
 
 def _misfit(name: str, why: str) -> Fault:
-    return Fault(f"the parts of {name} do not fit", why, _OTHER, "checkpoint", "wrong-part")
+    return Fault(f"the parts of {name} do not fit together", why, _OTHER, "checkpoint", "wrong-part")
 
 
 def latents_alone(request: Request) -> Iterator[Fault]:
-    """A UNet that reads something beside latents."""
+    """A UNet that also reads something other than latents."""
     yield from _channel_faults(request, masked=False)
 
 
 def latents_and_mask(request: Request) -> Iterator[Fault]:
-    """A UNet that reads something beside latents other than a mask and the masked picture."""
+    """A UNet that also reads something other than latents, a mask and the masked picture."""
     yield from _channel_faults(request, masked=True)
 
 
@@ -132,12 +132,12 @@ def _control_misfit(request: Request, theirs: Mapping[str, Any]) -> str:
     mine, cells = parts["unet"].full_config, parts["vae"].full_config["latent_channels"]
     if mine["addition_embed_type"] != theirs["addition_embed_type"]:
         kind = "SDXL" if theirs["addition_embed_type"] else "Stable Diffusion"
-        return f"it is made for {kind}, and {name} is {request.family.name}"
+        return f"it is for {kind}, but {name} is {request.family.name}"
     if mine["cross_attention_dim"] != theirs["cross_attention_dim"]:
         widths = theirs["cross_attention_dim"], mine["cross_attention_dim"]
-        return f"it reads texts {widths[0]} wide, and the unet of {name} {widths[1]}"
+        return f"it reads texts {widths[0]} wide, but the unet of {name} reads texts {widths[1]} wide"
     if theirs["in_channels"] != cells:
-        return f"it reads {theirs['in_channels']} latent channels, and {name} has {cells}"
+        return f"it reads {theirs['in_channels']} latent channels, but {name} has {cells}"
     if any(mine[key] != theirs[key] for key in _SHARED):
-        return f"its layers have other sizes than those of the unet of {name}"
+        return f"its layers have other sizes than the unet of {name}"
     return ""

@@ -1,4 +1,4 @@
-"""What stages take if a param is not given, in words, for the families that come with graphflow."""
+"""Descriptions of the effective defaults of stages' params, for the families that come with graphflow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphflow_nodes import FAMILIES
 
 
 def usual(stage: str, variant: str = "", condition: str = "") -> dict[str, str]:
-    """Param → in words, what a stage takes if it is not given; `condition` says when its `variant` runs."""
+    """Param → its effective default in words; `condition` says when the stage's `variant` runs."""
     defaults, others = _usual(stage), _usual(variant)
     for param, other in others.items():
         if other != defaults.get(param):

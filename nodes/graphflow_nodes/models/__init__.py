@@ -1,1 +1,1 @@
-"""Classes of models, tokenizers, schedulers and processors: a kind a file, each with its `ModelClass` values."""
+"""Classes of models, tokenizers, schedulers and processors: one kind per file, with its `ModelClass` values."""

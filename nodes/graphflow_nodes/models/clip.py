@@ -39,7 +39,7 @@ def _text_encoder_with_projection(config: Mapping[str, Any]) -> Iterator[Named]:
 
 
 _WITH_PICTURES = "text_config"
-"""The key under which a text encoder that was saved with its picture encoder has its settings."""
+"""The key for the settings of a text encoder that was saved together with its picture encoder."""
 
 CLIP_TEXT = ModelClass(
     "CLIPTextModel",
@@ -62,7 +62,7 @@ CLIP_TEXT_WITH_PROJECTION = ModelClass(
 
 
 def _load_tokenizer(files: ComponentFiles, _: Any) -> Any:
-    """The tokenizer of a folder, or one made of what a single file's config and vocabulary say."""
+    """The tokenizer of a folder, or one made from the config and vocabulary of a single file."""
     from transformers import CLIPTokenizer
 
     if not isinstance(files, TokenizerPart):

@@ -1,9 +1,9 @@
-"""CLIP tokenizers: what their files say, as transformers 5 reads them, and what makes two of them one.
+"""CLIP tokenizers: their files as transformers 5 reads them, and their identity.
 
 A tokenizer is stored in several ways: vocabulary and merges in two files or in tokenizer.json, added tokens in
 added_tokens.json, in tokenizer.json or in tokenizer_config.json, special tokens there or in special_tokens_map.json.
-Whatever changes the numbers of a text counts, and how it is stored does not. A setting that is not known here counts,
-too: to load a tokenizer twice costs less than to encode a text with another one.
+The identity covers everything that changes the token numbers of a text, but not how it is stored. Unknown settings are
+included: loading a tokenizer twice is better than encoding a text with the wrong one.
 
 Source: _from_pretrained of transformers' tokenization_utils_base.py and tokenization_utils_tokenizers.py.
 """
@@ -43,21 +43,21 @@ _SAYS_NOTHING = (
     *("local_files_only", "tokenizer_file", "vocab_file", "merges_file", "special_tokens_map_file"),
     *("errors", "clean_up_tokenization_spaces", "chat_template"),
 )
-"""Settings that say where files came from or how numbers become text again."""
+"""Settings about the origin of files, or about turning numbers back into text."""
 _NO_SETTING = {*_SAYS_NOTHING, *_SPECIAL, "added_tokens_decoder", "additional_special_tokens"}
 _LONGEST = 100_000
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token that is matched as a whole, before a text is taken apart.
+    """A token that is matched as a whole, before a text is split.
 
     Attributes:
         content: its text.
-        single_word: only matched beside other signs than letters.
-        lstrip, rstrip: white space on this side belongs to it.
-        normalized: matched in the text in lower case.
-        special: one of those that open, close or fill up a text.
+        single_word: whether it is matched only if no letters are next to it.
+        lstrip, rstrip: whether white space on this side belongs to it.
+        normalized: whether it is matched in the lower-case text.
+        special: whether it starts, ends or pads a text.
     """
 
     content: str
@@ -69,7 +69,7 @@ class Token:
 
     @classmethod
     def of(cls, told: Any, *, special: bool = False) -> Token:
-        """A token as a file tells it: its text, or a map.
+        """A token as written in a file: its text, or a map.
 
         Raises:
             ValueError: it is neither.
@@ -77,7 +77,7 @@ class Token:
         if isinstance(told, str):
             return cls(told, normalized=not special, special=special)
         if not isinstance(told, Mapping) or not isinstance(told.get("content"), str):
-            raise ValueError(f"{json.dumps(told)[:60]} is no token")
+            raise ValueError(f"{json.dumps(told)[:60]} is not a token")
         flags = {key: told[key] for key in ("single_word", "lstrip", "rstrip", "normalized", "special") if key in told}
         if wrong := next((key for key, flag in flags.items() if not isinstance(flag, bool)), None):
             raise ValueError(f"{wrong} of {told['content']} is {flags[wrong]}, neither true nor false")
@@ -87,15 +87,15 @@ class Token:
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """What a tokenizer's files say.
+    """The content of a tokenizer's files.
 
     Attributes:
         vocabulary: token → number.
         merges: pairs of tokens, in their order.
-        config: as in tokenizer_config.json, with what special_tokens_map.json adds.
+        config: tokenizer_config.json with the additions of special_tokens_map.json.
         added: the tokens that are added to the vocabulary, in the order of their numbers.
-        limits: how tokenizer.json fills up and cuts texts, where the config does not say it.
-        others: digests of other versions of tokenizer.json, one of which the config may choose.
+        limits: padding and truncation in tokenizer.json, if the config does not set them.
+        others: digests of other versions of tokenizer.json, one of which the config may select.
     """
 
     vocabulary: Mapping[str, int]
@@ -107,9 +107,9 @@ class Tokenizer:
 
     @property
     def tokens(self) -> dict[str, Token]:
-        """Text → token of all that are matched as a whole, in the order in which they get their numbers.
+        """Text → token for all tokens that are matched as a whole, in the order of their numbers.
 
-        Of a token that is added, its flags there count; else those of the last name that it has.
+        The flags of an added token count; otherwise those of the token's last name.
         """
         added = {token.content: token for token in self.added}
         named = {token.content: token for token in (Token.of(told, special=True) for told in self._named())}
@@ -120,7 +120,7 @@ class Tokenizer:
         return self.config.get("extra_special_tokens") or self.config.get("additional_special_tokens")
 
     def _named(self) -> Iterable[Any]:
-        """The special tokens as told: those with a name, those of the model's own, and others."""
+        """The special tokens as written: named ones, the model's own, and others."""
         own = [key for key in self.config if key.endswith("_token") and key not in _SPECIAL]
         told = {**_SPECIAL_DEFAULTS, **{key: self.config[key] for key in (*_SPECIAL, *own) if key in self.config}}
         extra = self._extra or []
@@ -131,21 +131,21 @@ class Tokenizer:
 
     @property
     def size(self) -> int:
-        """How many numbers there are: all that a text can get are below it."""
+        """The number of tokens; all token numbers of a text are below it."""
         new = sum(text not in self.vocabulary for text in self.tokens)
         return max(max(self.vocabulary.values()) + 1, len(self.vocabulary) + new)
 
     @property
     def length(self) -> int:
-        """Tokens that a text is cut or filled up to."""
+        """The length to which texts are cut or padded."""
         return int(self.config.get("model_max_length", self.config.get("max_len", 0)))
 
     @cached_property
     def identity(self) -> str:
-        """A digest of all that changes the numbers of a text.
+        """A digest of everything that changes the token numbers of a text.
 
         Raises:
-            ValueError: what should be a token is none.
+            ValueError: a token is not valid.
         """
         tokens = [(self.vocabulary.get(text, -1), vars(token)) for text, token in self.tokens.items()]
         known = sorted((one for one in tokens if one[0] >= 0), key=lambda one: (one[0], one[1]["content"]))
@@ -167,7 +167,7 @@ class TokenizerPart(FilePart):
 
 
 def tokenizer_of(files: ComponentFiles) -> Tokenizer:
-    """What a tokenizer's files say, read as transformers reads them: tokenizer.json counts before other files.
+    """The content of a tokenizer's files, read as transformers reads them: tokenizer.json has precedence.
 
     Raises:
         Refusal: a file is missing or broken.
@@ -177,7 +177,7 @@ def tokenizer_of(files: ComponentFiles) -> Tokenizer:
     folder = files.folder
     try:
         found = _read(folder)
-        _ = found.identity  # computing it looks at all that the files say
+        _ = found.identity  # computing it validates the whole content
     except (OSError, ValueError, KeyError) as error:
         message, fix = f"the tokenizer in {folder.name} cannot be read", "get its files again"
         raise Refusal("checkpoint-broken", message, _why(error), fix) from error
@@ -196,9 +196,9 @@ def _read(folder: Path) -> Tokenizer:
     vocabulary, merges = _words(folder, whole)
     added: dict[int, Token] = {}
     if "added_tokens_decoder" in config:
-        told = _of_kind(config["added_tokens_decoder"], Mapping, "its added_tokens_decoder is no map")
+        told = _of_kind(config["added_tokens_decoder"], Mapping, "its added_tokens_decoder is not a map")
         for number, one in told.items():
-            added[_number(number)] = Token.of(_of_kind(one, Mapping, f"{one} is no token"))
+            added[_number(number)] = Token.of(_of_kind(one, Mapping, f"{one} is not a token"))
     else:
         config, added = _of_earlier_files(folder, config, whole)
     if whole is not None:
@@ -215,7 +215,7 @@ def _read(folder: Path) -> Tokenizer:
 def _words(folder: Path, whole: Json | None) -> tuple[Mapping[str, int], list[Sequence[str]]]:
     """Vocabulary and merges."""
     if whole is not None:
-        model = _of_kind(whole["model"], Mapping, "its model is no map")
+        model = _of_kind(whole["model"], Mapping, "its model is not a map")
         pairs = _of_kind(model["merges"], list, "its merges are not pairs of tokens")
         return model["vocab"], [one.split(" ") if isinstance(one, str) else one for one in pairs]
     lines = read_regular(folder / "merges.txt").decode("utf-8").splitlines()
@@ -224,7 +224,7 @@ def _words(folder: Path, whole: Json | None) -> tuple[Mapping[str, int], list[Se
 
 
 def _of_earlier_files(folder: Path, config: Json, whole: Json | None) -> tuple[Json, dict[int, Token]]:
-    """The config and the added tokens, where the config does not tell these; the published folders are such."""
+    """The config and the added tokens if the config does not list these, as in the published folders."""
     if (folder / "special_tokens_map.json").exists():
         config = {**config, **read_json(folder / "special_tokens_map.json")}
     added: dict[int, Token] = {}
@@ -233,28 +233,28 @@ def _of_earlier_files(folder: Path, config: Json, whole: Json | None) -> tuple[J
         for content, number in read_json(folder / "added_tokens.json").items():
             added[_number(number)] = Token.of(content, special=content in named)
     if whole is not None:
-        for told in _of_kind(whole["added_tokens"], list, "its added_tokens is no list"):
-            added[_number(_of_kind(told, Mapping, f"{told} is no token")["id"])] = Token.of(told)
+        for told in _of_kind(whole["added_tokens"], list, "its added_tokens is not a list"):
+            added[_number(_of_kind(told, Mapping, f"{told} is not a token")["id"])] = Token.of(told)
     return config, added
 
 
 def _check_whole(whole: Json) -> None:
-    """Raises a ValueError where a part of tokenizer.json is none of those that can stand there."""
+    """Raise a ValueError if a part of tokenizer.json has a wrong type."""
     for key in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
         part = whole.get(key)
         if part is not None and not (isinstance(part, Mapping) and isinstance(part.get("type"), str)):
-            raise ValueError(f"its {key} is no map with a type")
+            raise ValueError(f"its {key} is not a map with a type")
     for key, part in (("padding", "strategy"), ("truncation", "max_length")):
         if whole.get(key) is not None and not (isinstance(whole[key], Mapping) and part in whole[key]):
-            raise ValueError(f"its {key} is no map with a {part}")
+            raise ValueError(f"its {key} is not a map with a {part}")
     if not isinstance(whole.get("version", "1.0"), str):
-        raise ValueError("its version is no text")
+        raise ValueError("its version is not text")
 
 
 def _check_in_every_text(read: Tokenizer) -> None:
-    """Raises a ValueError where a token that opens, closes or fills up texts has no number that a model was made for.
+    """Raise a ValueError if a token that starts, ends or pads texts has no number in the vocabulary.
 
-    transformers would give it the next free number, which is outside of the text encoder's table.
+    transformers would give it the next free number, which is outside the text encoder's table.
     """
     known = {*read.vocabulary, *(token.content for token in read.added)}
     for key in ("bos_token", "eos_token", "pad_token"):
@@ -270,33 +270,33 @@ def _of_kind(value: Any, kind: type, else_: str) -> Any:
 
 
 def _limit(whole: Json, key: str) -> Any:
-    return None if whole.get(key) is None else _of_kind(whole[key], Mapping, f"its {key} is no map")
+    return None if whole.get(key) is None else _of_kind(whole[key], Mapping, f"its {key} is not a map")
 
 
 def _number(told: object) -> int:
     if not isinstance(told, int | str):
-        raise ValueError(f"{told} is no number")
+        raise ValueError(f"{told} is not a number")
     return int(told)
 
 
 def _check(vocabulary: Any, merges: list[Any], config: Json) -> None:
-    """Raises a ValueError where they are not what every tokenizer has."""
+    """Raise a ValueError if they are not valid for any tokenizer."""
     if (
         not vocabulary
         or not isinstance(vocabulary, Mapping)
         or not all(type(number) is int for number in vocabulary.values())
     ):
-        raise ValueError("its vocabulary is no map from tokens to numbers")
+        raise ValueError("its vocabulary is not a map from tokens to numbers")
     if not all(isinstance(pair, list) and list(map(type, pair)) == [str, str] for pair in merges):
         raise ValueError("its merges are not pairs of tokens")
     for left, right in merges:
         if missing := next((one for one in (left, right, left + right) if one not in vocabulary), None):
             raise ValueError(f"its merges give {missing}, which is not in its vocabulary")
     if "pad_token" in config and config["pad_token"] is None:
-        raise ValueError("it has no pad_token, which pads texts to one length")
+        raise ValueError("it has no pad_token, which pads texts to the same length")
     for key in ("padding_side", "truncation_side"):
         if config.get(key) not in (None, "left", "right"):
             raise ValueError(f"its {key} is {config[key]}, neither left nor right")
     longest = config.get("model_max_length", config.get("max_len"))
     if type(longest) is not int or not 0 < longest < _LONGEST:
-        raise ValueError(f"its model_max_length is {longest}, and texts are padded to it")
+        raise ValueError(f"its model_max_length is {longest}, but texts are padded to it")

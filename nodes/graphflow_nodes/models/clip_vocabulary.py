@@ -1,4 +1,4 @@
-"""CLIP's vocabulary, which checkpoints share and single files leave out."""
+"""CLIP's vocabulary, which all checkpoints share and single files omit."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Vocabulary = tuple[dict[str, int], list[tuple[str, str]]]
 def clip_vocabulary() -> Vocabulary:
     """The 49,408 tokens and 48,894 merges of CLIP's byte-pair encoding.
 
-    Tokens are numbered as CLIP does it: 256 signs for bytes, the same at a word's end, what each merge gives, and
-    the two that open and close a text. Source of the merges: SOURCES.md.
+    Tokens are numbered as in CLIP: 256 signs for bytes, the same at the end of a word, the results of the merges, and
+    the two tokens that start and end a text. Source of the merges: SOURCES.md.
     """
     packed = resources.files("graphflow_nodes").joinpath("models/clip_merges.txt.gz").read_bytes()
     lines = gzip.decompress(packed).decode().splitlines()[1:]
@@ -28,6 +28,6 @@ def clip_vocabulary() -> Vocabulary:
 
 
 def _byte_signs() -> list[str]:
-    """One printable sign a byte: those that are printable first, then signs from 256 on for the others."""
+    """One printable sign per byte: first the printable bytes, then signs from 256 on for the others."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     return [chr(code) for code in (*printable, *range(256, 512 - len(printable)))]

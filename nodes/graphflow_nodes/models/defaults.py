@@ -1,4 +1,4 @@
-"""Defaults of the settings of classes, as the tested versions of diffusers and transformers have them."""
+"""Default settings of classes in the tested versions of diffusers and transformers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from graphflow.system.files import read_only
 
 @cache
 def class_defaults() -> Mapping[str, Mapping[str, Any]]:
-    """Class name → default of every setting; cannot be changed."""
+    """Class name → default of every setting, read-only."""
     text = resources.files("graphflow_nodes").joinpath("models/class_defaults.json").read_text(encoding="utf-8")
     found: Mapping[str, Mapping[str, Any]] = read_only(json.loads(text))
     return found
 
 
 def defaults_of(class_name: str) -> Callable[[], Mapping[str, Any]]:
-    """The reader of the defaults of one class; the file is read when it is first called."""
+    """A function that returns the defaults of one class; the file is read on its first call."""
     return partial(_defaults, class_name)
 
 

@@ -17,7 +17,7 @@ def _depth_estimator(config: Mapping[str, Any]) -> Iterator[Named]:
     """Tensors of a DPTForDepthEstimation whose backbone is a ViT of its own.
 
     Raises:
-        NotModelled: it is a hybrid, or has another option that is not known here.
+        NotModelled: it is a hybrid, or has another unknown option.
     """
     require(not config["is_hybrid"] and config["backbone_config"] is None and config.get("backbone") is None)
     require(isinstance(config["image_size"], int) and isinstance(config["patch_size"], int))
@@ -87,7 +87,7 @@ _BACKBONE = re.compile(r"(embeddings|encoder|layernorm)\.")
 
 
 def _whole_name(name: str) -> str:
-    """A tensor's name with `dpt.` around the backbone, which some files leave out."""
+    """A tensor's name with the prefix `dpt.` of the backbone, which some files omit."""
     return f"dpt.{name}" if _BACKBONE.match(name) else name
 
 
@@ -98,16 +98,16 @@ DPT = ModelClass(
     wrong=wrong_settings_of("DPTForDepthEstimation"),
     layout=_depth_estimator,
     own=r"(dpt\.(embeddings|encoder|layernorm)|neck|head)\.",
-    # The published estimators leave them out.
+    # The published estimators omit them.
     unread=r"neck\.fusion_stage\.layers\.0\.residual_layer1\.",
     renamed=_whole_name,
 )
 
 
 def _load_processor(files: ComponentFiles, _: Any) -> Any:
-    """The processor in the form that transformers prefers: for torchvision if that is installed, else for Pillow.
+    """The processor that transformers prefers: for torchvision if that is installed, else for Pillow.
 
-    By its name and never by `AutoImageProcessor`, which may run code that a config names.
+    Loaded by its name, never by `AutoImageProcessor`, which may run code that a config names.
     """
     import transformers
     from transformers.utils import is_torchvision_available

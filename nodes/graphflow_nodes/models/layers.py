@@ -1,4 +1,4 @@
-"""Layers that several classes are made of, as names and shapes of their tensors."""
+"""Layers that several classes share, as names and shapes of their tensors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from graphflow.checkpoints.model_class import Named, NotModelled
 
 
 def require(known: bool) -> None:
-    """Give up where an option is not one of those that are known.
+    """Give up if an option is not known.
 
     Raises:
-        NotModelled: it is not.
+        NotModelled: `known` is false.
     """
     if not known:
         raise NotModelled
@@ -60,10 +60,10 @@ def resnet(name: str, into: int, out: int, time: int = 0, *, scaled: bool = Fals
     """Diffusers' ResnetBlock2D.
 
     Args:
-        name: how its tensors begin.
+        name: prefix of its tensors' names.
         into, out: channels.
-        time: width of the time step's embedding; 0 where it reads none.
-        scaled: whether the time step gives a scale beside a shift.
+        time: width of the time step's embedding; 0 if it reads none.
+        scaled: whether the time step gives a scale in addition to a shift.
     """
     yield from norm(f"{name}.norm1", into)
     yield from conv(f"{name}.conv1", out, into)
@@ -89,12 +89,12 @@ def transformer(
     """Diffusers' Transformer2DModel over a picture's cells.
 
     Args:
-        name: how its tensors begin.
+        name: prefix of its tensors' names.
         channels: of the picture.
-        depth: transformer blocks.
-        heads: of each attention; its width is as many whole heads as `channels` have room for.
+        depth: number of transformer blocks.
+        heads: of each attention; its width is the largest multiple of `heads` within `channels`.
         context: width of the text.
-        linear_ends: whether it is entered and left by matrices instead of convolutions of one cell.
+        linear_ends: whether its first and last layers are matrices instead of convolutions of one cell.
         only_cross: whether the first attention reads the text too.
     """
     width = heads * (channels // heads)

@@ -1,4 +1,4 @@
-"""The sampler table: which schedulers of diffusers can be named, which a checkpoint may bring, and what they do."""
+"""The sampler table: the schedulers of diffusers that can be named, those of checkpoints, and their properties."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHORT_NAMES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "pndm": ("PNDMScheduler", {}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }
-"""Short name → diffusers class and what it sets in the checkpoint's config, which it starts from."""
+"""Short name → diffusers class, and the settings that it changes in the checkpoint's config."""
 
 CLASSES = (
     "DDIMParallelScheduler",
@@ -46,35 +46,35 @@ CLASSES = (
 """The scheduler classes that can be named: all their noise comes from the stage's generator."""
 
 SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {**SHORT_NAMES, **{name: (name, {}) for name in CLASSES}}
-"""What the param `scheduler` takes: a short name, or a class of diffusers as it is."""
+"""The values of the param `scheduler`: a short name, or a class of diffusers."""
 
 OWN = (*CLASSES, "EDMDPMSolverMultistepScheduler", "EDMEulerScheduler")
-"""Classes with which a checkpoint may come and be run; EDM's need settings that only such a checkpoint has."""
+"""Classes of checkpoints' own schedulers that can run; EDM's need settings that only such a checkpoint has."""
 
 SCHEDULERS = tuple(ModelClass(name, "diffusers", "scheduler", defaults=defaults_of(name)) for name in sorted(OWN))
-"""The same as classes of components."""
+"""The same classes as components."""
 
 REPLACED: Mapping[str, str] = {
     "DDIMInverseScheduler": "it runs backwards, from pictures to noise",
     "DPMSolverMultistepInverseScheduler": "it runs backwards, from pictures to noise",
-    "DPMSolverSDEScheduler": "it draws noise that no seed decides",
-    "FlowMatchEulerDiscreteScheduler": "it is for flow-matching models, which none of the families here are",
-    "FlowMatchHeunDiscreteScheduler": "it is for flow-matching models, which none of the families here are",
+    "DPMSolverSDEScheduler": "it draws noise that does not depend on the seed",
+    "FlowMatchEulerDiscreteScheduler": "it is for flow-matching models, which no supported family is",
+    "FlowMatchHeunDiscreteScheduler": "it is for flow-matching models, which no supported family is",
 }
-"""Classes with which a checkpoint may come, but that do not run: a stage names another in their place. → Why."""
+"""Classes of checkpoints' own schedulers that cannot run, so that a stage must name another → reason."""
 
 PACKAGES: Mapping[str, str] = {"DPMSolverSDEScheduler": "torchsde", "LMSDiscreteScheduler": "scipy"}
-"""Classes that diffusers has only beside a package."""
+"""Classes that need another package."""
 
 FROM_NOISE_ONLY = ("IPNDMScheduler",)
 """Those that cannot add noise to a picture or to latents, and so cannot start from them."""
 
 TAKING_ETA = ("DDIMParallelScheduler", "DDIMScheduler", "TCDScheduler")
-"""Those whose step reads `eta`; the others' calls leave it away without a word."""
+"""Classes whose step reads `eta`; for others it is silently ignored."""
 
 RESUMING: Mapping[str, Mapping[str, Any]] = {
     "EulerDiscreteScheduler": {},
     "DDIMScheduler": {"eta": 0.0},
     "DPMSolverMultistepScheduler": {"solver_order": 1, "algorithm_type": "dpmsolver++"},
 }
-"""Samplers that go on exactly where another stage stopped, with the settings that this takes."""
+"""Samplers that can continue exactly where another stage stopped, with the settings that this requires."""

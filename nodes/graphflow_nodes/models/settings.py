@@ -1,6 +1,6 @@
-"""Settings of a class: whether a config's values are of the right types, and of sizes that a model can have.
+"""Validation of a class's settings: whether a config's values have the right types and possible sizes.
 
-Asked before anything is computed from a config, where sizes are multiplied, layers counted and lists walked in step.
+It comes before anything is computed from a config, such as products of sizes or numbers of layers.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ MOST_LAYERS = 1_000
 MOST_WIDE = 1_000_000
 """Channels, words, positions; CLIP's vocabulary has 49,408."""
 MOST_ITEMS = 64
-"""Items of a list, which has one for each block or latent channel."""
+"""Items of a list with one item per block or latent channel."""
 
 
 class _Rule(NamedTuple):
-    """In words, as messages show it, and as a question."""
+    """A rule in words, for messages, and as a function."""
 
     words: str
     holds: Callable[[Any], bool]
@@ -76,7 +76,7 @@ TEXT_ACTIVATIONS = (
 )
 """Of transformers' models."""
 TYPES = ("bfloat16", "float16", "float32", "float64")
-"""In which weights may have been saved, as configs say it."""
+"""Dtypes of saved weights, as written in configs."""
 
 _RULES_OF_SETTINGS: Mapping[str, _Rule] = {
     **dict.fromkeys(("num_hidden_layers", "addition_embed_type_num_heads"), _COUNT),
@@ -126,20 +126,20 @@ _SAVED: Mapping[str, _Rule] = {
         "a version", lambda value: isinstance(value, str) and bool(re.match(r"\d+\.\d", value))
     ),
 }
-"""What configs say beside settings, of how they were saved, and the libraries read."""
+"""Keys of configs that are not settings but describe how they were saved; the libraries read them."""
 _OF_BACKBONE = (
     *("num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_dropout_prob"),
     *("attention_probs_dropout_prob", "layer_norm_eps", "image_size", "patch_size", "num_channels"),
 )
 """Settings that transformers saves as null in a config with a `backbone_config`, which has its own."""
 _ONE_VALUE = {"layers_per_block": "latent_channels", "num_attention_heads": "num_hidden_layers"}
-"""Settings that only some classes take as a list → a setting of those classes that do not."""
+"""Settings that only some classes take as a list → a setting of the other classes."""
 _RULES: Mapping[str, _Rule] = {**_RULES_OF_SETTINGS, **_SAVED}
-"""Setting → what it may be, where its class's default does not tell; null is allowed where that is the default."""
+"""Setting → its rule, if the class's default does not imply it; null is allowed if it is the default."""
 
 
 def wrong_settings_of(class_name: str) -> Callable[[Mapping[str, Any]], list[str]]:
-    """The function that returns what is wrong with a config of one class; see `wrong_settings`."""
+    """A function that returns the faults of a config of one class; see `wrong_settings`."""
     return partial(_wrong_of_class, class_name)
 
 
@@ -148,7 +148,7 @@ def _wrong_of_class(class_name: str, config: Mapping[str, Any]) -> list[str]:
 
 
 def wrong_settings(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a config, in words; nothing where a class can be built with it.
+    """The faults of a config, in words; empty if the class can be built with it.
 
     Args:
         config: with the class's defaults filled in.
@@ -156,9 +156,9 @@ def wrong_settings(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> li
     """
     unset = _OF_BACKBONE if config.get("backbone_config") is not None else ()
     given = [name for name in defaults if config[name] is not None or name not in unset]
-    wrong = [told for name in given if (told := _misfit(name, config[name], defaults[name]))]
+    wrong = [fault for name in given if (fault := _misfit(name, config[name], defaults[name]))]
     saved = {name: config.get(name) for name in _SAVED}
-    wrong += [told for name, value in saved.items() if (told := _misfit(name, value, None))]
+    wrong += [fault for name, value in saved.items() if (fault := _misfit(name, value, None))]
     return wrong or list(_relations(config))
 
 
@@ -166,11 +166,11 @@ def _misfit(name: str, value: Any, default: Any) -> str:
     rule = _RULES.get(name) or _like(default)
     if rule is None or rule.holds(value) or (value is None and default is None):
         return ""
-    return f"{name} is {_shown(value)}, and must be {rule.words}"
+    return f"{name} is {_shown(value)}, but must be {rule.words}"
 
 
 def _like(default: Any) -> _Rule | None:
-    """What a setting may be, told by its default alone."""
+    """The rule of a setting, inferred from its default."""
     if isinstance(default, bool):
         return _FLAG.or_null()
     if isinstance(default, (int, float)):
@@ -186,20 +186,20 @@ def _shown(value: Any) -> str:
 
 
 def _relations(config: Mapping[str, Any]) -> Iterator[str]:
-    """Settings that do not go together."""
+    """Settings that do not fit together."""
     for name, other in _ONE_VALUE.items():
         if other in config and isinstance(config.get(name), list):
-            yield f"{name} is {_shown(config[name])}, and must be {_COUNT.words}"
+            yield f"{name} is {_shown(config[name])}, but must be {_COUNT.words}"
     widths = config.get("block_out_channels")
     for name in ("down_block_types", "up_block_types") if widths else ():
         if name in config and len(config[name]) != len(widths or ()):
-            yield f"{name} has {counted(len(config[name]), 'item')}, and block_out_channels {len(widths or ())}"
+            yield f"{name} has {counted(len(config[name]), 'item')}, but block_out_channels has {len(widths or ())}"
     groups = config.get("norm_num_groups")
     if widths and groups and any(width % groups for width in widths):
-        yield f"block_out_channels is {widths}, and norm_num_groups {groups} does not divide each of them"
+        yield f"block_out_channels is {widths}, but norm_num_groups {groups} does not divide all of them"
     width, heads = config.get("hidden_size"), config.get("num_attention_heads")
     if isinstance(width, int) and isinstance(heads, int) and width % heads:
-        yield f"hidden_size is {width}, and num_attention_heads {heads} does not divide it"
+        yield f"hidden_size is {width}, but num_attention_heads {heads} does not divide it"
     for name in ("latents_mean", "latents_std"):
         if config.get(name) is not None and len(config[name]) != config["latent_channels"]:
-            yield f"{name} has {counted(len(config[name]), 'item')}, and latent_channels is {config['latent_channels']}"
+            yield f"{name} has {counted(len(config[name]), 'item')}, but latent_channels is {config['latent_channels']}"

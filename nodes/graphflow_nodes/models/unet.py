@@ -31,7 +31,7 @@ _ATTENDING = {
 
 @dataclass(frozen=True)
 class _Block:
-    """What the blocks going down, and those going up, have of each level of a config."""
+    """The settings of one level of a config, for its blocks going down and up."""
 
     width: int
     layers: int
@@ -43,7 +43,7 @@ class _Block:
 
 @dataclass(frozen=True)
 class _Net:
-    """What all blocks of a network share."""
+    """The settings that all blocks of a network share."""
 
     time: int
     linear_ends: bool
@@ -69,7 +69,7 @@ def _unet(config: Mapping[str, Any]) -> Iterator[Named]:
     """Tensors of a UNet2DConditionModel.
 
     Raises:
-        NotModelled: it has an option that is not known here.
+        NotModelled: it has an unknown option.
     """
     require(not config["dual_cross_attention"] and config["time_embedding_type"] == "positional")
     first = config["block_out_channels"][0]
@@ -91,7 +91,7 @@ def _controlnet(config: Mapping[str, Any]) -> Iterator[Named]:
     """Tensors of a ControlNetModel.
 
     Raises:
-        NotModelled: it has an option that is not known here.
+        NotModelled: it has an unknown option.
     """
     first = config["block_out_channels"][0]
     net = _Net.of(config, 4 * first)
@@ -122,7 +122,7 @@ def _picture(config: Mapping[str, Any], first: int) -> Iterator[Named]:
 
 
 def _embeddings(config: Mapping[str, Any], time: int) -> Iterator[Named]:
-    """What is made of the time step, a class, a text's summary and sizes."""
+    """The embeddings of the time step, a class, a text's summary and sizes."""
     first = config["block_out_channels"][0]
     projected = config["projection_class_embeddings_input_dim"]
     yield from embedder("time_embedding", first, time)
@@ -170,7 +170,7 @@ def _blocks(config: Mapping[str, Any]) -> list[_Block]:
     widths = config["block_out_channels"]
     settings = ("layers_per_block", "transformer_layers_per_block", "attention_head_dim", "cross_attention_dim")
     found = [each(config[name], len(widths)) for name in (*settings, "only_cross_attention")]
-    # What is called attention_head_dim is the number of heads.
+    # The setting attention_head_dim is really the number of heads.
     require(all(isinstance(heads, int) and 0 < heads <= width for heads, width in zip(found[2], widths, strict=True)))
     require(all(isinstance(context, int) for context in found[3]))
     return [_Block(*values) for values in zip(widths, *found, strict=True)]

@@ -17,7 +17,7 @@ def _autoencoder(config: Mapping[str, Any]) -> Iterator[Named]:
     """Tensors of an AutoencoderKL.
 
     Raises:
-        NotModelled: it has an option that is not known here.
+        NotModelled: it has an unknown option.
     """
     widths, latent = config["block_out_channels"], config["latent_channels"]
     require(
@@ -89,11 +89,11 @@ ASYMMETRIC_AUTOENCODER_KL = ModelClass(
 )
 
 _BLOCKS = {AUTOENCODER_TINY.name: "decoder_block_out_channels", ASYMMETRIC_AUTOENCODER_KL.name: "up_block_out_channels"}
-"""Class → the setting that says its blocks, if it isn't `block_out_channels`."""
+"""Class → the setting that lists its blocks, if it isn't `block_out_channels`."""
 
 
 def latent_space(files: ComponentFiles) -> LatentSpace:
-    """The latent space of an autoencoder, by its config and its weights."""
+    """The latent space of an autoencoder, from its config and its weights."""
     config = files.full_config
     blocks = config.get(_BLOCKS.get(files.class_name, "block_out_channels")) or (1,)
     mean, std = config.get("latents_mean"), config.get("latents_std")

@@ -1,1 +1,1 @@
-"""Rules and plan functions of nodes, asked before anything runs; they need no torch."""
+"""Rules and plan functions of nodes, called before anything runs, without torch."""

@@ -1,4 +1,4 @@
-"""Whether a checkpoint can run a stage at all: its files are here, its family has the stage, and its parts fit."""
+"""Whether a checkpoint can run a stage: its files exist, its family has the stage, and its parts fit together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def requested(
     checkpoint: Checkpoint,
     wanted: frozenset[str] = frozenset(),
 ) -> Request | Planned:
-    """The stage's request, or the answer of its plan function if the checkpoint cannot run it."""
+    """The stage's request, or the result of its plan function if the checkpoint cannot run it."""
     family, faults = usable(stage, checkpoint)
     if family is None:
         return refused(checkpoint, faults)
@@ -59,12 +59,12 @@ def _unable(node: str, checkpoint: Checkpoint, family: Family | None) -> Fault:
 
 
 def _faults_of_parts(checkpoint: Checkpoint, family: Family) -> Iterator[Fault]:
-    """Parts that are missing, of another class, or don't fit each other; diffusers itself asks nothing."""
+    """Parts that are missing, have another class, or don't fit together; diffusers itself does not check this."""
     parts = checkpoint.components
     if absent := [role for role in family.parts if role not in parts]:
         why = f"it has no {', '.join(absent)}"
         fix = f"get the whole checkpoint, or write components: {{{absent[0]}: ./other}} beside its source"
-        yield Fault(f"{checkpoint.name} is not whole", why, fix, "checkpoint")
+        yield Fault(f"{checkpoint.name} is incomplete", why, fix, "checkpoint")
         return
     strange = list(_strange_parts(checkpoint, family))
     yield from strange or family.rules(checkpoint.name, parts)
@@ -73,28 +73,28 @@ def _faults_of_parts(checkpoint: Checkpoint, family: Family) -> Iterator[Fault]:
 def _strange_parts(checkpoint: Checkpoint, family: Family) -> Iterator[Fault]:
     for role, classes in family.parts.items():
         if any(one.kind == "scheduler" for one in classes):
-            continue  # judged by the rules of samplers
+            continue  # checked by the rules of samplers
         part, known = checkpoint.components[role], {one.name for one in classes}
         named = {part.class_name, str(part.config.get("_class_name", part.class_name))}
         if not named <= known:
             other = min(named - known)
-            why = f"it is {other}, and {family.name} takes {' or '.join(one.name for one in classes)}"
-            message = f"the {role} of {checkpoint.name} is of another class"
+            why = f"it is {other}, but {family.name} takes {' or '.join(one.name for one in classes)}"
+            message = f"the {role} of {checkpoint.name} has another class"
             yield Fault(message, why, _OTHER, "checkpoint", "wrong-part")
 
 
 def refused(checkpoint: Checkpoint, faults: tuple[Fault, ...]) -> Planned:
-    """The answer if there is nothing to plan; a checkpoint that is not here is told again when it is run."""
+    """The result if there is nothing to plan; a run reports a checkpoint that is not on this machine again."""
     steps = not_here(checkpoint).steps if checkpoint.kind == "hub" else ()
     return Planned(problems=faults, steps=steps)
 
 
 def not_here(checkpoint: Checkpoint, outputs: tuple[str, ...] = ("image", "latents")) -> Planned:
-    """The answer for a checkpoint that is not on this machine: a hint now, and a step that ends a run with it."""
+    """The result for a checkpoint that is not on this machine: a warning now, and a step that ends a run."""
     name, _, revision = checkpoint.source.partition("@")
     fix = f"get it with: hf download {name}" + (f" --revision {revision}" if revision else "")
     message = f"{checkpoint.source} is not on this machine"
-    why = "so nothing is known of it, and a run would end at once"
+    why = "so it cannot be checked, and a run would end immediately"
     params = {"name": checkpoint.source, "fix": fix}
     step = Step("checkpoint", missing, {}, params, dict.fromkeys(outputs, "image"))
     return Planned(problems=(Fault(message, why, fix, "checkpoint", "node-hint"),), steps=(step,))

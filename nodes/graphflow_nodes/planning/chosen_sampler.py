@@ -1,4 +1,4 @@
-"""The sampler of a stage while it is planned: which one, with which settings, and whether it can be split."""
+"""The sampler of a stage during planning: its class, its settings, and whether denoising can be split."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from graphflow_nodes.models.defaults import class_defaults
 from graphflow_nodes.models.samplers import FROM_NOISE_ONLY, OWN, PACKAGES, REPLACED, RESUMING, SAMPLERS
 from graphflow_nodes.planning.sampler_settings import conflicts, misfit, most_steps
 
-_ANOTHER = "write components: {scheduler: ./other} beside its source, which takes that of another checkpoint"
+_ANOTHER = "use another checkpoint's: write components: {scheduler: ./other} beside its source"
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """The checkpoint's own sampler, or the one that a stage or the checkpoint's details name in its place.
+    """The checkpoint's own sampler, or the one that the stage or the checkpoint's details name instead.
 
     Attributes:
-        checkpoint: whose scheduler it starts from.
-        named: by the stage; None where it names none.
+        checkpoint: the checkpoint from whose scheduler it starts.
+        named: the name that the stage gives; None if it gives none.
     """
 
     checkpoint: Checkpoint
@@ -35,7 +35,7 @@ class Sampler:
 
     @property
     def own(self) -> str:
-        """The class of the checkpoint's own."""
+        """The class of the checkpoint's own sampler."""
         return self.checkpoint.components["scheduler"].class_name
 
     @cached_property
@@ -53,24 +53,24 @@ class Sampler:
 
     @cached_property
     def changes(self) -> dict[str, Any]:
-        """Settings over those of the checkpoint's config."""
+        """Settings that override the checkpoint's config."""
         name, changes = self._choice
         return {**SAMPLERS.get(name or "", ("", {}))[1], **changes}
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """Every setting of the class, as it runs."""
+        """All settings of the class that runs."""
         return {**_complete(self.class_name, self.own_config), **self.changes}
 
     @property
     def own_config(self) -> Mapping[str, Any]:
-        """What the checkpoint's files say."""
+        """The checkpoint's config of its scheduler."""
         return self.checkpoint.components["scheduler"].config
 
     @cached_property
     def choice(self) -> SchedulerChoice:
-        """What a step makes it from."""
-        # diffusers looks the class that a config names up among all that it has, to drop what only that one reads.
+        """The data from which a step makes it."""
+        # diffusers looks up the class that a config names, to drop settings that only that class reads.
         known = self.own_config.get("_class_name") in (*OWN, *REPLACED)
         config = {key: value for key, value in self.own_config.items() if known or key != "_class_name"}
         return SchedulerChoice(
@@ -78,12 +78,12 @@ class Sampler:
         )
 
     def faults(self) -> Iterator[Fault]:
-        """What is wrong with its name and settings, and with the checkpoint's own, which is made whatever is named."""
+        """The faults of its name and settings, and of the checkpoint's own sampler, which is made in any case."""
         name, changes = self._choice
         if name is not None and name not in SAMPLERS and name != self.own:
             close = choices_meant(name, list(SAMPLERS))
             fix = did_you_mean_one_of(close) if close else did_you_mean(name, list(SAMPLERS), else_="the samplers are")
-            message = f"{self.checkpoint.name} names the scheduler {name}, which is not known"
+            message = f"{self.checkpoint.name} names the unknown scheduler {name}"
             yield Fault(message, "", fix, "checkpoint")
             return
         wrong = [*self._own_faults(), *self._changed(changes)]
@@ -92,29 +92,29 @@ class Sampler:
             yield from self._together()
 
     def _own_faults(self) -> Iterator[Fault]:
-        """What is wrong with the class and the config that the checkpoint brings."""
+        """The faults of the checkpoint's own class and config."""
         theirs = f"the scheduler of {self.checkpoint.name}"
         if self.own not in (*OWN, *REPLACED):
-            why = f"it is {self.own or 'of no class'}, which does not run in the classes of Stable Diffusion"
+            why = f"it is {self.own or 'without a class'}, which the classes of Stable Diffusion cannot run"
             yield Fault(f"{theirs} cannot be used", why, _ANOTHER, "checkpoint", "wrong-part")
             return
         if self.class_name in REPLACED:
             why = f"it is {self.own}; {REPLACED[self.own]}"
             yield Fault(f"{theirs} cannot be used", why, "use scheduler: euler, or another", "checkpoint", "wrong-part")
         yield from self._absent(self.own, _ANOTHER)
-        told = self.own_config
-        if not told:
+        own = self.own_config
+        if not own:
             why = "its folder has no scheduler_config.json"
             yield Fault(f"{theirs} cannot be used", why, "get the whole checkpoint", "checkpoint", "checkpoint-broken")
         known = class_defaults().get(self.own, {})
-        for key, value in told.items():
+        for key, value in own.items():
             if key in known and (fix := misfit(self.own, key, value, known[key])):
                 message = f"the setting {key} of {theirs} cannot be {value!r}"
-                why = f"{self.own} takes other values, and scheduler_config.json says this"
+                why = f"{self.own} does not take this value of scheduler_config.json"
                 yield Fault(message, why, f"{fix} there, or {_ANOTHER}", "checkpoint", "checkpoint-broken")
 
     def _changed(self, changes: Mapping[str, Any]) -> Iterator[Fault]:
-        """What is wrong with the settings that a document gives, and with the class that it names."""
+        """The faults of the settings and the class that a document gives."""
         if self.class_name != self.own:
             about = "checkpoint" if self.named is None else "scheduler"
             yield from self._absent(self.class_name, "name another scheduler", about)
@@ -127,11 +127,11 @@ class Sampler:
                 yield Fault(f"the setting {key} of {self.class_name} cannot be {value!r}", "", fix, "checkpoint")
 
     def _together(self) -> Iterator[Fault]:
-        """What is wrong with all settings together, wherever each one is from."""
+        """The faults of all settings together, whatever their origin."""
         known = class_defaults().get(self.class_name, {})
         for key, value in self.config.items():
             if fix := misfit(self.class_name, key, value, known[key]):
-                why = f"the config of {self.checkpoint.name}, from which it starts, says so"
+                why = f"the config of {self.checkpoint.name}, from which it starts, has this value"
                 message = f"the setting {key} of {self.class_name} cannot be {value!r}"
                 yield Fault(message, why, f"name another scheduler, or {fix}", "checkpoint")
         configs = {self.class_name: self.config}
@@ -142,20 +142,20 @@ class Sampler:
                 yield Fault(f"the setting {key} of {class_name} cannot be {config[key]!r}", why, fix, "checkpoint")
 
     def _absent(self, class_name: str, fix: str, about: str = "checkpoint") -> Iterator[Fault]:
-        """A fault where a class needs a package that is not installed."""
+        """A fault if a class needs a package that is not installed."""
         package = PACKAGES.get(class_name)
         if package is not None and find_spec(package) is None:
             why = f"it needs the package {package}, which is not installed"
             fix = f"install it: pip install {package}; or {fix}"
-            yield Fault(f"{class_name} cannot be used here", why, fix, about)
+            yield Fault(f"{class_name} is not available", why, fix, about)
 
     def most_steps(self, wanted: int, *, moved: bool, whole: bool) -> int:
-        """The most denoising steps that it can run, not above those that are wanted.
+        """The most denoising steps that it can run, at most `wanted`.
 
         Args:
-            wanted: steps.
-            whole: whether all of them are run, also the noisiest.
-            moved: whether the pipeline's class sets steps_offset to 1 where the checkpoint says something else.
+            wanted: number of steps.
+            whole: whether all of them are run, including the noisiest.
+            moved: whether the pipeline's class sets steps_offset to 1 if the checkpoint has another value.
         """
         config = self.config
         if moved and "steps_offset" in config and "steps_offset" not in self.changes:
@@ -168,17 +168,17 @@ class Sampler:
         return self.class_name in FROM_NOISE_ONLY
 
     def resumes(self, eta: float) -> bool:
-        """Whether it goes on exactly where another stage stopped."""
+        """Whether it can continue exactly where another stage stopped."""
         wanted = RESUMING.get(self.class_name)
         config = {**self.config, "eta": eta}
         return wanted is not None and all(config.get(key) == value for key, value in wanted.items())
 
     def noise(self, fraction: float, steps: int) -> Noise:
-        """What is known of latents that it leaves, or takes, noisy at `fraction` of `steps`."""
+        """The facts of latents that it returns, or takes, noisy at `fraction` of `steps`."""
         return Noise(fraction, self.class_name, json.dumps(self.config, sort_keys=True), steps)
 
 
 def _complete(class_name: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting of a class, as it has them where its config says `told`."""
+    """All settings of a class with the config `told`."""
     known = class_defaults().get(class_name, {})
     return {**known, **{key: value for key, value in told.items() if key in known}}

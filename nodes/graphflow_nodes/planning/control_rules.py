@@ -1,4 +1,4 @@
-"""Control signals of a stage: which ControlNets it loads, and what it refuses of them before anything is loaded."""
+"""Control signals of a stage: the ControlNets that it loads, and its rules for them, checked before loading."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ def nets(checkpoint: Checkpoint, facts: Mapping[str, Facts]) -> dict[str, Compon
 
 
 def port_of(number: int, facts: Mapping[str, Facts]) -> str:
-    """How a control signal is called in messages."""
+    """The name of a control signal in messages."""
     return "control" if len(signals(facts)) == 1 else f"control[{number}]"
 
 
 def control_faults(request: Request, width: int | None, height: int | None, *, crop: bool = False) -> Iterator[Fault]:
-    """Control signals that don't fit a stage which paints at this size, or cuts it out of such a picture."""
+    """Control signals that don't fit a stage that paints at this size, or crops a picture of this size."""
     if not request.spec.control:
         return
     if request.facts["control"].items is None:
-        why = "which ControlNets a stage loads is decided before the run"
+        why = "the ControlNets of a stage must be known before the run"
         fix = "write the list out: [$a, $b]"
         yield Fault("the items of control are not known before the run", why, fix, "control")
     for number, signal in enumerate(signals(request.facts)):
         port = port_of(number, request.facts)
         yield from _size_faults(signal, port, (width, height), crop=crop)
         if signal.net is None:
-            why = "which ControlNets a stage loads is decided before the run"
+            why = "the ControlNets of a stage must be known before the run"
             yield Fault(f"the ControlNet of {port} is not known", why, "use a controlnet_condition", "control")
         if crop and signal.masked:
-            why = "padding_mask_crop cuts out of pictures, and a picture cannot say which of its pixels are hidden"
-            fix = "leave padding_mask_crop out, or use another preprocess than inpaint"
-            yield Fault(f"{port} cannot be cut out", why, fix, "padding_mask_crop")
+            why = "padding_mask_crop crops the picture, but not the information which of its pixels are hidden"
+            fix = "remove padding_mask_crop, or use another preprocess than inpaint"
+            yield Fault(f"{port} cannot be cropped", why, fix, "padding_mask_crop")
 
 
 def _size_faults(signal: Facts, port: str, size: tuple[int | None, int | None], *, crop: bool) -> Iterator[Fault]:

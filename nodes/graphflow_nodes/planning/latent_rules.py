@@ -1,4 +1,4 @@
-"""What a stage refuses of latents: those of another space, and noise where it must not be, or must be."""
+"""Rules for latents: their latent space, and whether they must be noisy or clean."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def space_faults(space: LatentSpace, name: str, facts: Facts, port: str) -> Iter
         return
     match = space.match(theirs)
     if match is Match.OTHER:
-        why = f"{{sender}} is of {theirs}; {name} reads {space}"
+        why = f"{{sender}} belongs to {theirs}; {name} reads {space}"
         yield Fault(f"{port} cannot take {{sender}}", why, "use the sender's .image", port, "latent-space")
     elif match is Match.SIBLING:
-        why = f"the VAE of {name} has other weights than theirs, though all else is equal"
-        fix = "use the sender's .image where the picture looks wrong"
-        yield Fault("{sender} is of a sibling VAE", why, fix, port, "latent-sibling")
+        why = f"the VAE of {name} differs from theirs only in its weights"
+        fix = "use the sender's .image if the picture looks wrong"
+        yield Fault("{sender} belongs to a sibling VAE", why, fix, port, "latent-sibling")
 
 
 def clean_faults(facts: Facts, port: str) -> Iterator[Fault]:
     """Noisy latents, which only a stage with `denoising_start` takes."""
     if isinstance(facts.space, LatentSpace) and facts.noise is not None:
-        why = f"its denoising ended at {facts.noise.fraction:g}"
-        fix = f"read them with refiner and denoising_start: {facts.noise.fraction:g}"
-        yield Fault(f"{{sender}} is noisy, and {port} takes what is not", why, fix, port, "latent-noise")
+        why = f"its denoising stopped at {facts.noise.fraction:g}"
+        fix = f"read it with refiner and denoising_start: {facts.noise.fraction:g}"
+        yield Fault(f"{{sender}} is noisy, but {port} takes clean latents", why, fix, port, "latent-noise")
 
 
 def latents_faults(request: Request, facts: Facts, port: str) -> Iterator[Fault]:
@@ -43,14 +43,14 @@ def latents_faults(request: Request, facts: Facts, port: str) -> Iterator[Fault]
         yield from clean_faults(facts, port)
     elif facts.noise is None:
         why = "they come from a stage without denoising_end"
-        fix = f"add denoising_end: {start:g} to the stage before, or leave denoising_start out"
+        fix = f"add denoising_end: {start:g} to the stage before, or remove denoising_start"
         yield Fault("denoising_start needs noisy latents", why, fix, "denoising_start", "latent-noise")
     else:
         yield from _resuming_faults(request, facts, start)
 
 
 def _resuming_faults(request: Request, facts: Facts, start: float) -> Iterator[Fault]:
-    """The first setting in which this stage differs from the one that left the latents noisy."""
+    """The first setting in which this stage differs from the one that returned the noisy latents."""
     theirs, mine = facts.noise, request.noise(start)
     if theirs is None or mine is None:
         return
@@ -61,20 +61,20 @@ def _resuming_faults(request: Request, facts: Facts, start: float) -> Iterator[F
         ("settings of the sampler", "scheduler", theirs.config, mine.config),
     ):
         if other != own:
-            shown = "" if other == theirs.config else f" {other}, and here it is {own}"
-            why = f"the stage before has the {what}{shown or ' that differ from those here'}"
+            shown = "" if other == theirs.config else f" {other}, but this stage has {own}"
+            why = f"the stage before has {'other ' if not shown else ''}{what}{shown}"
             fix = f"use {about}: {other}" if about != "scheduler" else "name the same scheduler in both stages"
-            yield Fault("denoising does not go on where it stopped", why, fix, about, "latent-noise")
+            yield Fault("denoising would not continue where it stopped", why, fix, about, "latent-noise")
             return
 
 
 def latents_hints(request: Request) -> Iterator[Fault]:
-    """A hint if the picture comes out of the latent space into which it goes."""
+    """A hint if the picture was decoded from the latent space into which it is encoded."""
     image = request.image
     if image.word != "image" or not isinstance(image.space, LatentSpace) or not request.spec.latents:
         return
     if request.space.match(image.space) is Match.SAME:
-        why = "the picture was decoded from latents of this checkpoint's VAE, and is encoded again"
+        why = "the picture was decoded from latents of this checkpoint's VAE and is encoded again"
         fix = "use the sender's .latents, which saves both"
         yield Fault("image could stay in latent space", why, fix, "image", "node-hint")
 

@@ -1,4 +1,4 @@
-"""What a stage is asked to do: its checkpoint's family, and its params with the defaults of the class that runs."""
+"""The request of a stage: its checkpoint's family, and its params with the defaults of the class that runs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from graphflow_nodes.planning.chosen_sampler import Sampler
 
 @dataclass(frozen=True)
 class Request:
-    """A stage while it is planned.
+    """A stage during planning.
 
     Attributes:
         stage: a key of the family's stages, such as `text2img+control`.
-        facts, params: as the plan function gets them.
-        checkpoint: whose family has the stage, and whose parts fit each other.
+        facts, params: the arguments of the plan function.
+        checkpoint: its family has the stage, and its parts fit together.
         family: of the checkpoint.
-        wanted: outputs that somebody reads.
+        wanted: outputs that are read.
     """
 
     stage: str
@@ -46,7 +46,7 @@ class Request:
 
     @property
     def image(self) -> Facts:
-        """What is known of the picture or the latents that the stage starts from."""
+        """The facts of the picture or the latents from which the stage starts."""
         return self.facts.get("image", Facts())
 
     def given(self, name: str) -> bool:
@@ -58,7 +58,7 @@ class Request:
         return self.params[name] if self.given(name) else self.spec.defaults[name]
 
     def flag(self, name: str) -> bool:
-        """A setting of the pipeline: what the checkpoint says, else the family's default."""
+        """A setting of the pipeline: the checkpoint's, else the family's default."""
         return bool(self.checkpoint.flags.get(name, self.family.flags.get(name)))
 
     def use(self, *roles: str) -> dict[str, Component]:
@@ -72,18 +72,18 @@ class Request:
 
     @property
     def guided(self) -> bool:
-        """Whether a negative text is needed: guidance above 1, and a denoiser that takes none as an input."""
+        """Whether a negative text is needed: with guidance above 1, unless the denoiser takes it as an input."""
         scale = self.value("guidance_scale") if "guidance_scale" in self.spec.defaults else 0
         return bool(scale > 1) and not self.family.distilled(self.checkpoint.components)
 
     @property
     def zeros(self) -> bool:
-        """Whether the class takes zeros for a negative text that is not given."""
+        """Whether the class uses zeros for a negative text that is not given."""
         return self.guided and "negative_prompt" not in self.facts and self.flag("force_zeros_for_empty_prompt")
 
     @property
     def reads_pixels(self) -> bool:
-        """Whether the denoiser reads a masked picture's pixels beside latents."""
+        """Whether the denoiser also reads a masked picture's pixels."""
         return self.family.reads_pixels(self.checkpoint.components)
 
     @cached_property
@@ -93,7 +93,7 @@ class Request:
 
     @property
     def made(self) -> LatentSpace:
-        """The space of the latents that the stage gives; some classes know no mean and deviation."""
+        """The space of the latents that the stage returns; some classes ignore mean and deviation."""
         return self.space if self.spec.normalised else replace(self.space, mean=None, std=None)
 
     @cached_property
@@ -108,16 +108,16 @@ class Request:
         return self.params.get(name) if name in self.spec.defaults else None
 
     def noise(self, fraction: float) -> Noise | None:
-        """What is known of latents that this stage leaves, or takes, noisy at `fraction`."""
+        """The facts of latents that this stage returns, or takes, noisy at `fraction`."""
         return self.sampler.noise(fraction, self.value("num_inference_steps")) if self.sampler else None
 
     @property
     def noise_left(self) -> Noise | None:
-        """The noise of the latents that the stage gives; None if it denoises to the end."""
+        """The noise of the latents that the stage returns; None if it denoises to the end."""
         end = self.split("denoising_end")
         return None if end is None else self.noise(end)
 
     @property
     def guides_decoding(self) -> bool:
-        """Whether the class decodes with the picture and the mask beside the latents."""
+        """Whether the class also uses the picture and the mask to decode."""
         return self.checkpoint.components[self.family.latents.vae].class_name in self.spec.decode_around

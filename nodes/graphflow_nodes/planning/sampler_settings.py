@@ -1,6 +1,6 @@
-"""What the settings of samplers may be, so that none of them fails, or gives no numbers, in the middle of a run.
+"""Allowed settings of samplers, so that none fails, or returns NaN, in the middle of a run.
 
-Found out by giving every setting of every class of diffusers values of all kinds; a test does it again.
+Determined by giving every setting of every class of diffusers values of all kinds; a test repeats it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _OF_CLASS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "TCDScheduler": {"rescale_betas_zero_snr": (False,)},
     "UniPCMultistepScheduler": {"use_dynamic_shifting": (False,)},
 }
-"""What differs from that for a class."""
+"""Exceptions for single classes."""
 
 _RANGES: Mapping[str, tuple[float, float]] = {
     "num_train_timesteps": (50, 100_000),
@@ -77,7 +77,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "sigma_data": (0, 1e9),
     "lambda_min_clipped": (float("-inf"), 0),
 }
-"""Least and greatest value of a number."""
+"""Smallest and largest value of a number."""
 
 _FROM_THE_FIRST = (
     "DDIMParallelScheduler",
@@ -86,21 +86,21 @@ _FROM_THE_FIRST = (
     "DDPMScheduler",
     "PNDMScheduler",
 )
-"""Classes whose leading steps begin at the first, moved by steps_offset."""
+"""Classes whose leading steps begin at the first, shifted by steps_offset."""
 _EACH_ONCE = (
     "DEISMultistepScheduler",
     "DPMSolverMultistepScheduler",
     "SASolverScheduler",
     "UniPCMultistepScheduler",
 )
-"""Classes that give no numbers where a step comes twice; their leading steps are spread over one more."""
+"""Classes that return NaN if a step occurs twice; their leading steps are spread over one more."""
 _EITHER = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 _READ_BY_FEW = ("dynamic_thresholding_ratio", "sample_max_value", "flow_shift")
-"""Numbers that may be null, since they are not read unless another setting asks for it."""
+"""Numbers that may be null, since they are read only if another setting requires it."""
 
 
 def misfit(class_name: str, key: str, value: Any, default: Any) -> str:
-    """What to write in place of a setting's value that cannot be meant; empty where it can be used.
+    """The fix for a setting's value that cannot be used; empty if it can.
 
     Args:
         class_name: of the scheduler.
@@ -137,7 +137,7 @@ def _misfit_number(key: str, value: Any, default: Any) -> str:
 
 
 def conflicts(class_name: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Settings that are right alone and wrong together, or on this machine.
+    """Settings that are valid alone but not together, or not on this machine.
 
     Args:
         class_name: of the scheduler.
@@ -148,23 +148,23 @@ def conflicts(class_name: str, config: Mapping[str, Any]) -> Iterator[tuple[str,
     """
     asked = [key for key in _EITHER if config.get(key)]
     if len(asked) > 1:
-        yield asked[1], f"{asked[0]} is true, and only one of them can be", f"write {asked[1]}: false"
+        yield asked[1], f"{asked[0]} is true, but only one of them can be", f"write {asked[1]}: false"
     if config.get("use_beta_sigmas") and find_spec("scipy") is None:
         yield "use_beta_sigmas", "it needs the package scipy, which is not installed", "install it: pip install scipy"
     yield from _at_zero(class_name, config)
     if config.get("timestep_type") == "continuous" and config.get("prediction_type") != "v_prediction":
-        yield "timestep_type", "it goes with prediction_type: v_prediction only", "write timestep_type: discrete"
+        yield "timestep_type", "it needs prediction_type: v_prediction", "write timestep_type: discrete"
     betas, steps = config.get("trained_betas"), config.get("num_train_timesteps")
     if isinstance(betas, list) and isinstance(steps, int) and len(betas) != steps:
         yield (
             "trained_betas",
-            f"it has {counted(len(betas), 'number')}, and num_train_timesteps is {steps}",
+            f"it has {counted(len(betas), 'number')}, but num_train_timesteps is {steps}",
             "write null",
         )
 
 
 def _at_zero(class_name: str, config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """What does not go with a last sigma of zero: some is refused, some gives no numbers."""
+    """Settings that cannot be used with a last sigma of zero: some are refused, some return NaN."""
     if config.get("final_sigmas_type") != "zero":
         return
     method = config.get("algorithm_type")
@@ -174,7 +174,7 @@ def _at_zero(class_name: str, config: Mapping[str, Any]) -> Iterator[tuple[str, 
     if class_name == "UniPCMultistepScheduler":
         for key, right in (("solver_type", "bh2"), ("predict_x0", "true"), ("lower_order_final", "true")):
             if not config[key] or config[key] == "bh1":
-                yield key, "it gives no numbers where final_sigmas_type is zero", f"write {key}: {right}"
+                yield key, "it returns NaN if final_sigmas_type is zero", f"write {key}: {right}"
 
 
 def least_steps(class_name: str, config: Mapping[str, Any]) -> int:
@@ -186,13 +186,13 @@ def least_steps(class_name: str, config: Mapping[str, Any]) -> int:
 
 
 def most_steps(class_name: str, config: Mapping[str, Any], wanted: int, *, whole: bool = True) -> int:
-    """The most denoising steps, not above those that are wanted, that a sampler with these settings can run.
+    """The most denoising steps, at most `wanted`, that a sampler with these settings can run.
 
     Args:
         class_name: of the scheduler.
         config: its settings, complete.
-        wanted: steps.
-        whole: whether all of them are run, also the noisiest.
+        wanted: number of steps.
+        whole: whether all of them are run, including the noisiest.
     """
     trained = int(config.get("num_train_timesteps", 1000))
     most = min(wanted, trained, int(config.get("original_inference_steps", trained)))
@@ -204,7 +204,7 @@ def most_steps(class_name: str, config: Mapping[str, Any], wanted: int, *, whole
     if spacing != "leading" or class_name not in (*_FROM_THE_FIRST, *_EACH_ONCE):
         return most
     left_out = 1 if class_name in _EACH_ONCE else 0
-    # The noisiest step must be one of those that the model was trained for.
+    # The noisiest step must be one for which the model was trained.
     noisiest = ((n, (n - 1 + left_out) * (trained // (n + left_out)) + offset) for n in range(most, 0, -1))
     return next((n for n, step in noisiest if step < trained and n + left_out <= trained), 1)
 

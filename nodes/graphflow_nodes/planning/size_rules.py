@@ -1,4 +1,4 @@
-"""Sizes of pictures that a family can do."""
+"""Sizes of pictures that a family supports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def size_faults(
             if place == "image":
                 fix = f"put a resize with multiple_of: {factor} before it, or {fix} pixels"
             yield Fault(
-                f"the {side} {value} is no multiple of {factor}",
+                f"the {side} {value} is not a multiple of {factor}",
                 f"{name} works in cells of {factor} pixels",
                 fix,
                 place,

@@ -5,7 +5,7 @@ from graphflow.values.picture_files import MAX_PIXELS
 
 
 def too_large(width: int, height: int) -> tuple[Fault, ...]:
-    """Refuse to make a picture of more than `MAX_PIXELS` pixels; empty where it is small enough."""
+    """A fault for a picture of more than `MAX_PIXELS` pixels; empty if it is small enough."""
     if width * height <= MAX_PIXELS:
         return ()
     message = f"the result would have {width} × {height} pixels, more than {MAX_PIXELS:,}"

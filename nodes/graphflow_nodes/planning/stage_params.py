@@ -1,4 +1,4 @@
-"""The params and outputs that stages have in common, each described once."""
+"""The params and outputs that stages share, each described once."""
 
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -11,24 +11,24 @@ from graphflow.values.tensor_values import Conditioning, Latents
 from graphflow_nodes.models.samplers import SAMPLERS
 
 Prompt = Annotated[str | Conditioning, Doc("What to paint.")]
-NegativePrompt = Annotated[str | None, Doc("What not to paint; used where guidance_scale is above 1.")]
+NegativePrompt = Annotated[str | None, Doc("What not to paint; used if guidance_scale is above 1.")]
 Control = Annotated[
-    list[ControlSignal] | None, Doc("What ControlNets are shown, one for each, from controlnet_condition; SD and SDXL.")
+    list[ControlSignal] | None, Doc("Control signals from controlnet_condition, one per ControlNet; SD and SDXL.")
 ]
 Model = Annotated[Checkpoint, Doc("The model.")]
 Strength = Annotated[float | None, Ge(0), Le(1), Doc("How much may change; strength × steps are run.")]
-Steps = Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps; where there is a strength, before it.")]
-Guidance = Annotated[float | None, Ge(0), Doc("How strongly the prompt is followed; 1 or less: not.")]
+Steps = Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps; with strength, before it is applied.")]
+Guidance = Annotated[float | None, Ge(0), Doc("How strongly the prompt is followed; 1 or less turns guidance off.")]
 Eta = Annotated[float | None, Ge(0), Le(1), Doc("Noise of DDIM's steps; other samplers ignore it.")]
 Rescale = Annotated[float | None, Ge(0), Le(1), Doc("Against overexposure (arXiv 2305.08891).")]
 DenoisingEnd = Annotated[
-    float | None, Gt(0), Lt(1), Doc("Stop at this share of the steps and leave noisy latents for a refiner; SDXL.")
+    float | None, Gt(0), Lt(1), Doc("Stop at this share of the steps and return noisy latents for a refiner; SDXL.")
 ]
-Sides = Annotated[list[int] | None, Len(2, 2), Doc("[height, width] in pixels that the model is told; SDXL.")]
-Corner = Annotated[list[int] | None, Len(2, 2), Doc("[top, left] in pixels of the crop it is told; SDXL.")]
-Score = Annotated[float | None, Ge(0), Le(10), Doc("How pleasing the picture is to be; SDXL's refiner.")]
+Sides = Annotated[list[int] | None, Len(2, 2), Doc("[height, width] in pixels, given to the model; SDXL.")]
+Corner = Annotated[list[int] | None, Len(2, 2), Doc("[top, left] in pixels of the crop, given to the model; SDXL.")]
+Score = Annotated[float | None, Ge(0), Le(10), Doc("How pleasing the picture should be; SDXL's refiner.")]
 ClipSkip = Annotated[int | None, Ge(1), Doc("Layers of the text encoder to skip from the end.")]
-Seed = Annotated[AnySeed, Doc("Decides the noise.")]
+Seed = Annotated[AnySeed, Doc("Seed of the noise.")]
 
 if TYPE_CHECKING:
     Sampler = str
@@ -36,11 +36,11 @@ else:
     Sampler = Literal[tuple(SAMPLERS)]
     """A short name, or a class of diffusers."""
 
-Scheduler = Annotated[Sampler | None, Doc("The sampler; the checkpoint's own where it is not given.")]
+Scheduler = Annotated[Sampler | None, Doc("The sampler; by default the checkpoint's own.")]
 
 
 class Painted(NamedTuple):
-    """What a stage gives."""
+    """The results of a stage."""
 
-    image: Annotated[Image, Doc("The picture; decoded only where somebody reads it.")]
+    image: Annotated[Image, Doc("The picture; decoded only if it is read.")]
     latents: Annotated[Latents, Doc("The same picture in the checkpoint's latent space.")]

@@ -1,4 +1,4 @@
-"""The steps of a stage behind its texts, and the answer of its plan function."""
+"""The steps of a stage after its texts, and the result of its plan function."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def sample_step(
     Args:
         request: of the stage.
         texts: of the stage.
-        ports: `image`, `mask`: those that the stage reads.
+        ports: those of `image` and `mask` that the stage reads.
         encodes: whether it encodes pictures.
-        settings: further arguments of the call, such as width and height if no picture says them.
+        settings: further arguments of the call, such as width and height if there is no picture.
     """
     ports, spec = tuple(ports), request.spec
     sampling = sampling_of(request, settings, vae=encodes or spec.reads_vae, sized=spec.sized and "image" in ports)
@@ -93,7 +93,7 @@ def sampling_of(request: Request, settings: Mapping[str, Any], *, vae: bool, siz
 def answer(
     request: Request, texts: Texts, sample: Step, size: tuple[int | None, int | None], faults: Iterable[Fault]
 ) -> Planned:
-    """The stage's texts, `sample`, then `decode`, with the facts of what comes out."""
+    """The stage's texts, `sample`, then `decode`, with the facts of its outputs."""
     noise = request.noise_left
     outputs = {
         "image": Facts(*size, request.made if noise is None else None),
@@ -106,13 +106,13 @@ def answer(
 def _noisy_picture(request: Request) -> Iterator[Fault]:
     end = request.split("denoising_end")
     if end is not None and "image" in request.wanted:
-        why = f"denoising ends at {end:g} of the steps"
-        fix = "read .latents with a refiner, or leave denoising_end out"
+        why = f"denoising stops at {end:g} of the steps"
+        fix = "read .latents with a refiner, or remove denoising_end"
         yield Fault("the picture is noisy", why, fix, "denoising_end", "noisy-picture")
 
 
 def _decode(request: Request) -> Step:
-    """The step that decodes what `sample` gives, by the rule of the class that sampled."""
+    """The step that decodes the latents of `sample`, by the rule of the class that sampled."""
     inputs = {"latents": "sample.latents"}
     vae = request.checkpoint.components[request.family.latents.vae].class_name
     if around := request.spec.decode_around.get(vae):

@@ -14,12 +14,12 @@ from graphflow_nodes.planning.request import Request
 
 @dataclass(frozen=True)
 class Texts:
-    """What encodes the texts of a stage.
+    """The encoding of a stage's texts.
 
     Attributes:
         steps: one for each text and text encoder.
-        inputs: argument of the sampling step → what it reads.
-        faults: what is refused.
+        inputs: argument of the sampling step → its source.
+        faults: refusals.
     """
 
     steps: tuple[Step, ...]
@@ -28,7 +28,7 @@ class Texts:
 
 
 def texts_of(request: Request) -> Texts:
-    """The encoding steps of a stage, and where its sampling step finds what they give."""
+    """The encoding steps of a stage, and the sources of its sampling step's texts."""
     if request.facts.get("prompt", Facts()).word == "conditioning":
         return Texts((), {"positive": ("prompt",)}, tuple(_beside_conditioning(request)))
     readers = list(enumerate(request.family.texts))
@@ -66,5 +66,6 @@ def _step(request: Request, name: str, number: int, reader: TextReader, port: st
 def _beside_conditioning(request: Request) -> Iterator[Fault]:
     for name in ("negative_prompt", "clip_skip"):
         if name in request.facts or request.given(name):
-            why = "prompt is given as a conditioning, which holds what is encoded already"
-            yield Fault(f"{name} has no meaning here", why, "leave it out, or give prompt as text", name)
+            why = "prompt is given as a conditioning, which is already encoded"
+            message = f"{name} cannot be used with a conditioning"
+            yield Fault(message, why, f"remove {name}, or give prompt as text", name)

@@ -1,1 +1,1 @@
-"""Checkpoints that are one .safetensors file, as the original training code and its successors write them."""
+"""Checkpoints in one .safetensors file, as written by the original training code and its successors."""

@@ -1,6 +1,6 @@
-"""Names of tensors in the original layout, and what current diffusers and transformers call the same tensors.
+"""Names of tensors in the original layout, and their names in current diffusers and transformers.
 
-Found without torch, from a component's config alone, so that files can be compared.
+Computed without torch, from a component's config only, so that files can be compared.
 
 Sources: the conversions of diffusers (loaders/single_file_utils.py), with which the tests compare.
 """
@@ -47,7 +47,7 @@ _OPEN_CLIP_LAYER = {
 
 
 def current_names(kind: str, name: str, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The current names of what a tensor of the original layout holds: three for a joined query, key and value.
+    """The current names of a tensor of the original layout: three for a joined query, key and value.
 
     Args:
         kind: `unet`, `vae`, `clip` or `open_clip`.
@@ -63,7 +63,7 @@ def current_names(kind: str, name: str, config: Mapping[str, Any]) -> tuple[str,
 
 
 def _unet(name: str, config: Mapping[str, Any]) -> str:
-    """A block has its layers and then a sampler, counted through; one that goes up has a layer more."""
+    """A block has its layers and then a sampler, numbered consecutively; a block going up has one more layer."""
     if match := re.match(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)", name):
         way, number, place, rest = match[1], int(match[2]), int(match[3]), match[4]
         if way == "input" and number == 0:
@@ -88,7 +88,7 @@ def _unet_layer(way: str, layer: int, place: int, rest: str) -> str:
 
 
 def _vae(name: str, config: Mapping[str, Any]) -> str:
-    """Blocks of the decoder are counted from the pixels there, and from the latents in diffusers."""
+    """Blocks of the decoder are counted from the pixels, but in diffusers from the latents."""
     last = len(config["up_block_types"]) - 1
     name = re.sub(r"^encoder\.down\.", "encoder.down_blocks.", name)
     name = re.sub(r"^decoder\.up\.(\d+)\.", lambda match: f"decoder.up_blocks.{last - int(match[1])}.", name)
@@ -113,7 +113,7 @@ def _open_clip(name: str, _: Mapping[str, Any]) -> str:
 
 
 def _renamed(name: str, words: Mapping[str, str]) -> str:
-    """`name` with its beginning, up to a dot, in its current form."""
+    """`name` with its first part, up to a dot, in its current form."""
     for old, new in words.items():
         if name == old or name.startswith(f"{old}."):
             return new + name.removeprefix(old)

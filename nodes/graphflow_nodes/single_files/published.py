@@ -1,4 +1,4 @@
-"""The configs of published models, which single files leave out."""
+"""The configs of published models, which single files omit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from graphflow_nodes.models.clip_vocabulary import Vocabulary, clip_vocabulary
 
 @dataclass(frozen=True)
 class Published:
-    """A published model: what a single file leaves out.
+    """A published model: the data that a single file omits.
 
     Attributes:
         title: of its family.
         class_name: the diffusers class of its pipeline.
         configs: role → config, in the form of diffusers or transformers.
-        flags: what its model_index.json says of the pipeline itself.
+        flags: the pipeline's own settings in its model_index.json.
         vocabulary: of its tokenizers.
     """
 

@@ -1,4 +1,4 @@
-"""img2img: repaint a picture, or latents, under a text."""
+"""img2img: repaint a picture, or latents, according to a text."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -62,7 +62,7 @@ def _plan(
 
 @node(version=2, environment="torch", plan=_plan, usual=usual("img2img"))
 def img2img(
-    image: Annotated[Image | Latents, Doc("What to repaint; latents of the checkpoint's own space save an encode.")],
+    image: Annotated[Image | Latents, Doc("What to repaint; latents in the checkpoint's latent space avoid encoding.")],
     prompt: Prompt,
     negative_prompt: NegativePrompt = None,
     control: Control = None,
@@ -86,7 +86,7 @@ def img2img(
     scheduler: Scheduler = None,
     seed: Seed,
 ) -> Painted:
-    """Repaint a picture under a text, at the picture's own size; use `resize` for another one.
+    """Repaint a picture according to a text, at the picture's own size; use `resize` for another size.
 
     Equal, byte for byte, to diffusers' image-to-image pipeline of the checkpoint's family (with `control`, to that for
     ControlNets) with the same components, parameters, size and CPU generator, without safety checker and watermark.

@@ -1,4 +1,4 @@
-"""inpaint: repaint the white part of a mask under a text."""
+"""inpaint: repaint the white part of a mask according to a text."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -57,7 +57,8 @@ def _plan(
     for side in ("width", "height"):
         if request.given(side):
             why = f"without padding_mask_crop the stage works at the picture's own {side}"
-            faults.append(Fault(f"{side} has no meaning here", why, "put a resize before image", side))
+            message = f"{side} cannot be used without padding_mask_crop"
+            faults.append(Fault(message, why, "put a resize before image", side))
     if image.word != "latents":
         faults += request_size_faults(request, image.width, image.height, ("image", "image"))
         if not request.reads_pixels:
@@ -69,8 +70,8 @@ def _plan(
 
 def _soft_mask_hints(mask: Facts) -> Iterator[Fault]:
     if mask.soft:
-        why, fix = "inpainting takes a mask as black or white", "let an overlay read the soft mask, after this"
-        yield Fault("mask is hardened at one half", why, fix, "mask", "node-hint", unless_read_by="overlay")
+        why, fix = "inpainting takes a black and white mask", "use an overlay with the soft mask afterwards"
+        yield Fault("the mask is binarised at one half", why, fix, "mask", "node-hint", unless_read_by="overlay")
 
 
 def _latents_faults(request: Request, image: Facts) -> Iterator[Fault]:
@@ -81,23 +82,23 @@ def _latents_faults(request: Request, image: Facts) -> Iterator[Fault]:
     elif not spec.latents:
         yield pixels_needed(f"{spec.pipeline}, which inpaints with ControlNets, reads pixels")
     elif request.guides_decoding:
-        yield pixels_needed(f"the vae of {name} decodes with the picture around the mask, which latents are not")
+        yield pixels_needed(f"the vae of {name} also uses the pixels around the mask to decode")
     elif request.given("padding_mask_crop"):
-        yield pixels_needed("padding_mask_crop cuts the part to repaint out of pixels")
+        yield pixels_needed("padding_mask_crop crops pixels")
     else:
         yield from latents_faults(request, image, "image")
 
 
 def _cropped(request: Request, faults: list[Fault]) -> Planned:
-    """The answer if the surroundings of the mask are painted at the model's size and pasted back."""
+    """The result if the surroundings of the mask are painted at the model's size and pasted back."""
     image, mask = request.image, request.facts["mask"].content
     if "latents" in request.wanted:
         why = "with padding_mask_crop the result is pasted into the picture, which has no latents"
-        fix = "read .image, or leave padding_mask_crop out"
-        faults.append(Fault("the output latents is not there", why, fix, "padding_mask_crop"))
+        fix = "read .image, or remove padding_mask_crop"
+        faults.append(Fault("the output latents is not available", why, fix, "padding_mask_crop"))
     if mask is not None and mask().pil().getbbox() is None:
-        why = "padding_mask_crop cuts out its white part"
-        faults.append(Fault("the mask is black everywhere", why, "paint white what is to be repainted", "mask"))
+        why = "padding_mask_crop crops around its white part"
+        faults.append(Fault("the mask is completely black", why, "make the part to repaint white", "mask"))
     size = painted_size(request)
     if isinstance(size, Fault):
         return refused(request.checkpoint, (*faults, size))
@@ -112,8 +113,8 @@ def _cropped(request: Request, faults: list[Fault]) -> Planned:
 
 @node(version=2, environment="torch", plan=_plan, usual=usual("inpaint"))
 def inpaint(
-    image: Annotated[Image | Latents, Doc("What to repaint; latents only where the checkpoint's UNet has 4 channels.")],
-    mask: Annotated[Mask, SameSize("image"), Doc("White = repaint; grey is hardened at one half.")],
+    image: Annotated[Image | Latents, Doc("What to repaint; latents only if the checkpoint's UNet has 4 channels.")],
+    mask: Annotated[Mask, SameSize("image"), Doc("White = repaint; grey is binarised at one half.")],
     prompt: Prompt,
     negative_prompt: NegativePrompt = None,
     control: Control = None,
@@ -143,8 +144,8 @@ def inpaint(
 ) -> Painted:
     """Repaint the white part of a mask, at the picture's own size.
 
-    Without padding_mask_crop the kept part passes through the VAE and changes a little; follow with `overlay` to
-    keep it. With it, what the mask keeps is untouched. Equal, byte for byte, to diffusers' inpainting pipeline of
+    Without padding_mask_crop, the kept part passes through the VAE and changes slightly; add `overlay` to keep it
+    exactly. With it, the kept part is untouched. Equal, byte for byte, to diffusers' inpainting pipeline of
     the checkpoint's family (with `control`, to that for ControlNets, which takes no latents) with the same components,
     parameters, size and CPU generator, without safety checker.
     """

@@ -1,4 +1,4 @@
-"""refiner: polish a picture with SDXL, or finish what another SDXL stage left noisy."""
+"""refiner: polish a picture with SDXL, or finish noisy latents of another SDXL stage."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -67,32 +67,35 @@ def _plan(
 
 
 def _ensemble_faults(request: Request, image: Facts, *, masked: bool) -> Iterator[Fault]:
-    """What is refused if a refiner takes over in the middle of denoising."""
+    """The faults of a refiner that takes over in the middle of denoising."""
     yield from split_faults(request, "denoising_start")
     if image.word == "image":
-        why, fix = "a picture has no noise left to take away", "use the sender's .latents, or strength instead"
+        why, fix = "a picture has no noise left to remove", "use the sender's .latents, or strength instead"
         yield Fault("denoising_start needs noisy latents", why, fix, "denoising_start", "latent-noise")
     if masked:
-        why = "what the mask keeps would stay noisy"
-        yield Fault("denoising_start does not go with a mask", why, "leave one of them out", "mask")
+        why = "the part that the mask keeps would stay noisy"
+        yield Fault("denoising_start cannot be used with a mask", why, "remove one of them", "mask")
     if request.given("strength"):
-        why = "denoising_start says where it begins"
-        yield Fault("strength has no meaning here", why, "leave strength out", "strength")
+        why = "denoising_start sets where it begins"
+        yield Fault("strength cannot be used with denoising_start", why, "remove strength", "strength")
 
 
 @node(version=2, environment="torch", plan=_plan, usual=usual("refiner", "refiner+mask", "with a mask"))
 def refiner(
-    image: Annotated[Image | Latents, Doc("What to refine; with denoising_start the noisy latents of another stage.")],
+    image: Annotated[Image | Latents, Doc("What to refine; with denoising_start, the noisy latents of another stage.")],
     prompt: Prompt,
     negative_prompt: NegativePrompt = None,
     mask: Annotated[
-        Mask | None, SameSize("image"), Doc("White = refine, black = keep; everything where it is not given.")
+        Mask | None, SameSize("image"), Doc("White = refine, black = keep; by default everything is refined.")
     ] = None,
     *,
     checkpoint: Annotated[Checkpoint, Doc("An SDXL refiner, or another SDXL model.")],
     strength: Strength = None,
     denoising_start: Annotated[
-        float | None, Gt(0), Lt(1), Doc("Go on where a stage with this denoising_end stopped; strength doesn't count.")
+        float | None,
+        Gt(0),
+        Lt(1),
+        Doc("Continue where a stage with this denoising_end stopped; strength doesn't apply."),
     ] = None,
     num_inference_steps: Steps = None,
     guidance_scale: Guidance = None,
@@ -112,10 +115,9 @@ def refiner(
 ) -> Painted:
     """Add detail with SDXL's refiner, to a whole picture, to the white part of a mask, or to noisy latents.
 
-    Base and refiner as an ensemble of experts: a stage with `denoising_end` leaves noisy latents, and this one goes
-    on from there with the same `denoising_start`, the same number of steps and the same sampler; together they give,
-    bit for bit, what one model would give in all steps where sampler and generator allow it. Equal, byte for byte,
-    to diffusers' SDXL image-to-image or inpainting pipeline with the same components, parameters and CPU generator,
-    without watermark.
+    Base and refiner as an ensemble of experts: a stage with `denoising_end` returns noisy latents, and this stage
+    continues with the same `denoising_start`, the same number of steps and the same sampler. If sampler and generator
+    allow it, the split itself does not change a bit. Equal, byte for byte, to diffusers' SDXL image-to-image or
+    inpainting pipeline with the same components, parameters and CPU generator, without watermark.
     """
     raise AssertionError("a stage runs as its steps")

@@ -1,1 +1,1 @@
-"""What runs: step functions and their helpers, with torch and diffusers imported inside them."""
+"""Step functions and their helpers, which import torch and diffusers inside functions."""

@@ -1,4 +1,4 @@
-"""Pictures that are no numbers: a decoder that gives some says so, since the picture is black there without a word."""
+"""NaN in decoded pictures: a step warns about them, since such pixels would silently become black."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from graphflow.catalog.authoring import Context
 
 @contextlib.contextmanager
 def watched(vae: Any, context: Context) -> Iterator[None]:
-    """Warn of every value that is no number, or infinite, in what the VAE decodes meanwhile.
+    """Inside the block, warn about NaN and infinity in pictures that the VAE decodes.
 
     Args:
-        vae: of any class with a `decoder`; None where a call decodes nothing.
+        vae: of any class with a `decoder`; None if a call decodes nothing.
     """
     import numpy as np
 
@@ -23,7 +23,7 @@ def watched(vae: Any, context: Context) -> Iterator[None]:
         return
     watch = vae.decoder.register_forward_hook(lambda _, given, picture: _tell(given[0], picture, context))
     try:
-        # Turning such values into pixels warns in words that no user of pictures knows.
+        # Converting such values to pixels gives a warning that does not help users.
         with np.errstate(invalid="ignore"):
             yield
     finally:
@@ -36,11 +36,11 @@ def _tell(latents: Any, picture: Any, context: Context) -> None:
     if torch.isfinite(picture).all():
         return
     share = 1 - torch.isfinite(picture).float().mean().item()
-    message = f"{share:.0%} of the picture's values are no numbers"
+    message = f"{share:.0%} of the picture's values are NaN"
     if not torch.isfinite(latents).all():
-        why = "the latents have such values already, so the unet overflowed in its precision, or its weights are broken"
+        why = "the latents already have such values, so the unet overflowed in its precision, or its weights are broken"
     elif picture.dtype == torch.float16:
-        why = "float16 ends at 65,504, and some VAEs exceed it; or the VAE's weights are broken"
+        why = "some VAEs exceed 65,504, the largest float16; or the VAE's weights are broken"
     else:
         why = "the VAE's weights are broken"
     fix = "get the checkpoint again" if picture.dtype == torch.float32 else "run it with dtype: float32 or bfloat16"

@@ -1,4 +1,4 @@
-"""Captions under pictures: Pillow's own font, lines that fit a width, drawn the same on every machine."""
+"""Captions under pictures in Pillow's own font, wrapped to a width, and equal on every machine."""
 
 import unicodedata
 from bisect import bisect_right
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 _PLAIN = str.maketrans(
     {"×": "x", "–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "→": "->", "ß": "ss", "\u00a0": " "}
 )
-"""Signs that the font lacks, and how they are written without it."""
+"""Replacements of signs that the font lacks."""
 
 
 def band_height(font_size: int, lines: int) -> int:
-    """Pixels that `lines` lines take, with some space above them; known without drawing anything."""
+    """Height in pixels of `lines` lines with some space above them, computed without drawing."""
     return font_size // 2 + lines * _line_height(font_size)
 
 
@@ -26,9 +26,9 @@ def _line_height(font_size: int) -> int:
 
 
 def caption(text: str, width: int, *, font_size: int, lines: int, background: str) -> "PIL.Image.Image":
-    """`text` in the middle of an RGB picture of `width` × `band_height` pixels, black or white on `background`.
+    """`text`, centred in an RGB picture of `width` × `band_height` pixels, black or white on `background`.
 
-    Text that is too long is wrapped, and ends in … where `lines` lines are not enough.
+    Long text is wrapped, and ends in … if `lines` lines are not enough.
     """
     import PIL.Image
     import PIL.ImageDraw
@@ -45,20 +45,20 @@ def caption(text: str, width: int, *, font_size: int, lines: int, background: st
 def _font(size: int) -> "PIL.ImageFont.FreeTypeFont":
     import PIL.ImageFont
 
-    # The basic layout is everywhere; the default one depends on a library that some machines lack.
+    # The basic layout is always available; the default one depends on a library that some machines lack.
     return PIL.ImageFont.load_default(size).font_variant(layout_engine=PIL.ImageFont.Layout.BASIC)  # type: ignore[union-attr]
 
 
 def drawable(text: str) -> str:
-    """`text` on one line, in letters that the font has where there are such: é becomes e, × becomes x."""
+    """`text` on one line, in letters that the font has if possible: é becomes e, × becomes x."""
     letters = unicodedata.normalize("NFD", text.translate(_PLAIN))
     return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
 
 
 def wrapped(text: str, width: int, lines: int, length: Callable[[str], float]) -> list[str]:
-    """Cut `text` into at most `lines` lines, each of `length` at most `width`, between words where it can be.
+    """Split `text` into at most `lines` lines, each of `length` at most `width`, between words if possible.
 
-    What doesn't fit is left out and its place marked with …; a line has at least one letter, however narrow.
+    Text that doesn't fit is replaced by …; a line has at least one letter, however narrow.
     """
     result: list[str] = []
     while text:
@@ -76,7 +76,7 @@ def wrapped(text: str, width: int, lines: int, length: Callable[[str], float]) -
 
 
 def readable_on(background: str) -> str:
-    """Black or white, whichever stands out from the colour `background`."""
+    """Black or white, whichever has more contrast with the colour `background`."""
     from PIL import ImageColor
 
     return "black" if ImageColor.getcolor(background, "L") >= 128 else "white"  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""Encoded texts as the arguments of a call: joined over text encoders, with the negative text that is needed."""
+"""Encoded texts as arguments of a call: joined over text encoders, with the negative text if it is needed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def arguments_of(
     """The tensors of both texts under the argument names of a pipeline.
 
     Args:
-        positive: what each text encoder gives for the prompt, or one conditioning that holds everything.
+        positive: the prompt as encoded by each text encoder, or one conditioning with everything.
         negative: the same for the negative prompt; None if it comes with `positive`, is all zeros, or is not needed.
-        sampling: what is needed.
+        sampling: says which texts are needed.
 
     Raises:
-        InvalidValue: the conditioning was read in another way than the family reads texts, or lacks the negative text.
+        InvalidValue: the conditioning was encoded in another way than the family's, or lacks the negative text.
     """
     _require_fitting(positive[0], sampling, negative_given=bool(negative))
     prompt = _joined([one.positive for one in positive], sampling.joined)
@@ -39,14 +39,14 @@ def arguments_of(
 def _require_fitting(positive: Conditioning, sampling: Sampling, *, negative_given: bool) -> None:
     readout = sampling.readout
     if positive.readout and readout and positive.readout not in (readout, *readout.split(" + ")):
-        why = f"it was read as {positive.readout}, and this checkpoint reads {readout}"
-        raise InvalidValue(f"the conditioning is of another family: {why}")
+        why = f"it was encoded as {positive.readout}, but this checkpoint reads {readout}"
+        raise InvalidValue(f"the conditioning belongs to another family: {why}")
     if sampling.guided and not negative_given and not sampling.zeros and not positive.negative:
-        raise InvalidValue("guidance_scale is above 1, and the conditioning has no negative embeddings")
+        raise InvalidValue("guidance_scale is above 1, but the conditioning has no negative embeddings")
 
 
 def _joined(texts: Sequence[Mapping[str, Any]], axes: Mapping[str, int]) -> dict[str, Any]:
-    """The tensors of all text encoders: joined along the axis that is said, else the last encoder's."""
+    """The tensors of all text encoders: joined along the axis given for each, else the last encoder's."""
     merged: dict[str, Any] = {}
     for text in texts:
         for name, tensor in text.items():

@@ -1,4 +1,4 @@
-"""ControlNets of a stage: how a step borrows them, and what the call of diffusers gets."""
+"""ControlNets of a stage: how a step borrows them, and their arguments for diffusers' call."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def steering(controls: Sequence[Control] | None, argument: str, settings: Mappin
 
     Args:
         controls: one for each ControlNet.
-        argument: of the class that takes the pictures.
-        settings: the call's others; its `controlnet_conditioning_scale` is for controls without a scale.
+        argument: the class's argument for the pictures.
+        settings: the call's other arguments; `controlnet_conditioning_scale` is for controls without a scale.
     """
     if not controls:
         return {}
@@ -29,7 +29,7 @@ def steering(controls: Sequence[Control] | None, argument: str, settings: Mappin
     single = len(controls) == 1
     return {
         argument: pictures[0] if single else pictures,
-        # Of full length: what a shorter list leaves out does not steer, without a word.
+        # Of full length, since controls beyond the end of a shorter list would silently not steer.
         "controlnet_conditioning_scale": scales[0] if single else scales,
         "control_guidance_start": [control.start for control in controls],
         "control_guidance_end": [control.end for control in controls],

@@ -8,7 +8,7 @@ from graphflow.values.raster import Image
 
 @step(version=1)
 def estimate(image: Image, context: Context) -> Image:
-    """Estimate how near each pixel is: from 0 (farthest) to 255 (nearest), of the picture's size.
+    """Estimate the nearness of each pixel, from 0 (farthest) to 255 (nearest), at the picture's size.
 
     Source: DepthEstimationPipeline of transformers.
     """

@@ -1,4 +1,4 @@
-"""The steps that encode a text with CLIP; stages that read the same text in the same way share one."""
+"""The steps that encode a text with CLIP; stages that encode the same text in the same way share a step."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def encode_last(
 ) -> Conditioning:
     """Encode a text.
 
-    What is read is the last hidden state of a CLIP text encoder, after its final norm.
+    The result is the last hidden state of a CLIP text encoder, after its final norm.
 
     Args:
-        readout, encoder: what is read of which text encoder, kept with the result.
-        clip_skip: layers to skip from the end, 1 or more. Computed here, since the plain call fails with today's
-            transformers; the norm still follows.
+        readout, encoder: names of the hidden state and the text encoder, kept with the result.
+        clip_skip: layers to skip from the end, 1 or more. Computed here, since the plain call fails with the tested
+            transformers; the norm is still applied.
 
     Returns:
         `prompt_embeds`, (1, tokens, width).
@@ -46,10 +46,10 @@ def encode_penultimate(
 ) -> Conditioning:
     """Encode a text.
 
-    What is read is the last but one hidden state of a CLIP text encoder, without the final norm.
+    The result is the penultimate hidden state of a CLIP text encoder, without the final norm.
 
     Args:
-        readout, encoder: what is read of which text encoder, kept with the result.
+        readout, encoder: names of the hidden state and the text encoder, kept with the result.
         clip_skip: further layers to skip from the end, 1 or more.
 
     Returns:
@@ -69,15 +69,15 @@ def encode_penultimate(
 
 
 def _tokens(text: str, context: Context) -> Any:
-    """The numbers of a text, filled up to the tokenizer's length; warns of what is cut off."""
+    """The token numbers of a text, padded to the tokenizer's length; warns if the text is cut off."""
     from diffusers.loaders import TextualInversionLoaderMixin
 
     tokenizer = context.borrow("tokenizer")
     # A word that stands for several vectors becomes several words, one for each.
     text = TextualInversionLoaderMixin().maybe_convert_prompt(text, tokenizer)
     if cut := _beyond(text, tokenizer):
-        why = f"it reads {tokenizer.model_max_length - 2} tokens, and leaves out: {cut}"
-        context.warn("the text is longer than its encoder reads", why, "say it in fewer words")
+        why = f"it reads {tokenizer.model_max_length - 2} tokens and ignores: {cut}"
+        context.warn("the text is too long for its encoder", why, "shorten the text")
     return tokenizer(
         text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
     )
@@ -87,6 +87,6 @@ def _beyond(text: str, tokenizer: Any) -> str:
     """The end of a text that is cut off; empty if all of it is read."""
     most = tokenizer.model_max_length
     if len(text.encode()) <= most - 2:
-        # A token takes a byte at least.
+        # A token has at least one byte.
         return ""
     return str(tokenizer.decode(tokenizer(text, verbose=False).input_ids[most - 1 : -1])).strip()

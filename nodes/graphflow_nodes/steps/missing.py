@@ -11,7 +11,7 @@ from graphflow.values.tensor_values import Latents
 
 
 class Painted(NamedTuple):
-    """What a stage gives."""
+    """The results of a stage."""
 
     image: Image
     latents: Latents
@@ -19,9 +19,9 @@ class Painted(NamedTuple):
 
 @step(version=1, deterministic=False)
 def missing(*, name: str, fix: str) -> Painted:
-    """Stop: the checkpoint is not on this machine.
+    """Stop, because the checkpoint is not on this machine.
 
-    Stands for all steps of a stage.
+    Replaces all steps of a stage.
 
     Raises:
         FileProblem: always.

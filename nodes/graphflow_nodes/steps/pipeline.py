@@ -1,6 +1,6 @@
-"""Pipelines of diffusers, put together from borrowed components for one call.
+"""Pipelines of diffusers, assembled from borrowed components for one call.
 
-A pipeline is made by `Class(**components)` with a scheduler of its own and never changes what it borrows.
+A pipeline is made by `Class(**components)` with a scheduler of its own and never changes borrowed components.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from graphflow_nodes.steps.control import role
 
 
 def call(sampling: Sampling, context: Context, *, nets: int = 0, **arguments: Any) -> Any:
-    """Call the pipeline of a stage, and return what it gives as its `images`.
+    """Call the pipeline of a stage, and return its `images`.
 
     Args:
         sampling: the class and its settings.
@@ -45,10 +45,10 @@ def call(sampling: Sampling, context: Context, *, nets: int = 0, **arguments: An
 
 
 def _pipeline(sampling: Sampling, context: Context, nets: int) -> Any:
-    """The pipeline with a scheduler of its own; what the call does not need is None."""
+    """The pipeline with a scheduler of its own; components that the call does not need are None."""
     class_, scheduler = _class(sampling.pipeline), sampling.scheduler
     if scheduler is None:
-        raise DefinitionError(f"{sampling.pipeline} needs a scheduler, and the family has no such part")
+        raise DefinitionError(f"{sampling.pipeline} needs a scheduler, but the family has no such part")
     parts: dict[str, Any] = dict.fromkeys(_required(class_))
     parts |= {
         sampling.denoiser: context.borrow(sampling.denoiser),
@@ -58,12 +58,12 @@ def _pipeline(sampling: Sampling, context: Context, nets: int) -> Any:
         borrowed = [context.borrow(role(number)) for number in range(nets)]
         parts["controlnet"] = borrowed if nets > 1 else borrowed[0]
     parts["scheduler"] = copy.deepcopy(_scheduler(scheduler.own, json.dumps(scheduler.config)))
-    # The constructors' notes on outdated settings of a checkpoint are for its author.
+    # The constructors' notes about outdated settings of a checkpoint are for its author.
     with filtered("ignore", FutureWarning):
         pipe = class_(**parts, **sampling.flags)
     _set_scheduler(pipe, scheduler)
     if pipe.vae is None:
-        # The constructor reads the factor off the VAE, which sampling from latents or noise does not need.
+        # The constructor reads the factor from the VAE, which sampling from latents or noise does not need.
         factor = pipe.vae_scale_factor = sampling.space.factor
         for name in ("image_processor", "control_image_processor"):
             if hasattr(pipe, name):
@@ -74,9 +74,9 @@ def _pipeline(sampling: Sampling, context: Context, nets: int) -> Any:
 
 @contextlib.contextmanager
 def _sized(unet: Any) -> Iterator[None]:
-    """The UNet with a size in its config meanwhile, since constructors fail without; afterwards its config as it was.
+    """Inside the block, the UNet's config has a size, since constructors fail without; afterwards it is restored.
 
-    The size is not read otherwise, since every call says its own. Constructors change that of early checkpoints.
+    The size is not used otherwise, since every call has its own. Constructors change that of early checkpoints.
     """
     own = unet._internal_dict
     if type(own.get("sample_size")) is not int:
@@ -89,10 +89,10 @@ def _sized(unet: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _unchanged(vae: Any) -> Iterator[None]:
-    """Put the VAE back into its precision after a call: SDXL's inpainting with ControlNets leaves it in float32."""
+    """Restore the VAE's precision after a call, since SDXL's inpainting with ControlNets leaves it in float32."""
     own = precision(vae) if vae is not None else None
     try:
-        # That upcast_vae will go from diffusers is for the class that calls it.
+        # The deprecation of upcast_vae concerns the class that calls it.
         with filtered("ignore", FutureWarning, message="`upcast_vae` is deprecated"):
             yield
     finally:
@@ -101,7 +101,7 @@ def _unchanged(vae: Any) -> Iterator[None]:
 
 
 def precision(model: Any) -> Any:
-    """The dtype of a model, all of whose weights have one; its own `dtype` goes through all of them each time."""
+    """The dtype of a model whose weights all have the same; its own `dtype` would iterate over all of them."""
     return next(model.parameters()).dtype
 
 
@@ -110,7 +110,7 @@ def _class(name: str) -> Any:
 
     found = vars(diffusers).get(name)
     if found is None:
-        # The first time it is imported, with notes on optional packages.
+        # The first import prints notes about optional packages.
         with quiet():
             found = getattr(diffusers, name)
     return found
@@ -118,36 +118,36 @@ def _class(name: str) -> Any:
 
 @functools.cache
 def _required(class_: type) -> tuple[str, ...]:
-    """The components that a pipeline must be given, be it None: a call with embeddings does without most of them."""
+    """The components that must be passed to a pipeline, even if None: a call with embeddings doesn't need most."""
     arguments = inspect.signature(class_).parameters.values()
     return tuple(argument.name for argument in arguments if argument.default is argument.empty)
 
 
 @functools.lru_cache(maxsize=64)
 def _scheduler(class_name: str, config: str) -> Any:
-    """A scheduler that nobody uses but to copy it, which takes a fraction of making one."""
+    """A scheduler that is only copied, which takes a fraction of the time of making one."""
     class_ = _scheduler_class(class_name)
     with quiet():
-        # That some settings are none of this class is for the checkpoint's author.
+        # Notes about settings that this class doesn't have are for the checkpoint's author.
         return class_.from_config(json.loads(config))
 
 
 def _scheduler_class(name: str) -> Any:
-    """A scheduler's class by the name that a checkpoint's file says, which may be anything.
+    """A scheduler's class, by the name in a checkpoint's file, which may be anything.
 
     Raises:
-        FileProblem: it is none of those that are known.
+        FileProblem: the class is not known.
     """
     if name not in (*OWN, *REPLACED):
-        raise FileProblem(f"the scheduler is of the class {name}; the classes known are {', '.join(OWN)}")
+        raise FileProblem(f"the scheduler has the class {name}; known classes: {', '.join(OWN)}")
     return _class(name)
 
 
 def _set_scheduler(pipe: Any, scheduler: SchedulerChoice) -> None:
-    """Give the pipeline the sampler that was asked for, made from the checkpoint's config as the class left it.
+    """Give the pipeline the requested sampler, made from the checkpoint's config as the class left it.
 
-    Constructors rewrite settings of the scheduler they get (steps_offset, clip_sample), and not the same ones in
-    every class; a script that assigns `X.from_config(pipe.scheduler.config)` starts from the rewritten ones.
+    Constructors rewrite settings of their scheduler (steps_offset, clip_sample), and different ones in every class; a
+    script that assigns `X.from_config(pipe.scheduler.config)` starts from the rewritten settings.
     """
     if scheduler.class_name is not None:
         class_ = _scheduler_class(scheduler.class_name)

@@ -1,6 +1,6 @@
-"""The steps that sample with a pipeline of diffusers: everything of a stage that draws random numbers.
+"""The steps that sample with a pipeline of diffusers: every part of a stage that draws random numbers.
 
-Each gives the bytes that the plain diffusers call gives.
+Each returns the same bytes as the plain diffusers call.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ def sample(
     *,
     sampling: Sampling,
 ) -> Latents:
-    """Sample latents, from noise, from a picture or from latents, everywhere or in the white part of a mask.
+    """Sample latents from noise, a picture or latents, everywhere or in the white part of a mask.
 
-    A picture is encoded here and not in a step of its own, because its encoding draws from the stage's generator.
+    A picture is encoded in this step and not in one of its own, because that draws from the stage's generator.
 
     Args:
         positive, negative: texts, as each of the family's encoders reads them.
-        mask: white = repaint; grey is hardened at one half.
+        mask: white = repaint; grey is binarised at one half.
         control: one for each ControlNet; their components are `controlnet_0`, `controlnet_1`, …
-        sampling: how.
+        sampling: the pipeline and its settings.
     """
     latents = _called(positive, negative, image, mask, control, sampling, context, output_type="latent")
     return Latents(latents, sampling.space, sampling.noise)
@@ -57,14 +57,14 @@ def paint_crop(
 ) -> Image:
     """Repaint around the mask and paste it back: see `sample`.
 
-    The surroundings of the mask's white part are cut out, painted and pasted back, in one step, since the class pastes
-    into the picture that it was given; the black part stays as it is, byte for byte.
+    The surroundings of the mask's white part are cropped, painted and pasted back in one step, since the class pastes
+    into its input picture; pixels in the black part do not change.
 
     Raises:
-        InvalidValue: the mask is black, so there is nothing to cut out.
+        InvalidValue: the mask is black, so there is nothing to crop.
     """
     if mask.pil().getbbox() is None:
-        raise InvalidValue("the mask is black everywhere, and padding_mask_crop cuts out its white part")
+        raise InvalidValue("the mask is completely black, but padding_mask_crop crops around its white part")
     (painted,) = _called(positive, negative, image, mask, control, sampling, context)
     return Image.of(painted)
 

@@ -1,4 +1,4 @@
-"""The steps between pictures and latents."""
+"""The steps that convert between pictures and latents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graphflow_nodes.steps.pipeline import precision
 
 @step(version=2)
 def encode(image: Image, context: Context, *, space: LatentSpace, seed: int) -> Latents:
-    """Encode a picture: a draw from the VAE's posterior, if it has one, times the scaling factor.
+    """Encode a picture: a sample from the VAE's posterior, if it has one, times the scaling factor.
 
     Source: prepare_latents of StableDiffusionImg2ImgPipeline.
     """
@@ -26,7 +26,7 @@ def encode(image: Image, context: Context, *, space: LatentSpace, seed: int) -> 
 
 @step(version=2)
 def encode_normalised(image: Image, context: Context, *, space: LatentSpace, seed: int) -> Latents:
-    """Encode a picture as `encode` does, in float32 if the VAE's config asks for it, and with its mean and deviation.
+    """Encode a picture like `encode`, in float32 if the VAE's config requires it, and with its mean and deviation.
 
     Source: prepare_latents of StableDiffusionXLImg2ImgPipeline.
     """
@@ -41,9 +41,9 @@ def encode_normalised(image: Image, context: Context, *, space: LatentSpace, see
 
 
 def _drawn(vae: Any, image: Image, context: Context, space: LatentSpace, seed: int) -> Any:
-    """A draw from the posterior of a picture's latents, unscaled.
+    """A sample from the posterior of a picture's latents, unscaled.
 
-    `preprocess` of diffusers decides the memory format, and that decides the bits.
+    `preprocess` of diffusers sets the memory format, on which the bits depend.
     """
     import torch
     from diffusers.image_processor import VaeImageProcessor
@@ -51,7 +51,7 @@ def _drawn(vae: Any, image: Image, context: Context, space: LatentSpace, seed: i
     pixels = VaeImageProcessor(vae_scale_factor=space.factor).preprocess(image.pil())
     with torch.no_grad():
         encoded = vae.encode(pixels.to(next(vae.parameters())))
-        # AutoencoderTiny has no posterior to draw from.
+        # AutoencoderTiny has no posterior.
         return encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.sample(context.generator(seed))
 
 
@@ -69,7 +69,7 @@ def decode(latents: Latents, context: Context) -> Image:
 def decode_normalised(latents: Latents, context: Context) -> Image:
     """Decode latents into a picture, with the VAE's mean and deviation.
 
-    In float32 if the VAE is in float16 and its config asks for it. Source: the end of the call of
+    In float32 if the VAE is in float16 and its config requires it. Source: the end of the call of
     StableDiffusionXLPipeline.
     """
     vae = context.borrow("vae")
@@ -80,7 +80,7 @@ def decode_normalised(latents: Latents, context: Context) -> Image:
 def decode_upcast(latents: Latents, context: Context) -> Image:
     """Decode latents into a picture, without the VAE's mean and deviation.
 
-    In float32 as `decode_normalised` does. Source: the end of the call of StableDiffusionXLControlNetInpaintPipeline.
+    In float32 like `decode_normalised`. Source: the end of the call of StableDiffusionXLControlNetInpaintPipeline.
     """
     vae = context.borrow("vae")
     return _decoded(vae, latents, context, upcast=True, normalised=False)
@@ -102,9 +102,9 @@ def _decoded(vae: Any, latents: Latents, context: Context, *, upcast: bool, norm
 
 @step(version=1)
 def decode_around(latents: Latents, image: Image, mask: Mask, context: Context) -> Image:
-    """Decode latents into a picture, with what the mask keeps of the picture as a guide to the decoder.
+    """Decode latents into a picture; the decoder also uses the part of the picture that the mask keeps.
 
-    Source: the end of the call of StableDiffusionInpaintPipeline where the VAE is an AsymmetricAutoencoderKL.
+    Source: the end of the call of StableDiffusionInpaintPipeline with an AsymmetricAutoencoderKL.
     """
     import torch
     from diffusers.image_processor import VaeImageProcessor
@@ -125,7 +125,7 @@ def decode_around(latents: Latents, image: Image, mask: Mask, context: Context) 
 
 @contextlib.contextmanager
 def _in_float32(vae: Any, *, when: bool) -> Iterator[None]:
-    """The VAE in float32 meanwhile; what others borrow is put back as it was, bit for bit."""
+    """Inside the block, the VAE is in float32; afterwards its weights are restored bit for bit."""
     import torch
 
     own = precision(vae)
@@ -140,7 +140,7 @@ def _in_float32(vae: Any, *, when: bool) -> Iterator[None]:
 
 
 def _mean_and_std(vae: Any, like: Any) -> tuple[Any, Any]:
-    """Mean and deviation of each latent channel, (1, C, 1, 1); None twice where the VAE has none."""
+    """Mean and deviation of each latent channel, (1, C, 1, 1); None twice if the VAE has none."""
     import torch
 
     mean, std = getattr(vae.config, "latents_mean", None), getattr(vae.config, "latents_std", None)
