@@ -1,4 +1,4 @@
-"""Check a document: all problems of the whole graph, and the expanded graph where there are none."""
+"""Check a document: all problems of the whole graph, and the expanded graph if there are none."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ def check(
     """Check a document.
 
     Args:
-        document: what was parsed or built.
-        catalog: the node types that it may name.
+        document: as parsed or built.
+        catalog: the node types that it may use.
         inputs: input name → a Python value, or a `Tree` as the command line gives it.
         seed: the run's seed, and the value of an input named `seed`; None for that input's own value, or 0. See
             `graphflow.check.seeds`.
         seed_place: where the seed is given.
         library: templates known by name.
-        problems: what parsing found; becomes part of the result.
-        complete: whether an input without default and value is a problem, as it is for a run.
-        compute: where models are to run, and how precisely.
+        problems: found by parsing; they become part of the result.
+        complete: whether an input without default and value is a problem, as for a run.
+        compute: device and precision of models.
 
     Raises:
-        InvalidValue: `seed` is no whole number from 0, or `inputs` no map.
+        InvalidValue: `seed` is not a whole number from 0, or `inputs` is not a map.
     """
     _require_call(seed, inputs)
     literals = Literals(catalog, compute)
@@ -91,6 +91,6 @@ def check(
 
 def _require_call(seed: object, inputs: object) -> None:
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or seed < 0):
-        raise InvalidValue(f"{describe(seed)} is no seed; give a whole number from 0")
+        raise InvalidValue(f"{describe(seed)} is not a seed; give a whole number from 0")
     if inputs is not None and not isinstance(inputs, Mapping):
-        raise InvalidValue(f"{describe(inputs)} gives no inputs; give a map of names to values")
+        raise InvalidValue(f"{describe(inputs)} is not a map of inputs; give a map of names to values")

@@ -23,18 +23,18 @@ class ExpandedNode:
     """One node that can run.
 
     Attributes:
-        index: its number; producers have smaller ones.
+        index: its number; producers have smaller numbers.
         path: `polish/refine`, `fill[0]`.
         position: orders nodes as the document does.
         params: every param's value, defaults included.
-        sources: what each given port reads.
+        sources: the source of each given port.
         places: where the values of its keys are written.
         used: where the templates around it are used.
         port_facts: of the value of each given port; empty if the type has no rules.
-        planned: the plan function's answer; None if the type has none.
+        planned: the plan function's result; None if the type has no plan function.
         facts: of each output.
-        wanted: the outputs that some node or output of the graph names.
-        verify: some fact was unknown, so the node's rules are asked again when its values are there.
+        wanted: the outputs that a node or an output of the graph reads.
+        verify: whether some fact was unknown, so that the node's rules are called again with its values.
     """
 
     index: int
@@ -58,7 +58,7 @@ class ExpandedNode:
 
 
 def named_source(source: NodeSource | None, nodes: Sequence[ExpandedNode]) -> str:
-    """How the output is called that a port reads, such as `fill.latents`."""
+    """The name of the output that a port reads, such as `fill.latents`."""
     if isinstance(source, ItemOf):
         return f"{named_source(source.source, nodes)}[{source.item}]"
     return f"{nodes[source.node].path}.{source.output}" if isinstance(source, NodeOutput) else "the value given"
@@ -66,7 +66,7 @@ def named_source(source: NodeSource | None, nodes: Sequence[ExpandedNode]) -> st
 
 @dataclass(frozen=True)
 class Checked:
-    """What `check` gives: the graph where it has no problem, and all problems in any case.
+    """The result of `check`: all problems, and the expanded graph if there are none.
 
     Attributes:
         document: what was checked.
@@ -77,7 +77,7 @@ class Checked:
         inputs: the value of every input.
         seed: the run's seed.
         problems: problems, warnings and hints, by place.
-        compute: where models are to run, and how precisely.
+        compute: device and precision of models.
     """
 
     document: Document
@@ -96,7 +96,7 @@ class Checked:
         return all(problem.level < Level.PROBLEM for problem in self.problems)
 
     def require(self) -> Checked:
-        """This, where it can run.
+        """Return this graph if it can run.
 
         Raises:
             InvalidGraph: it has problems; warnings and hints are not among those of the error.

@@ -1,4 +1,4 @@
-"""Values of inputs: defaults as written, limits, and what a caller gives."""
+"""Values of inputs: written defaults, limits, and values of the call."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from graphflow.errors import InvalidValue
 from graphflow.problems import Problem
 from graphflow.values.coerce import coerce
 from graphflow.values.types import SCALARS, ListOf, Type, item_of, member_for
+from graphflow.wording.words import with_article
 
 
 def input_value(tree: Tree, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> object:
@@ -31,11 +32,11 @@ def _written(
     tree: Tree, type_: Type, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]
 ) -> object:
     if not isinstance(tree, Scalar):
-        message = f"the input {decl.name} is {word_of(tree)}, and {type_} is needed"
+        message = f"the input {decl.name} must be {with_article(str(type_))}, not {word_of(tree)}"
         problems.append(Problem("wrong-shape", message, "", "write one value", tree.place))
         return None
     try:
-        # Nothing exists yet that a value of an input could reference, so a dollar is a plain one.
+        # A value of an input cannot reference anything, so a dollar is a plain one.
         return literals.read(tree, tree.text, type_, document)
     except Refusal as refusal:
         problems += refusal.problems(tree.place, about=f"the input {decl.name}")
@@ -43,7 +44,7 @@ def _written(
 
 
 def outside_limits(decl: InputDecl, value: object) -> Refusal | None:
-    """A refusal where a number (or an item of a list) is below `min` or above `max` of its input."""
+    """A refusal if a number (or an item of a list) is below `min` or above `max` of its input."""
     low, high = _number(decl.minimum), _number(decl.maximum)
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, bool) or not isinstance(number, (int, float)):
@@ -57,7 +58,7 @@ def outside_limits(decl: InputDecl, value: object) -> Refusal | None:
 
 
 def _number(limit: Scalar | None) -> int | float | None:
-    """A limit as a number; None where there is none, or it is none (a problem says so)."""
+    """A limit as a number; None if it is not given or not valid (a problem says so)."""
     for word in ("int", "float"):
         try:
             return None if limit is None else read_scalar(limit, word)
@@ -67,7 +68,7 @@ def _number(limit: Scalar | None) -> int | float | None:
 
 
 def default_value(decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> Any:
-    """The default of an input; None where it has none or a wrong one.
+    """The default of an input; None if it has none or a wrong one.
 
     Scalars are checked when their document is resolved, so only what is wrong with files is reported here.
     """

@@ -1,4 +1,4 @@
-"""Values that are written out: text, numbers, files, pictures, checkpoints, read by the type their key declares."""
+"""Literal values: text, numbers, files, pictures, checkpoints, read as the type that their key declares."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ from graphflow.values.file import File
 from graphflow.values.picture_files import ENDINGS
 from graphflow.values.types import PICTURES, SCALARS, Atom, ListOf, Type, Union, Variable
 from graphflow.wording.spelling import enough_suggested
+from graphflow.wording.words import with_article
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture file given for an image or a mask: read when somebody needs its pixels."""
+    """A picture file given for an image or a mask; it is read when its pixels are needed."""
 
     file: File
     word: str
@@ -42,7 +43,7 @@ class Picture:
 
 @dataclass
 class Literals:
-    """Reads literals and remembers files, so that one named a thousand times is looked at once."""
+    """Reads literals and remembers files, so that a file named a thousand times is examined once."""
 
     catalog: Catalog
     compute: Compute = CPU
@@ -55,10 +56,10 @@ class Literals:
         return CheckpointReader(self.compute, self.catalog.families)
 
     def read(self, scalar: Scalar, text: str, type_: Type, document: Document) -> Any:
-        """The value of `text` (the scalar's, references resolved) as one of type `type_`.
+        """The value of `text` (the scalar's, with references replaced), read as `type_`.
 
         Raises:
-            Refusal: it cannot be one.
+            Refusal: it is not of this type.
         """
         try:
             if isinstance(type_, ListOf):
@@ -67,13 +68,13 @@ class Literals:
                 return self._first(scalar, text, type_, document)
             return self._atom(scalar, text, type_.word, document)
         except OSError as error:
-            # A name that is too long, a folder that nobody may look into.
-            fix = "write the path of a file that is there and may be read"
+            # A name that is too long, a folder without access.
+            fix = "write the path of a file that exists and is readable"
             raise Refusal("file-missing", f"{describe(text)} cannot be found", str(error.strerror), fix) from error
 
     def _first(self, scalar: Scalar, text: str, type_: Union | Variable, document: Document) -> Any:
         members = type_.members if isinstance(type_, Union) else type_.options
-        refusal = Refusal("type-mismatch", f"{text!r} is no {type_}")
+        refusal = Refusal("type-mismatch", f"{text!r} is not {with_article(str(type_))}")
         for member in members:
             try:
                 return self.read(scalar, text, member, document)
@@ -86,7 +87,7 @@ class Literals:
 
     def _atom(self, scalar: Scalar, text: str, word: str, document: Document) -> Any:
         if word == "string" and not is_text(text):
-            raise Refusal("bad-value", f"{describe(text)} is no text", NO_TEXT, "write it in UTF-8")
+            raise Refusal("bad-value", f"{describe(text)} is not text", NO_TEXT, "write it in UTF-8")
         if word in SCALARS:
             try:
                 return read_scalar(Scalar(text, kind=scalar.kind), word)
@@ -100,9 +101,9 @@ class Literals:
             return Picture(self._picture(self._path(scalar, text, document), text), word)
         raise Refusal(
             "type-mismatch",
-            f"{text!r} is written where {word} are needed"
+            f"{text!r} is given, but {word} are needed"
             if word == "latents"
-            else f"{text!r} is written where {word} is needed",
+            else f"{text!r} is given, but {with_article(word)} is needed",
             "such a value exists only in a run",
             "reference a node's output: $NODE.PORT",
         )
@@ -126,7 +127,7 @@ class Literals:
         if not paths:
             raise Refusal(
                 "file-missing",
-                f"{text} matches no file" if glob.has_magic(text) else f"the folder {text} holds no {word}",
+                f"{text} matches no file" if glob.has_magic(text) else f"the folder {text} contains no {word}",
                 fix="name a folder with files, or a pattern such as photos/*.png",
             )
         return tuple(self._atom(scalar, str(path), word, document) for path in paths)
@@ -158,10 +159,10 @@ class Literals:
 
 
 def located(text: str, folder: Path, *, code: str = "file-missing") -> Path:
-    """The path that `text` means, from `folder`; it need not be there.
+    """The path that `text` means, relative to `folder`; it need not exist.
 
     Raises:
-        Refusal: no file can have this name, or nobody may look where it would be; its code is `code`.
+        Refusal: no file can have this name, or access is denied; its code is `code`.
     """
     try:
         return path_of(text, folder)
@@ -173,29 +174,33 @@ _CAPITAL_REFERENCE = re.compile(r"\$\{?[A-Za-z_]")
 
 
 def missing_file(path: Path, text: str) -> Refusal:
-    """A refusal that names the nearest file, or the nearest folder where that is what is not there."""
+    """A refusal that suggests the nearest file, or the nearest folder if the folder is missing."""
     if path.is_dir():
         fix = f"name a file in it: {text.rstrip('/')}/NAME"
-        return Refusal("file-missing", f"{text} is a folder, and a file is needed", "", fix)
+        return Refusal("file-missing", f"{text} is a folder, not a file", "", fix)
     if path.exists():
-        fix = "write the path of a file that is there and may be read"
+        fix = "write the path of a file that exists and is readable"
         kind = irregular(path.stat().st_mode)
-        return Refusal("file-unreadable", f"{text} is {kind}, and a file is needed", "", fix)
+        return Refusal("file-unreadable", f"{text} is {kind}, not a file", "", fix)
     message = f"{text} does not exist"
     if _CAPITAL_REFERENCE.match(text):
-        fix = "a reference is $NAME or $NODE.PORT, in small letters, digits and _"
-        return Refusal("file-missing", message, "it is taken for a file's name, because it is no reference", fix)
+        fix = "write a reference as $NAME or $NODE.PORT, with lowercase letters, digits and _"
+        return Refusal("file-missing", message, "it is read as a file name, because it is not a valid reference", fix)
     missing = path
     while not missing.parent.is_dir() and missing.parent != missing:
         missing = missing.parent
-    relative = "" if Path(text).is_absolute() else "paths start where they are written"
+    relative = (
+        ""
+        if Path(text).is_absolute()
+        else "paths are relative to the document, or to the current folder if given in the call"
+    )
     why = relative if missing == path else f"there is no folder {shown_path(missing)}"
-    # A folder may hold a million files, and reading them once for each of a thousand names takes long.
+    # A folder may contain a million files, and reading them for each of a thousand names would take long.
     there = () if enough_suggested() else islice(missing.parent.iterdir(), ENTRIES)
     close = nearest(missing.name, sorted(entry.name for entry in there if missing == path or entry.is_dir()))
     if close is None:
-        return Refusal("file-missing", message, why, "write the path of a file that is there")
-    # The parts of what was written end as those of the path do.
+        return Refusal("file-missing", message, why, "write the path of an existing file")
+    # The parts of the written path are the last parts of the full path.
     after = len(path.parts) - len(missing.parts)
     parts = list(Path(text).parts)
     parts[len(parts) - 1 - after] = close

@@ -1,4 +1,4 @@
-"""Patterns such as `photos/**/*.png`: which files they match, found without wandering for ever."""
+"""Patterns such as `photos/**/*.png`: the files that they match, found within limits."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from graphflow.limits import ENTRIES, FILES
 def matching_files(folder: Path, pattern: Path, shown: str) -> list[Path]:
     """The files that a pattern matches, in the order of their paths.
 
-    As everywhere, `*`, `?` and `[…]` stay within one name, `**` is any number of folders, and what begins with a dot
-    is matched only by a name that begins with one. A link to a folder is followed, but not back to where it is in.
+    As usual, `*`, `?` and `[…]` stay within one name, `**` is any number of folders, and a name that begins with a dot
+    is matched only by a pattern that begins with one. A link to a folder is followed, but not if it leads upwards.
 
     Args:
-        folder: where a relative pattern starts; its own name is no pattern, whatever it holds.
-        pattern: a path with `*`, `?`, `[…]` or `**` in it.
+        folder: the folder of a relative pattern; its own name is not a pattern, whatever it contains.
+        pattern: a path with `*`, `?`, `[…]` or `**`.
         shown: the pattern as messages show it.
 
     Raises:
-        Refusal: it matches more than `FILES` files, or more than `ENTRIES` entries would have to be looked at.
+        Refusal: it matches more than `FILES` files, or more than `ENTRIES` entries would have to be searched.
     """
     walk = _Walk(shown, pattern.parts[1:] if pattern.is_absolute() else pattern.parts)
     walk.run(Path(pattern.anchor) if pattern.is_absolute() else folder)
@@ -33,7 +33,7 @@ def matching_files(folder: Path, pattern: Path, shown: str) -> list[Path]:
 
 
 def files_in(folder: Path, endings: tuple[str, ...], shown: str) -> list[Path]:
-    """The files directly in a folder whose names end so, in the order of their names.
+    """The files directly in a folder whose names have one of these endings, in the order of their names.
 
     Raises:
         Refusal: more than `FILES`, or more than `ENTRIES` entries in all.
@@ -89,7 +89,7 @@ class _Walk:
         ]
 
     def entries(self, folder: Path) -> list[os.DirEntry[str]]:
-        """What is in a folder; nothing where it is none, or may not be looked into."""
+        """The entries of a folder; none if it is not a folder, or access is denied."""
         listed = []
         try:
             with os.scandir(folder) as entries:
@@ -98,8 +98,8 @@ class _Walk:
                     if self.seen > ENTRIES:
                         raise Refusal(
                             "over-limit",
-                            f"{self.shown} would look at more than {ENTRIES:,} files and folders",
-                            fix="begin it with a folder that holds fewer",
+                            f"{self.shown} would search more than {ENTRIES:,} files and folders",
+                            fix="start it with a folder that has fewer",
                         )
                     listed.append(entry)
         except OSError:
@@ -115,7 +115,7 @@ class _Walk:
 
 
 def _is_folder_below(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder, and no link back to one that it is in."""
+    """Whether an entry is a folder, but not a link to one that contains it."""
     try:
         if not entry.is_dir():
             return False

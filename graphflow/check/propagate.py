@@ -1,4 +1,4 @@
-"""Propagate: facts of values forward through the expanded graph, and what the rules of its nodes say of them."""
+"""Propagate: pass facts of values forward through the expanded graph, and apply the rules of its nodes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTHING = Planned()
 
 
 def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> list[Problem]:
-    """Give every node its facts and its plan function's answer; returns what the nodes refuse or advise."""
+    """Give every node its facts and its plan function's result; returns refusals and hints of the nodes."""
     wanted = _wanted(nodes, outputs)
     readers = _readers(nodes)
     problems: dict[Any, Problem] = {}
@@ -34,28 +34,28 @@ def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) 
             if fault.unless_read_by and fault.unless_read_by in readers.get(source, ()):
                 continue
             problem = problem_of(fault, node, node.place_of(fault.about), named_source(source, nodes))
-            # One fault of a for_each or of a template used often is one problem; a graph built in Python has no lines.
+            # The same fault in several items or uses is one problem; a graph built in Python has no lines.
             where = problem.place if problem.place.line else re.sub(r"\[\d+\]", "", node.path)
             problems.setdefault((problem.code, where, fault.message, problem.used[1:]), problem)
     return list(problems.values())
 
 
 def _ask(node: ExpandedNode, nodes: Sequence[ExpandedNode], wanted: frozenset[str]) -> None:
-    """Fill in what is known of a node, once its producers are filled in."""
+    """Fill in the facts of a node, after those of its producers."""
     node.wanted = wanted
     node.port_facts = {name: _port_facts(source, nodes, node.type, name) for name, source in node.sources.items()}
     try:
         node.planned = planned(node, node.port_facts, wanted)
     except PlanFailed as failure:
-        # One problem beside the graph's others.
-        fix = f"mend the plan function of {node.type.name}, or leave the node out"
+        # One problem among the graph's others.
+        fix = f"fix the plan function of {node.type.name}, or remove the node"
         node.planned = Planned(problems=(Fault(failure.message, failure.why, fix),))
     node.facts = output_facts(node.type, node.port_facts, node.planned)
     node.verify = any(map(_unsure, node.port_facts.values())) or (node.planned or _NOTHING).verify
 
 
 def _wanted(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> list[set[str]]:
-    """The outputs of each node that some node or graph output names."""
+    """The outputs of each node that a node or an output of the graph reads."""
     wanted: list[set[str]] = [set() for _ in nodes]
     for sources in (outputs, *(node.sources for node in nodes)):
         for source in sources.values():
@@ -78,7 +78,7 @@ def _readers(nodes: Sequence[ExpandedNode]) -> Mapping[NodeSource | None, set[st
 
 
 def _port_facts(source: NodeSource, nodes: Sequence[ExpandedNode], type_: NodeType, port: str) -> Facts:
-    """What is known of the value that a port will get."""
+    """The facts of a port's value."""
     facts = _source_facts(source, nodes)
     single = not isinstance(source, NodeOutput) or not isinstance(
         nodes[source.node].type.outputs[source.output].type, ListOf
@@ -89,7 +89,7 @@ def _port_facts(source: NodeSource, nodes: Sequence[ExpandedNode], type_: NodeTy
 
 
 def _source_facts(source: NodeSource, nodes: Sequence[ExpandedNode]) -> Facts:
-    """What is known of a source's value."""
+    """The facts of a source's value."""
     if isinstance(source, NodeOutput):
         node = nodes[source.node]
         facts = node.facts.get(source.output, UNKNOWN)
@@ -107,7 +107,7 @@ def _source_facts(source: NodeSource, nodes: Sequence[ExpandedNode]) -> Facts:
 
 
 def _unsure(facts: Facts) -> bool:
-    """Whether a value could still show something that a rule asks for."""
+    """Whether a fact that rules need is still unknown."""
     if facts.items is not None:
         return any(map(_unsure, facts.items))
     return facts.size is None and facts.word not in ("string", "int", "float", "bool")

@@ -25,26 +25,26 @@ _FILES = (*PICTURES, "file")
 
 
 Placed: TypeAlias = Callable[[Path], str | None]
-"""From a file's absolute path to how the new document names it; None for the path from the new folder."""
+"""From a file's absolute path to its name in the new document; None for the path relative to the new folder."""
 
 
 def rebase(
     document: Document, folder: Path, catalog: Catalog, library: Library, placed: Placed = lambda _: None
 ) -> Document:
-    """The document as it has to be written in `folder`.
+    """The document as it must be written in `folder`.
 
     Args:
-        document: with paths from `document.folder`, or from a scalar's own folder.
+        document: with paths relative to `document.folder`, or to a scalar's own folder.
         folder: where it will be written; absolute.
         catalog: says which params and ports are files.
         library: templates known by name, whose inputs may be files.
-        placed: names files that are elsewhere for the new document, such as copies.
+        placed: names files that the new document finds elsewhere, such as copies.
     """
     return dataclasses.replace(_moved(document, _Mover(document, folder, catalog, library, placed)), folder=folder)
 
 
 def absolute(document: Document, catalog: Catalog, library: Library) -> Document:
-    """The document with every path absolute: two that mean the same files are equal, wherever they are written."""
+    """The document with absolute paths, so that documents with the same files are equal, wherever they are."""
     return _moved(document, _Mover(document, None, catalog, library, lambda _: None))
 
 
@@ -60,10 +60,10 @@ def _moved(document: Document, mover: _Mover) -> Document:
 def rebased_text(
     text: str, document: Document, folder: Path, catalog: Catalog, library: Library, placed: Placed = lambda _: None
 ) -> str:
-    """The YAML text with only its paths rewritten; comments, order and style stay.
+    """The YAML text with only its paths rewritten; comments, order and style are kept.
 
     Args:
-        text: what `document` was parsed from.
+        text: the text of `document`.
     """
     moved = rebase(document, folder, catalog, library, placed)
     changed = {
@@ -84,7 +84,7 @@ def rebased_text(
 
 
 def _scalars(document: Document) -> list[Scalar]:
-    """Every scalar that can hold a path, in one order for a document and its rebased form."""
+    """Every scalar that can be a path, in the same order for a document and its rebased form."""
     pending: list[Tree | None] = [decl.default for decl in document.inputs.values()]
     pending += [decl.details for decl in document.checkpoints.values()]
     for decl in document.nodes.values():
@@ -102,7 +102,7 @@ def _scalars(document: Document) -> list[Scalar]:
 
 
 class _Mover:
-    """Moves one document's paths into `folder`; where that is None, each becomes absolute."""
+    """Makes one document's paths relative to `folder`, or absolute if it is None."""
 
     def __init__(
         self, document: Document, folder: Path | None, catalog: Catalog, library: Library, placed: Placed
@@ -125,7 +125,7 @@ class _Mover:
         return dataclasses.replace(decl, source=source, details=MapTree(entries, decl.details.place))
 
     def _part(self, tree: Tree, type_: Type) -> Tree:
-        """A detail with its paths moved: one, several, or a map that holds them; numbers stay."""
+        """A detail with its paths moved: one, several, or a map of them; numbers are not changed."""
         if isinstance(tree, Sequence):
             return dataclasses.replace(tree, items=tuple(self._part(item, type_) for item in tree.items))
         if isinstance(tree, MapTree):
@@ -145,7 +145,7 @@ class _Mover:
         return dataclasses.replace(decl, ref=ref, values=values, for_each=self._each(decl.for_each, types))
 
     def _types(self, decl: NodeDecl) -> tuple[Mapping[str, Type], Scalar]:
-        """The type of every key that can hold a path, and the reference to the type or template."""
+        """The type of every key that can be a path, and the reference to the type or template."""
         if decl.kind == "type":
             if decl.ref.text not in self.catalog:
                 return {}, decl.ref
@@ -185,7 +185,7 @@ class _Mover:
         return tree
 
     def _scalar(self, scalar: Scalar, type_: Type, *, plain: bool) -> Scalar:
-        """The scalar with its path moved; `plain` where a dollar in it is no reference."""
+        """The scalar with its path moved; with `plain`, a dollar in it is not a reference."""
         item = item_of(type_)
         parts = (scalar.text,) if plain else read_text(scalar.text)
         if not parts or isinstance(parts[0], Reference) or not parts[0]:
@@ -196,12 +196,12 @@ class _Mover:
         head, tail = parts[0], parts[1:]
         if head.startswith("~"):
             return scalar
-        # Of "photos/$name.png" only the folder in front of the reference is a path that is known.
+        # Of "photos/$name.png", only the folder in front of the reference is known.
         cut = head.rfind("/") + 1 if tail else len(head)
         if is_checkpoint and not self._is_path(scalar, head[:cut]):
             return scalar
         moved = self._in_folder(scalar, head[:cut]) + head[cut:] if tail else self._path(scalar, head)
-        # Else it would be read as a reference alone, as somebody's home, or as the name of a checkpoint or repository.
+        # Otherwise it would be read as a reference, a home folder, or the name of a checkpoint or repository.
         named = is_checkpoint and not moved.startswith(("./", "../", "/"))
         if not moved or (moved != head and (named or moved.startswith("~"))):
             moved = f"./{moved}"
@@ -211,7 +211,7 @@ class _Mover:
         return scalar.folder or self.document.folder
 
     def _is_path(self, scalar: Scalar, text: str) -> bool:
-        """Whether the name of a checkpoint is a path; else it is one of the document, of the hub, or embedded."""
+        """Whether the name of a checkpoint is a path, not a name in the document, of the hub, or embedded."""
         if text in self.document.checkpoints or text.startswith("embedded/"):
             return False
         return text.startswith(("./", "../")) or is_there(self._base(scalar) / text)
@@ -222,7 +222,7 @@ class _Mover:
         return "" if moved == "." else moved.rstrip("/") + "/"
 
     def _path(self, scalar: Scalar, text: str) -> str:
-        """A path as it has to be written in the new folder; absolute where there is none."""
+        """A path relative to the new folder; absolute if there is none."""
         old, path = self._base(scalar).absolute(), Path(text)
         if text.startswith("~"):
             return text

@@ -1,8 +1,8 @@
-"""The run's seed and an input named `seed`: the one rule for the command line and for Python.
+"""The run's seed and an input named `seed`: one rule for the command line and Python.
 
-A seed that is given is the value of the input `seed` too, where that is a whole number and has no value of its own
-in the call. Without one, the input's value is the run's seed, so that what a result and its record say is the seed
-that made the pictures. Without both, it is 0.
+A given seed is also the value of the input `seed`, if that is an int and the call does not set it otherwise. Without a
+given seed, the run's seed is the value of that input, so that results and records name the seed that made the
+pictures. Without both, it is 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SEED = "seed"
 
 
 def sets_input(document: Document, given: Container[str]) -> bool:
-    """Whether a seed that is given becomes the value of an input; `given` are the inputs with values of their own."""
+    """Whether a given seed becomes the value of an input; `given` are the inputs that the call sets."""
     decl = document.inputs.get(SEED)
     return decl is not None and decl.type == INT and SEED not in given
 

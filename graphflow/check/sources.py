@@ -16,13 +16,13 @@ class NodeOutput(NamedTuple):
 
 
 class Absent(NamedTuple):
-    """No value: a node that makes it does not run. In a list it keeps its place until a port drops it."""
+    """No value, because a node does not run. In a list it keeps its place until a port drops it."""
 
     reason: str
 
 
 class Unknown(NamedTuple):
-    """A value whose problem is reported already."""
+    """A value whose problem was already reported."""
 
 
 NodeSource: TypeAlias = (
@@ -48,14 +48,14 @@ def node_outputs(source: NodeSource) -> Iterator[NodeOutput]:
 
 
 class NotKnown:
-    """The answer of `known_value` for a source without a value before the run."""
+    """The result of `known_value` for a source without a value before the run."""
 
 
 NOT_KNOWN = NotKnown()
 
 
 def known_value(source: NodeSource) -> Any:
-    """The value of a source that is known before the run, a tuple for a list without its absent items."""
+    """The value of a source that is known before the run; a tuple for a list, without absent items."""
     if isinstance(source, Value):
         return source.value
     if isinstance(source, Gather):
@@ -65,7 +65,7 @@ def known_value(source: NodeSource) -> Any:
 
 
 def without_absent(source: NodeSource) -> NodeSource:
-    """The source as a port that takes a list reads it: absent items dropped, an absent list empty."""
+    """The source for a port that takes a list: without absent items; an absent list becomes empty."""
     if isinstance(source, Absent):
         return Gather(())
     if isinstance(source, Gather):

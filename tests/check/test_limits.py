@@ -100,7 +100,7 @@ def test_templates_may_not_be_thousands_deep(folder: Path, checked: Checks) -> N
     template(folder, "t0", f"nodes: {{{MASK}}}\noutputs: {{o: $m}}")
     for n in range(1, 300):
         template(folder, f"t{n}", f"nodes: {{a: {{template: ./t{n - 1}.yaml}}}}\noutputs: {{o: $a}}")
-    assert the_limit(checked("nodes: {a: {template: ./t299.yaml}}")) == "more than 200 templates are inside each other"
+    assert the_limit(checked("nodes: {a: {template: ./t299.yaml}}")) == "more than 200 templates are nested"
 
 
 def product(masks: int, factors: int) -> str:
@@ -129,7 +129,7 @@ def test_lists_that_many_nodes_read_are_counted(checked: Checks) -> None:
         f"inputs: {{photos: {{type: list of image, default: [{many}]}}}}\n"
         f"nodes: {{g: {{type: image_grid, images: $photos, for_each: {{gap: [{numbers}]}}}}}}"
     )
-    assert "read more than 200,000 items of lists" in the_limit(found)
+    assert "read more than 200,000 list items" in the_limit(found)
 
 
 def test_text_that_grows_tenfold_again_and_again_is_counted(folder: Path, checked: Checks) -> None:
@@ -163,7 +163,7 @@ def test_pattern_looks_at_so_many_entries_and_no_more(
     assert checked(grid % "**/*.png").ok
     monkeypatch.setattr(graphflow.check.patterns, "ENTRIES", 5)
     for pattern in ("**/*.png", "/**/*.png", "*/*.png"):
-        assert f"{pattern} would look at more than 5 files" in the_limit(checked(grid % pattern))
+        assert f"{pattern} would search more than 5 files" in the_limit(checked(grid % pattern))
     monkeypatch.setattr(graphflow.check.patterns, "ENTRIES", 50_000)
     monkeypatch.setattr(graphflow.check.patterns, "FILES", 2)
     for pattern in ("photos", "photos/*"):
@@ -172,7 +172,7 @@ def test_pattern_looks_at_so_many_entries_and_no_more(
 
 def test_pattern_over_the_whole_machine_ends(checked: Checks) -> None:
     found = checked("nodes: {g: {type: image_grid, images: '/**/*.no-picture'}}")
-    assert the_limit(found).startswith("g.images: /**/*.no-picture would look at more than 50,000")
+    assert the_limit(found).startswith("g.images: /**/*.no-picture would search more than 50,000")
 
 
 def test_link_to_the_folder_it_is_in_is_not_followed(folder: Path, checked: Checks) -> None:

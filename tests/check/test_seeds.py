@@ -92,5 +92,5 @@ def test_python_and_the_command_line_agree(tmp_path, monkeypatch, capsys):
 
 def test_what_is_no_seed_is_refused():
     for seed in (-1, True, "1", 1.0):
-        with pytest.raises(gf.InvalidValue, match="is no seed"):
+        with pytest.raises(gf.InvalidValue, match="is not a seed"):
             gf.run(graph(WITHOUT, catalog=CATALOG), seed=seed)

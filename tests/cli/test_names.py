@@ -131,7 +131,7 @@ def test_every_name_in_a_document_is_a_problem_at_its_place(
     assert main(["check", "d.yaml", "--json"]) == 2
     problems = json.loads(capsys.readouterr().out)
     assert all(problem["line"] for problem in problems)
-    assert "file is needed" in problems[0]["message"] or problems[0]["code"] != "node"
+    assert "not a file" in problems[0]["message"] or problems[0]["code"] != "node"
 
 
 def test_files_whose_names_are_no_utf8_are_read_written_and_recorded(here: Path) -> None:

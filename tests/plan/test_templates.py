@@ -178,7 +178,7 @@ def test_an_input_used_as_a_param_needs_a_value_that_is_known(folder):
     text = "nodes: {n: {type: number}, p: {template: polish.yaml, value: 1, plus: $n}}"
     found = problem(text, folder)
     assert (found.code, found.message) == ("param-needs-value", "p.plus cannot take $n.int")
-    assert "polish.yaml gives it to a param" in found.why
+    assert "polish.yaml passes it to a param" in found.why
 
 
 def test_an_input_used_as_a_port_takes_a_nodes_output(folder):

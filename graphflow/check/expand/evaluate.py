@@ -1,4 +1,4 @@
-"""Evaluate: what an expression stands for in one instance of a document, whose inputs have values."""
+"""Evaluate: from expressions to sources, in one instance of a document whose inputs have values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Evaluator:
     Args:
         literals: reads texts that become files or checkpoints.
         reports: gets problems.
-        quota: counts what is made.
+        quota: counts the results.
     """
 
     def __init__(self, literals: Literals, reports: Reports, quota: Quota) -> None:
@@ -31,7 +31,7 @@ class Evaluator:
         self._quota = quota
 
     def evaluate(self, expr: Expr, frame: Frame) -> NodeSource:
-        """What an expression of the frame's document stands for."""
+        """The source that an expression of the frame's document stands for."""
         if isinstance(expr, Const):
             return Value(expr.value)
         if isinstance(expr, FromInput):

@@ -1,7 +1,7 @@
-"""Expand: templates put in, `for_each` unrolled, `when` decided, every param computed.
+"""Expand: insert templates, unroll `for_each`, decide `when`, compute every param.
 
-Works through a stack of frames (one a template instance), nodes of a frame with producers first, so depth
-and length cost no Python frames. The result lists producers before readers.
+It works with a stack of frames (one per template instance) instead of recursion; nodes of a frame come with producers
+first, and so does the result.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Expanded:
         nodes: producers first.
         outputs: output of the graph → source.
         skipped: path → why the node does not run.
-        problems: found on the way.
+        problems: found by the expansion.
     """
 
     nodes: list[ExpandedNode]
@@ -62,8 +62,8 @@ def expand(resolved: Resolved, inputs: dict[str, NodeSource], literals: Literals
     Args:
         resolved: the document.
         inputs: the value of each of its inputs.
-        literals: reads texts that become files or checkpoints, and defaults of inputs of templates.
-        seed: the run's.
+        literals: reads texts that become files or checkpoints, and defaults of templates' inputs.
+        seed: the run's seed.
     """
     reports = Reports()
     quota = Quota(reports)
@@ -87,7 +87,7 @@ def expand(resolved: Resolved, inputs: dict[str, NodeSource], literals: Literals
 
 
 def _outputs_of(frame: Frame, evaluator: Evaluator) -> Outputs:
-    """What the outputs of a frame that is worked off show."""
+    """The outputs of a finished frame."""
     return {name: evaluator.evaluate(expr, frame) for name, expr in (frame.resolved.outputs or {}).items()}
 
 
@@ -104,12 +104,12 @@ class _Expander:
     Args:
         nodes: where expanded nodes go.
         reports: gets problems.
-        quota: counts what is made.
+        quota: counts the results.
         evaluator: turns expressions into sources.
         loops: unrolls `for_each`.
         pictures: adds nodes that read picture files.
         template_inputs: gives the inputs of templates their values.
-        seed: the run's.
+        seed: the run's seed.
     """
 
     def __init__(
@@ -142,10 +142,10 @@ class _Expander:
             while self._stack:
                 frame = self._stack[-1]
                 if next(frame.work, self) is self:
-                    # A frame that is worked off leaves, and the one that waits for it goes on.
+                    # The frame is finished, so the one that waits for it continues.
                     self._stack.pop()
         except TooMuch:
-            # What was expanded so far is a piece of the graph, of which nothing can be said.
+            # The graph is expanded only in part, so nothing more can be checked.
             self._stack.clear()
             self._nodes.clear()
             root.outputs.clear()
@@ -156,7 +156,7 @@ class _Expander:
         self._stack.append(frame)
 
     def _work(self, frame: Frame) -> Iterator[None]:
-        """Expand the nodes of a frame; yields after pushing a frame that has to be worked off first."""
+        """Expand the nodes of a frame; yields after pushing a frame that must be finished first."""
         number = {id_: place for place, id_ in enumerate(frame.resolved.nodes)}
         for id_ in frame.resolved.order:
             node = frame.resolved.nodes[id_]
@@ -212,7 +212,7 @@ class _Expander:
             self._quota.count_read(len(node.type.ports) + len(node.type.params), place, frame.used)
 
     def _expand(self, instance: Instance, item: Outputs) -> Iterator[None]:
-        """Expand one instance of a node, for which a `for_each` sets what is in `item`."""
+        """Expand one instance of a node, for which `for_each` sets the values in `item`."""
         frame, node = instance.frame, instance.node
         sources = {name: self._evaluator.evaluate(expr, frame) for name, expr in node.ports.items()} | item
         if node.template is not None:
@@ -254,7 +254,7 @@ class _Expander:
         }
         broken = any(value is NOT_KNOWN for value in values.values())
         if type_.select is not None and not broken:
-            # Every side has been read for its problems; only the chosen one goes on.
+            # Both sides were read for their problems; only the selected one is used.
             chosen = type_.select(values)
             return dict.fromkeys(type_.outputs, sources.get(chosen, Absent(f"{instance.path}.{chosen} is not given")))
         missing = any(not port.optional and name not in ports for name, port in type_.ports.items())
@@ -276,7 +276,7 @@ class _Expander:
         return {output: NodeOutput(number, output) for output in type_.outputs}
 
     def _absent(self, instance: Instance, type_: NodeType, name: str, source: NodeSource) -> Outputs:
-        """The outputs of a node that does not run, since `name` is absent and it cannot do without."""
+        """The outputs of a node that does not run because the required value `name` is absent."""
         reason = f": {source.reason}" if isinstance(source, Absent) else ""
         self.skipped[instance.path] = f"{name} is absent{reason}"
         return dict.fromkeys(type_.outputs, Absent(f"{instance.path} does not run"))

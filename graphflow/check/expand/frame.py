@@ -1,4 +1,4 @@
-"""Frames: instances of documents, and of their nodes, while they are expanded."""
+"""Frames: instances of documents and of their nodes during expansion."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Frame:
         position: of the use in the order of the documents.
         used: where the template and those around it are used.
         cache: whether results of its nodes may be stored.
-        work: expands the nodes that are left.
-        outputs: node id → outputs, as far as they are expanded.
+        work: expands the remaining nodes.
+        outputs: node id → outputs of the nodes expanded so far.
     """
 
     resolved: Resolved

@@ -1,4 +1,4 @@
-"""Values of a graph's inputs: what a call gives, or their defaults."""
+"""Values of a graph's inputs: those of the call, or their defaults."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def input_sources(
     """The value of each input of a document.
 
     Args:
-        document: whose inputs they are.
+        document: the document with the inputs.
         given: input name → a Python value, or a `Tree`.
-        literals: reads what is written out.
-        problems: gets what is wrong with the values.
+        literals: reads literal values.
+        problems: gets the problems of the values.
         complete: whether an input without default and value is a problem.
     """
     for name, value in given.items():
@@ -82,10 +82,10 @@ def _given(
 
 
 def _from_python(value: Any, type_: Type, document: Document, literals: Literals) -> Any:
-    """A Python value as an input's type has it; names of files are read from the current folder.
+    """A Python value converted to an input's type; names of files are relative to the current folder.
 
     Raises:
-        InvalidValue: it is of another type.
+        InvalidValue: it has another type.
     """
     if isinstance(type_, ListOf):
         if isinstance(value, (str, Path)) and member_for(type_.item, (*PICTURES, "file")):

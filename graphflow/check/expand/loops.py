@@ -1,4 +1,4 @@
-"""for_each: what each item of a node sets, and how it is called."""
+"""for_each: the values and the label of each item of a node."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Loops:
         self._quota = quota
 
     def items(self, frame: Frame, node: ResolvedNode) -> list[tuple[Outputs, str]] | None:
-        """What each item sets, and its label, last factor fastest; None if a problem hides how many there are."""
-        # Every factor is looked at, for its problems.
+        """The values and the label of each item, last factor fastest; None if the number of items is not known."""
+        # Every factor is read, to report all problems.
         factors = [self._factor(factor, frame, node) for factor in node.for_each]
         known = [factor for factor in factors if factor is not None]
         if not factors or len(known) < len(factors):
@@ -62,14 +62,14 @@ class Loops:
         return items
 
     def _factor(self, factor: dict[str, Expr], frame: Frame, node: ResolvedNode) -> list[Outputs] | None:
-        """What each item of one factor sets; None if its lists have no length that is known and equal."""
+        """The values of each item of one factor; None if the lengths of its lists are unknown or differ."""
         columns = {name: self._column(expr, name, frame, node) for name, expr in factor.items()}
         known = {name: column for name, column in columns.items() if column is not None}
         lengths = {len(column) for column in known.values()}
         if len(lengths) > 1:
             message = f"the lists of {node.decl.id}.for_each have different lengths"
             why = ", ".join(f"{name} has {len(column)}" for name, column in known.items())
-            fix = "give lists of one length, or a list of maps for their product"
+            fix = "give lists of the same length, or a list of maps for their product"
             place = next(iter(factor.values())).place
             self._reports.refuse(Refusal("for-each-length", message, why, fix), place, frame.used)
         if len(lengths) != 1 or len(known) < len(columns):
@@ -88,7 +88,7 @@ class Loops:
         if not isinstance(source, Unknown):
             message = f"the length of {node.decl.id}.for_each.{name} is not known before the run"
             fix = "use a list that is written out, an input, or the output of a node with for_each"
-            refusal = Refusal("for-each-unknown", message, "a node decides it while it runs", fix)
+            refusal = Refusal("for-each-unknown", message, "it depends on a node's result", fix)
             self._reports.refuse(refusal, expr.place, frame.used)
         return None
 

@@ -1,4 +1,4 @@
-"""Values of params: what is given, read as the param takes it, or what holds if nothing is given."""
+"""Values of params: given values converted to the param's type, or defaults."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def param_value(param: Param, source: NodeSource | None, instance: Instance, see
 
     Args:
         param: of the node's type.
-        source: what is given; None if nothing is.
+        source: of the given value; None if it is not given.
         instance: the node.
-        seed: the run's.
+        seed: the run's seed.
         reports: gets the problem of a value that the param does not allow.
     """
     if source is None:
@@ -36,7 +36,7 @@ def param_value(param: Param, source: NodeSource | None, instance: Instance, see
         return NOT_KNOWN
     expr = instance.node.params.get(param.name)
     if isinstance(expr, Const) and not isinstance(value, Picture):
-        # It was looked at when the document was read.
+        # It was checked when the document was read.
         return coerce(value, param.type) if type(value) in (int, tuple, list) else value
     try:
         return param.accept(value)

@@ -1,4 +1,4 @@
-"""The engine's own two node types, and their nodes: they read a picture file that is given for a picture."""
+"""The engine's own two node types, which read a picture file given for a picture, and their nodes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def picture_type(word: str) -> NodeType:
 
 
 class PictureNodes:
-    """Puts nodes that read picture files into an expanded graph, one for each file and type.
+    """Adds nodes that read picture files to an expanded graph, one for each file and type.
 
     Args:
         nodes: of the graph; those that read pictures are added.
@@ -64,7 +64,7 @@ class PictureNodes:
         """The source with every picture file replaced by a node that reads it.
 
         Args:
-            source: what a node or an output of the graph reads.
+            source: a source of a node or an output of the graph.
             position: of the reader.
         """
         if isinstance(source, Value):
@@ -82,7 +82,7 @@ class PictureNodes:
         if known is None:
             type_ = picture_type(picture.word)
             number = len(self._nodes)
-            # Directly before its first reader, so that no picture waits in memory for its turn.
+            # Directly before its first reader, so that pictures stay in memory only briefly.
             place = (*position[:-1], position[-1] - 0.5)
             path = self._path(picture)
             self._nodes.append(ExpandedNode(number, path, type_, place, {"path": picture.file}, {}, True, None))

@@ -1,4 +1,4 @@
-"""Problems that are found while a graph is expanded: each with where the templates around its place are used."""
+"""Problems found by the expansion of a graph, with the uses of the templates around their places."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from graphflow.document.refusal import Refusal
 from graphflow.problems import Place, Problem
 
 Used: TypeAlias = tuple[tuple[Place, str], ...]
-"""Where the templates around a place are used, the innermost first, and the path of each use."""
+"""The places where the templates around a place are used, innermost first, with the path of each use."""
 
 
 class Reports:
@@ -18,12 +18,12 @@ class Reports:
         self.problems: list[Problem] = []
 
     def refuse(self, refusal: Refusal, place: Place, used: Used) -> None:
-        """Report a refusal, as the problems that it stands for."""
+        """Report the problems of a refusal."""
         for problem in refusal.problems(place):
             self.add(problem, used)
 
     def add(self, problem: Problem, used: Used) -> None:
-        """Report a problem of a place inside templates that are used there."""
+        """Report a problem of a place inside templates with these uses."""
         self.problems.append(
             Problem(problem.code, problem.message, problem.why, problem.fix, problem.place, (*problem.used, *used))
         )

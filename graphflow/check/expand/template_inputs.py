@@ -1,4 +1,4 @@
-"""Inputs of templates: what a use gives them, or their defaults."""
+"""Inputs of templates: given values, or their defaults."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class TemplateInputs:
         """The value of each input of a template.
 
         Args:
-            node: that uses it.
-            template: what is used.
-            given: what the node gives.
-            used: where it is used, this use first.
+            node: the node that uses the template.
+            template: the template.
+            given: the values that the node gives.
+            used: places of its uses, this use first.
         """
         inputs: dict[str, NodeSource] = {}
         for name, decl in template.document.inputs.items():
             source = given.get(name)
             if source is None or (isinstance(source, Absent) and decl.default is not None):
-                # As with an optional port, what is absent counts as not given.
+                # As with an optional port, an absent value counts as not given.
                 source = self._default(template, name, used)
             else:
                 refusal = outside_limits(decl, known_value(source))
@@ -53,7 +53,7 @@ class TemplateInputs:
         return inputs
 
     def _default(self, template: Resolved, name: str, used: Used) -> NodeSource:
-        """The default of an input as a source; `Unknown` (reported elsewhere) if it has none or it is wrong."""
+        """The default of an input as a source; `Unknown` (reported elsewhere) if it is missing or wrong."""
         known = self._defaults.get((id(template), name))
         if known is None:
             problems: list[Problem] = []

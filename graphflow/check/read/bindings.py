@@ -1,4 +1,4 @@
-"""Bindings: what the type variables of one node's ports stand for."""
+"""Bindings: the types that the type variables of a node's ports stand for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from graphflow.values.types import ListOf, Type, Variable, fits, item_of, list_o
 
 
 class Bindings:
-    """What the variables of one node's ports stand for, as references decide it."""
+    """The types of the variables of a node's ports, decided by references."""
 
     def __init__(self) -> None:
         self.types: dict[str, Type] = {}
@@ -38,7 +38,7 @@ class Bindings:
         return True
 
     def substituted(self, type_: Type) -> Type | None:
-        """`type_` with its variable replaced; one that nothing decided is its first option, or unknown."""
+        """`type_` with its variable replaced; an undecided one becomes its first option, or None."""
         if isinstance(type_, ListOf) and isinstance(type_.item, Variable):
             inner = self.substituted(type_.item)
             return list_of(inner) if inner is not None else None

@@ -1,4 +1,4 @@
-"""What a value in a document means once its key's type is known: frozen expressions with a type and a place."""
+"""Expressions: values of a document once the types of their keys are known, each with a type and a place."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FromNode(NamedTuple):
 
 
 class Text(NamedTuple):
-    """Text with references in it; `target` is what the finished text is read as."""
+    """Text with references; `target` is the type as which the finished text is read."""
 
     parts: tuple[str | FromInput | FromNode, ...]
     target: Type
@@ -54,7 +54,7 @@ class Items(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """Its problem is told already; it fits everything, so that nothing else is said about it."""
+    """A value whose problem was already reported; it fits everything, so that no other problem follows."""
 
     place: Place = NOWHERE
     type: None = None

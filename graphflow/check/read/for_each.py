@@ -1,4 +1,4 @@
-"""Read `for_each`: maps of lists, whose product says how often a node runs and what each item sets."""
+"""Read `for_each`: maps of lists, whose product gives the items of a node and the values that each sets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ForEachReader:
 
     Args:
         resolved: the document; problems go there.
-        names: what its references name.
+        names: looks up its references.
         values: reads the lists.
         keys: reports unknown keys.
     """
@@ -36,7 +36,7 @@ class ForEachReader:
         self._keys = keys
 
     def factors(self, decl: NodeDecl, known: list[str]) -> list[dict[str, Tree]]:
-        """The maps of a node's `for_each` without the keys that are reported.
+        """The maps of a node's `for_each` without wrong keys, which are reported.
 
         Args:
             decl: the node.
@@ -66,21 +66,21 @@ class ForEachReader:
     def read_list(
         self, tree: Tree, type_: Type | None, what: str, *, known: bool = False, bound: Bindings | None = None
     ) -> Expr:
-        """Read the list of what the items set, one after the other.
+        """Read the list of values that the items set.
 
         Args:
             tree: as it is written.
-            type_: of one item; None if nothing is known of it.
+            type_: of one item; None if it is not known.
             what: the key, for messages.
             known: whether it must be known before the run.
-            bound: what the variables of the node's ports stand for.
+            bound: the types of the variables of the node's ports.
         """
         if type_ is None:
             self._names.look_up_all(tree)
             return Broken(tree.place)
         listed = list_of(type_)
         if listed is None:
-            why = f"it takes {type_}, and there are no lists of lists"
+            why = f"it takes {type_}, but there are no lists of lists"
             fix = "give the whole list to the node without for_each"
             self._resolved.report("nested-list", f"for_each cannot set {what}", tree.place, why=why, fix=fix)
             return Broken(tree.place)
@@ -100,7 +100,7 @@ class ForEachReader:
         return expr
 
     def listed(self, decl: NodeDecl, outputs: dict[str, Type | None]) -> dict[str, Type | None]:
-        """The types of a node's outputs: lists of what one item gives if the node has a `for_each`."""
+        """The types of a node's outputs: with `for_each`, lists of the types of one item's outputs."""
         if decl.for_each is None:
             return outputs
         listed: dict[str, Type | None] = {}
@@ -109,22 +109,22 @@ class ForEachReader:
             if type_ is not None and listed[name] is None:
                 listed[name] = type_
                 message, why = f"{decl.id}.{name} would be a list of lists", f"each item gives {type_}"
-                fix = "leave for_each out, or use a node that gives one value"
+                fix = "remove for_each, or use a node that gives one value"
                 self._resolved.report("nested-list", message, decl.place, why=why, fix=fix)
         return {**listed, LABELS: ListOf(STRING)}
 
     def _no_list(self, what: str, held: str, place: Place, fix: str) -> Broken:
-        message = f"for_each of {what} is {held}, and a list is needed"
+        message = f"for_each of {what} must be a list, not {held}"
         self._resolved.report("for-each-shape", message, place, fix=fix)
         return Broken(place)
 
     def _report_shape(self, decl: NodeDecl, part: Tree) -> None:
         held = word_of(part).replace("a ", "an empty " if part in _EMPTY else "a ")
-        message = f"for_each of {decl.id} holds {held}, and a map of lists is needed"
+        message = f"for_each of {decl.id} must be a map of lists, not {held}"
         fix = "write for_each: {NAME: [VALUE, VALUE]}, or a list of such maps for their product"
         self._resolved.report("for-each-shape", message, part.place, fix=fix)
 
     def _report_twice(self, decl: NodeDecl, key: str, entry: Entry) -> None:
-        why = "for_each sets it, too" if key in decl.values else "two maps of for_each set it"
+        why = "for_each sets it too" if key in decl.values else "two maps of for_each set it"
         message, fix = f"{decl.id}.{key} is given twice", "remove one of the two"
         self._resolved.report("for-each-shape", message, entry.place, why=why, fix=fix)

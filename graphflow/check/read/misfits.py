@@ -1,4 +1,4 @@
-"""Misfits: why a reference does not fit the type of its key, and what to write instead."""
+"""Misfits: problems of references that do not fit the type of their key, with a suggestion."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def report_misfit(
 
     Args:
         resolved: the document; the problem goes there.
-        expr: what the reference was read as.
+        expr: the expression of the reference.
         reference: as it is written.
         target: the type of its key, named as `what`.
-        bound: what the variables of the node's ports stand for.
+        bound: the types of the variables of the node's ports.
     """
     variable = item_of(target)
     if isinstance(variable, Variable) and variable.name in bound.types:

@@ -1,4 +1,4 @@
-"""What the references of a document name: its inputs, and the outputs of its nodes."""
+"""Names: the inputs and outputs of nodes to which the references of a document refer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from graphflow.document.text import Reference, written
 from graphflow.document.tree import Tree
 from graphflow.problems import Place, did_you_mean, nearest
 from graphflow.values.types import ListOf, Type
+from graphflow.wording.words import with_article
 
-PARAMS_ARE_KNOWN = "params are known before the run"
+PARAMS_ARE_KNOWN = "params must be known before the run"
 
 
 class Names:
-    """Looks references up, among the inputs of a document and the nodes of it that are read.
+    """Looks up references among the inputs of a document and those of its nodes that were read.
 
-    A reference whose problem is reported becomes `Broken`, which fits everything, so one fault is one problem.
+    A wrong reference is reported and becomes `Broken`, which fits everything, so one fault is one problem.
 
     Args:
         resolved: the document; its nodes may grow. Problems go there.
@@ -29,10 +30,10 @@ class Names:
     def __init__(self, resolved: Resolved) -> None:
         self._resolved = resolved
         self.meant: set[str] = set()
-        """Inputs and nodes that unknown references are probably slips of."""
+        """Inputs and nodes that unknown references probably mean."""
 
     def look_up(self, reference: Reference, place: Place) -> FromInput | FromNode | Broken:
-        """What a reference names, with its type; `Broken` (and a problem) if it names nothing."""
+        """The input or output of a reference, with its type; `Broken` (and a problem) if there is none."""
         decl = self._resolved.document.inputs.get(reference.name)
         if decl is not None:
             return self._input(decl, reference, place)
@@ -74,7 +75,7 @@ class Names:
             return FromNode(reference.name, reference.port, reference.item, None, place)
         port = reference.port if reference.port is not None else next(iter(node.outputs))
         if port not in node.outputs:
-            why = "labels is there where a node has for_each" if port == LABELS else ""
+            why = "only nodes with for_each have the output labels" if port == LABELS else ""
             fix = did_you_mean(port, list(node.outputs), else_="its outputs are")
             message = f"{reference.name} has no output {port}"
             self._resolved.report("unknown-output", message, place, why=why, fix=fix)
@@ -92,7 +93,7 @@ class Names:
         if isinstance(type_, ListOf):
             return type_.item
         fix = f"use {written(Reference(reference.name, reference.port))}"
-        message = f"{written(reference)} takes an item of {type_}, which is no list"
+        message = f"{written(reference)} takes an item, but {with_article(str(type_))} is not a list"
         self._resolved.report("bad-index", message, place, fix=fix)
         return None
 
@@ -114,7 +115,7 @@ class Names:
         return Broken(place)
 
     def _is_label(self, expr: FromNode) -> bool:
-        """Whether it reads the labels of a `for_each` (and no output of a template that happens to be named so)."""
+        """Whether it reads the labels of a `for_each` (and not an output of a template with the same name)."""
         return expr.port == LABELS and self._resolved.nodes[expr.node].decl.for_each is not None
 
 

@@ -1,4 +1,4 @@
-"""Keys of nodes: those that a node type or template does not have, and those that it needs and are not given."""
+"""Keys of nodes: unknown keys and missing keys of node types and templates."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from graphflow.problems import did_you_mean
 
 
 class Keys:
-    """Reports keys, and remembers what unknown ones are probably slips of: that is not missing, too.
+    """Reports keys, and remembers the keys that unknown ones probably mean, which then don't count as missing.
 
     Args:
         resolved: the document; problems go there.
-        names: what references name; those below an unknown key are looked up all the same.
+        names: looks up references, also those below an unknown key.
     """
 
     def __init__(self, resolved: Resolved, names: Names) -> None:
@@ -36,14 +36,14 @@ class Keys:
         self._report(f"for_each of {decl.id} sets {key}, which it does not have", entry, fix)
 
     def require(self, node: ResolvedNode, required: Iterable[str], owner: str) -> None:
-        """Report the keys that `owner`, a node type or template, needs and the node does not give."""
+        """Report the keys that `owner`, a node type or template, requires and the node does not give."""
         decl = node.decl
         names = [name for name in required if not node.gives(name) and (decl.id, name) not in self._meant]
-        # If nothing of a for_each can be read, it may have been meant to give them.
+        # If a for_each cannot be read, it may be meant to give them.
         if not names or (decl.for_each is not None and not node.for_each):
             return
         listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-        why = f"{owner} cannot do without {'it' if len(names) == 1 else 'them'}"
+        why = f"{owner} requires {'it' if len(names) == 1 else 'them'}"
         message, fix = f"{decl.id} needs {listed}", f"add {names[0]}: …"
         self._resolved.report("missing-value", message, decl.place, why=why, fix=fix)
 

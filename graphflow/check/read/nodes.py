@@ -1,4 +1,4 @@
-"""Read nodes: the keys of one node after the other, by its node type or template."""
+"""Read nodes: the keys of each node, according to its node type or template."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from graphflow.errors import DefinitionError
 from graphflow.values.types import BOOL, Variable, item_of
 
 TemplateFinder = Callable[[Scalar, Document], Resolved]
-"""Gives the resolved template that a scalar names; raises `Refusal` if there is none."""
+"""Returns the resolved template that a scalar names; raises `Refusal` if there is none."""
 
 
 class NodeReader:
@@ -34,11 +34,11 @@ class NodeReader:
         document: where inputs and checkpoints are declared; its nodes may grow.
         catalog: the node types.
         templates: finds templates.
-        literals: reads what is written out.
+        literals: reads literal values.
 
     Attributes:
-        resolved: what is read so far, and all problems.
-        names: what references name.
+        resolved: everything read so far, and all problems.
+        names: looks up references.
         values: reads single values.
     """
 
@@ -85,7 +85,7 @@ class NodeReader:
         if ref.text not in self._types:
             if ref.text not in self._catalog:
                 close = types_meant(ref.text, list(self._catalog))
-                listed = "choose one that `graphflow nodes` lists, or name the package or file that has it by --nodes"
+                listed = "use one that `graphflow nodes` lists, or name its package or file with --nodes"
                 fix = did_you_mean_one_of(close) if close else listed
                 message = f"there is no node type {ref.text or '(nothing)'}"
                 self.resolved.report("unknown-type", message, ref.place, fix=fix)
@@ -115,7 +115,7 @@ class NodeReader:
             else:
                 node.ports[key] = self._port(node, type_, key, bound)
         for key in later:
-            # A literal has no type of its own, so references decide first what a variable stands for.
+            # A literal has no type of its own, so references decide the type of a variable first.
             node.ports[key] = self._port(node, type_, key, bound)
         node.for_each = tuple([self._factor(node, factor, type_, bound) for factor in factors])
         required = [port.name for port in type_.ports.values() if not port.optional]
@@ -166,7 +166,7 @@ class NodeReader:
             self.names.look_up_all(tree)
             return Broken(tree.place)
         if decl.name in template.static_inputs:
-            why = f"{node.ref.text} gives it to a param, and params are known before the run"
+            why = f"{node.ref.text} passes it to a param, and params must be known before the run"
             return self.values.read_known(tree, decl.type, what, why=why)
         return self.values.read(tree, decl.type, what)
 

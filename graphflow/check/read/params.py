@@ -1,4 +1,4 @@
-"""Params: constants checked against the choices and limits of a param, at the place where they are written."""
+"""Params: constants are checked against the choices and limits of a param, each reported at its own place."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def accepted(resolved: Resolved, expr: Expr, param: Param, owner: str, *, each: 
 
     Args:
         resolved: the document; problems go there.
-        expr: what is given.
-        param: that it is given for.
+        expr: the given value.
+        param: the param of this value.
         owner: id of the node.
-        each: the expression lists what the items of a `for_each` get, one after the other.
+        each: whether the expression is a list of the values of a `for_each`.
     """
     if not param.choices and not param.constraints:
         return expr
@@ -43,7 +43,7 @@ def _fix(value: object, param: Param) -> str:
 
 
 def _constants(expr: Expr, *, whole: bool) -> Iterator[tuple[object, Place]]:
-    """The values that are written out in an expression, as a whole or item by item, each with its place."""
+    """The constants in an expression, as a whole or item by item, each with its place."""
     if isinstance(expr, Const):
         if whole or not isinstance(expr.value, tuple):
             yield expr.value, expr.place

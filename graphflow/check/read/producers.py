@@ -1,4 +1,4 @@
-"""Producers first: the order in which nodes can be read, and the circles that prevent one."""
+"""Producers first: the order in which nodes can be read, and the cycles that prevent it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def producers_first(document: Document) -> tuple[list[str], list[list[str]]]:
-    """Node ids with producers first, in the order of the document among equals; and all circles.
+    """Node ids with producers first, otherwise in the order of the document; and all cycles.
 
-    Nodes of a circle, and those that need one, come last in the order of the document.
+    Nodes of a cycle, and those that need one, come last, in the order of the document.
     """
     ids = list(document.nodes)
     position = {id_: number for number, id_ in enumerate(ids)}
@@ -42,7 +42,7 @@ def producers_first(document: Document) -> tuple[list[str], list[list[str]]]:
 
 
 def _circles(left: Sequence[str], needs: Mapping[str, set[str]]) -> list[list[str]]:
-    """One circle of each knot, starting with its first node in the document."""
+    """One cycle of each strongly connected part, starting with its first node in the document."""
     import networkx as nx
 
     position = {id_: number for number, id_ in enumerate(left)}
@@ -59,14 +59,14 @@ def _circles(left: Sequence[str], needs: Mapping[str, set[str]]) -> list[list[st
 
 
 def circle_problem(circle: Sequence[str], document: Document) -> Problem:
-    """The problem of one circle, at the reference that leads from its first node to the second."""
+    """The problem of one cycle, at the reference from its first node to the second."""
     decl = document.nodes[circle[0]]
     following = circle[1 % len(circle)]
     place = next((place for reference, place in node_references(decl) if reference.name == following), decl.place)
     return Problem(
         "cycle",
-        "nodes need each other in a circle" if len(circle) > 1 else f"{circle[0]} needs itself",
+        "nodes depend on each other in a cycle" if len(circle) > 1 else f"{circle[0]} depends on itself",
         f"{' → '.join([*circle, circle[0]])} (each needs the next)",
-        "let one of them read an input or another node",
+        "make one of them read an input or another node",
         place,
     )

@@ -1,4 +1,4 @@
-"""Resolve: what every key of one document means, as it is written; no input has a value yet."""
+"""Resolve: read every key of one document; inputs don't have values yet."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _output(name: str, reader: NodeReader) -> Expr:
 
 
 def _static_inputs(resolved: Resolved) -> frozenset[str]:
-    """The inputs of a document that some param needs, its templates' params included."""
+    """The inputs of a document that params need, including its templates' params."""
     static: set[str] = set()
     for node in resolved.nodes.values():
         exprs = [*node.params.values(), *(e for e in (node.when, node.cache) if e is not None)]
@@ -61,7 +61,7 @@ def _static_inputs(resolved: Resolved) -> frozenset[str]:
 
 
 def _check_input(decl: InputDecl, reader: NodeReader, literals: Literals) -> None:
-    """Check limits, and a default that can be read without looking at files."""
+    """Check limits, and a default that can be read without files."""
     if decl.type is None:
         return
     for limit in (decl.minimum, decl.maximum):

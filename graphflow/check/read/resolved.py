@@ -1,4 +1,4 @@
-"""A document whose every key is read: what `resolve` gives."""
+"""A document with all keys read: the result of `resolve`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class ResolvedNode:
     """A node whose keys are read.
 
     Attributes:
-        type: its node type; None for a template, or where the type is not known.
-        template: the inserted document; None for a node type, or where the template is not known.
-        params, ports: what is given, by name. The inputs of a template are all in `ports`.
+        type: its node type; None for a template, or if the type is not known.
+        template: the inserted document; None for a node type, or if the template is not known.
+        params, ports: the given values, by name. The inputs of a template are all in `ports`.
         for_each: factors of the product; each maps names to expressions of list type.
-        outputs: type of each output, lists where `for_each` makes them; None where nothing is known of them.
+        outputs: type of each output, a list with `for_each`; None if it is not known.
     """
 
     decl: NodeDecl
@@ -35,7 +35,7 @@ class ResolvedNode:
     outputs: dict[str, Type | None] | None = None
 
     def place_of(self, key: str) -> Place:
-        """Where the value of `key` is written, or the node itself where it is not given."""
+        """The place of the value of `key`, or of the node if it is not given."""
         entry = self.decl.values.get(key)
         if entry is not None:
             return entry.value.place
@@ -59,13 +59,13 @@ class ResolvedNode:
 
 @dataclass
 class Resolved:
-    """A document whose every key is read.
+    """A document with all keys read.
 
     Attributes:
         nodes: in the order of the document.
         order: their ids, producers first.
-        outputs: by name; None where the document has no `outputs`.
-        static_inputs: inputs that some param needs, so they must be known before the run.
+        outputs: by name; None if the document has no `outputs`.
+        static_inputs: inputs that params need, so they must be known before the run.
         problems: everything found in this document; those of its templates are theirs.
     """
 

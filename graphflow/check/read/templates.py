@@ -19,7 +19,7 @@ from graphflow.limits import TEMPLATES
 from graphflow.problems import Level, Place, Problem, did_you_mean, shown_path
 
 Library = Callable[[], dict[str, Path]]
-"""Gives the templates that can be named without a path."""
+"""Returns the templates that can be named without a path."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Templates:
 
     Args:
         catalog: the node types.
-        literals: reads what is written out.
+        literals: reads literal values.
         library: templates known by name.
     """
 
@@ -41,7 +41,7 @@ class Templates:
     _within: dict[Path, Path | None] = field(default_factory=dict)
     """The template that holds the first use of a template; None for the graph itself."""
     _unreadable: set[Place] = field(default_factory=set)
-    """Where templates are used that cannot be read."""
+    """Places where templates are used that cannot be read."""
 
     def prepare(self, document: Document) -> None:
         """Resolve every template below `document`, the innermost first, without recursion."""
@@ -71,7 +71,7 @@ class Templates:
         """The resolved template that `ref` names in `document`.
 
         Raises:
-            Refusal: there is none, or it is being resolved, so it contains itself.
+            Refusal: it does not exist, or it is being resolved, so it contains itself.
         """
         path = self.locate(ref, document)
         if path not in self._uses:
@@ -82,12 +82,12 @@ class Templates:
                 "template-cycle",
                 f"{ref.text} uses itself",
                 "a template cannot contain itself, directly or through others",
-                "take one of the uses out",
+                "remove one of the uses",
             )
         if resolved is None:
             self._unreadable.add(ref.place)
             raise Refusal(
-                "template-missing", f"{ref.text} cannot be read", "its own problems are told", "mend the template"
+                "template-missing", f"{ref.text} cannot be read", "it has problems of its own", "fix the template"
             )
         return resolved  # type: ignore[return-value]
 
@@ -114,7 +114,7 @@ class Templates:
             return path
         library = self.library()
         if text not in library:
-            by_path = "write a path ending in .yaml"
+            by_path = "write a path that ends in .yaml"
             fix = did_you_mean(text, sorted(library), else_=f"{by_path}, or one of", none=by_path)
             raise Refusal("template-missing", f"there is no template {text}", fix=fix)
         return library[text].resolve()
@@ -128,7 +128,7 @@ class Templates:
         return problems
 
     def _own(self, resolved: Resolved) -> list[Problem]:
-        """Its problems, but for uses of templates whose own problems say why they cannot be read."""
+        """Its problems, except for uses of templates that cannot be read and have problems of their own."""
         return [p for p in resolved.problems if p.code != "template-missing" or p.place not in self._unreadable]
 
     def _used(self, problem: Problem, path: Path) -> Problem:
@@ -137,7 +137,7 @@ class Templates:
         return Problem(problem.code, problem.message, problem.why, problem.fix, problem.place, (*problem.used, *shown))
 
     def _chain(self, path: Path) -> list[tuple[Place, str]]:
-        """The first use of a template that others hold, and theirs up to the graph, each with its whole path."""
+        """The first use of a template and those of the templates around it, each with its whole path."""
         chain: list[tuple[Place, str]] = []
         seen: set[Path] = set()
         at: Path | None = path
@@ -154,14 +154,14 @@ class Templates:
                 try:
                     yield self.locate(decl.ref, document), decl.id, decl.ref
                 except Refusal:
-                    continue  # resolving the node tells it
+                    continue  # reported when the node is resolved
 
     def _parse(self, path: Path, ref: Scalar, depth: int) -> Document | None:
-        """The document of the template that `ref` names, `depth` templates deep; None where it cannot be used."""
+        """The document of the template that `ref` names, `depth` templates deep; None if it cannot be used."""
         self._resolved.pop(path, None)
         if depth >= TEMPLATES:
-            message = f"more than {TEMPLATES} templates are inside each other"
-            fix = "put what it does into the template that uses it"
+            message = f"more than {TEMPLATES} templates are nested"
+            fix = "move its nodes into the template that uses it"
             self.problems.append((path, Problem("over-limit", message, "", fix, ref.place)))
             self._resolved[path] = None
             return None

@@ -1,4 +1,4 @@
-"""What a document declares and nobody uses."""
+"""Declarations of a document that nothing uses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]
     """Inputs that nothing reads, checkpoints that nothing names, nodes that no output needs.
 
     Args:
-        document: what was parsed.
-        meant: names that unknown references are probably slips of; they count as read.
+        document: as parsed.
+        meant: names that unknown references probably mean; they count as read.
     """
     shown = [ref.name for decl in (document.outputs or {}).values() for ref, _ in tree_references(decl.value)]
     read = {reference.name for decl in document.nodes.values() for reference, _ in node_references(decl)}
@@ -26,9 +26,7 @@ def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]
     named = _texts(document) if document.checkpoints else set()
     for name, checkpoint in document.checkpoints.items():
         if name not in named and name not in meant:
-            yield Problem(
-                "unused-checkpoint", f"nothing names the checkpoint {name}", "", "remove it", checkpoint.place
-            )
+            yield Problem("unused-checkpoint", f"nothing uses the checkpoint {name}", "", "remove it", checkpoint.place)
     if document.outputs is None:
         return
     needed = _needed(document, [*shown, *meant])

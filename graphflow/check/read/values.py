@@ -1,4 +1,4 @@
-"""Read values: what text, lists and references mean for a key that takes a certain type."""
+"""Read values: text, lists and references, as the type that their key takes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from graphflow.document.text import Reference, read_text, written
 from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.problems import Place
 from graphflow.values.types import PICTURES, STRING, Atom, ListOf, Type, Union, Variable, item_of, member_for
+from graphflow.wording.words import with_article
 
 _TEXT_TARGETS = ("string", "file", "checkpoint", *PICTURES)
 _IN_TEXT = ("string", "int", "float")
@@ -24,12 +25,12 @@ _IN_TEXT = ("string", "int", "float")
 class ValueReader:
     """Reads values of one document.
 
-    A literal whose problem is reported becomes `Broken`, as a reference does, so one fault is one problem.
+    A wrong literal is reported and becomes `Broken`, like a wrong reference, so one fault is one problem.
 
     Args:
         resolved: the document; problems go there.
-        names: what its references name.
-        literals: reads what is written out.
+        names: looks up its references.
+        literals: reads literal values.
     """
 
     def __init__(self, resolved: Resolved, names: Names, literals: Literals) -> None:
@@ -52,12 +53,13 @@ class ValueReader:
         if isinstance(tree, Sequence):
             return self._list(tree, target, what, bound)
         fix = "write one value" + (" or a list" if isinstance(target, ListOf) else "")
-        self._resolved.report("wrong-shape", f"{what} is a map, and {target} is needed", tree.place, fix=fix)
+        message = f"{what} must be {with_article(str(target))}, not a map"
+        self._resolved.report("wrong-shape", message, tree.place, fix=fix)
         self._names.look_up_all(tree)
         return Broken(tree.place)
 
     def read_known(self, tree: Tree, type_: Type, what: str, *, why: str = PARAMS_ARE_KNOWN) -> Expr:
-        """Read a value that must be known before the run; a node's output is refused first, whatever its type."""
+        """Read a value that must be known before the run; a node's output is refused, whatever its type."""
         if isinstance(tree, Sequence):
             broken = [item for item in tree.items if self._is_refused(item, what, why)]
             rest = Sequence(tuple(item for item in tree.items if item not in broken), tree.place)
@@ -68,7 +70,7 @@ class ValueReader:
         return self._names.require_known(self.read(tree, type_, what), what, why=why)
 
     def literal(self, scalar: Scalar, text: str, target: Type, what: str) -> Expr:
-        """Read what is written out, as `text` if it is not the scalar's own."""
+        """Read a literal with this text."""
         try:
             value = self._literals.read(scalar, text, target, self._resolved.document)
         except Refusal as refusal:
@@ -77,7 +79,7 @@ class ValueReader:
         return Const(value, target, scalar.place)
 
     def _is_refused(self, tree: Tree, what: str, why: str) -> bool:
-        """Whether a reference names nothing, or a node's output; a problem says so."""
+        """Whether a reference is unknown, or a node's output; a problem says so."""
         if not is_reference(tree):
             return False
         (reference,) = read_text(tree.text)  # type: ignore[union-attr]
@@ -89,7 +91,7 @@ class ValueReader:
         if isinstance(target, Variable) and not target.options:
             listed = ListOf(target)
         if not isinstance(listed, ListOf):
-            message = f"{what} is a list, and one {target} is needed"
+            message = f"{what} must be one {target}, not a list"
             self._resolved.report("list-to-single", message, tree.place, fix="write one value, or use for_each")
             self._names.look_up_all(tree)
             return Broken(tree.place)
@@ -99,7 +101,7 @@ class ValueReader:
 
     def _item(self, tree: Tree, item: Type, what: str, bound: Bindings) -> Expr:
         if isinstance(tree, Sequence):
-            message = f"{what} holds a list inside a list"
+            message = f"{what} contains a list inside a list"
             self._resolved.report("nested-list", message, tree.place, fix="write one flat list")
             return Broken(tree.place)
         if is_reference(tree):
@@ -120,23 +122,23 @@ class ValueReader:
             read.append(expr)  # type: ignore[arg-type]
         if word is None and not broken:
             message, fix = (
-                f"{what} is text, and {target} is needed",
+                f"{what} must be {with_article(str(target))}, not text",
                 "write the reference alone, without text around it",
             )
             self._resolved.report("type-mismatch", message, tree.place, fix=fix)
         return Broken(tree.place) if broken or word is None else Text(tuple(read), word, tree.place)
 
     def _breaks_text(self, expr: FromInput | FromNode | Broken, reference: Reference, what: str) -> bool:
-        """Whether text cannot hold a reference; a problem says so."""
+        """Whether text cannot contain a reference; a problem says so."""
         if isinstance(expr, Broken) or expr.type is None:
             return True
         if member_for(expr.type, _IN_TEXT) is not None and isinstance(expr.type, Atom):
             return False
         self._resolved.report(
             "type-mismatch",
-            f"the text of {what} cannot hold {written(reference)}",
+            f"the text of {what} cannot contain {written(reference)}",
             expr.place,
-            why=f"it is {expr.type}; text holds strings and numbers",
+            why=f"it is {expr.type}; text can contain strings and numbers",
             fix="reference a string, an int or a float",
         )
         return True
