@@ -385,8 +385,8 @@ def refused(tiny, type_, name, *, net="controlnet_canny", size=(64, 64), latents
 
 
 REFUSED = [
-    ("text2img", "sdxl", {}, "controlnet_canny does not fit", "made for Stable Diffusion, and", "Stable Diffusion XL"),
-    ("text2img", "sd", {"net": "controlnet_xl"}, "controlnet_xl does not fit", "made for SDXL", "for Stable Diffusion"),
+    ("text2img", "sdxl", {}, "controlnet_canny does not fit", "for Stable Diffusion, but", "Stable Diffusion XL"),
+    ("text2img", "sd", {"net": "controlnet_xl"}, "controlnet_xl does not fit", "for SDXL", "for Stable Diffusion"),
     ("text2img", "sd_v", {}, "controlnet_canny does not fit", "reads texts 16 wide, but the unet of", "trained for"),
     ("text2img", "sd", {"size": (64, 48)}, "control has another size", "64×48, and the stage paints 64×64", "resize"),
     ("img2img", "sd", {"size": (32, 64)}, "control has another size", "32×64", "resize to 64×64"),

@@ -219,8 +219,8 @@ def test_tokenizer_with_a_part_of_another_type_is_told_by_check(change, why, tin
 @pytest.mark.parametrize(
     ("name", "change", "why"),
     [
-        ("added_tokens.json", {"<cat>": 548}, "the tokenizer has 549 tokens, and the text_encoder knows 548"),
-        ("tokenizer_config.json", {"model_max_length": 78}, "has 78 places of a text, and the text_encoder knows 77"),
+        ("added_tokens.json", {"<cat>": 548}, "the tokenizer has 549 tokens, but the text_encoder knows 548"),
+        ("tokenizer_config.json", {"model_max_length": 78}, "has 78 places of a text, but the text_encoder knows 77"),
     ],
 )
 def test_a_tokenizer_of_more_than_its_text_encoder_knows_is_refused(name, change, why, tiny, tmp_path):

@@ -57,7 +57,7 @@ def _of_params(params: Mapping[str, Any], *, masked: bool) -> Iterator[Fault]:
         why = f"it would steer from {params['start']:g} to {params['end']:g} of the steps"
         yield Fault("start is not before end", why, "make start smaller than end", "start")
     if masked != (preprocess == "inpaint"):
-        why = "preprocess: inpaint hides the white part of a mask" if masked else ""
+        why = "preprocess: inpaint hides the white part of a mask"
         fix = "write preprocess: inpaint, or remove mask" if masked else "add a mask; white pixels are hidden"
         message = f"mask cannot be used with preprocess: {preprocess}" if masked else "preprocess: inpaint needs a mask"
         yield Fault(message, why, fix, "mask" if masked else "preprocess")
