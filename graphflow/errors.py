@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphflow.wording.words import printable
+from graphflow.text_helpers.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -28,9 +28,9 @@ from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level, Place, did_you_mean
 from graphflow.system.device import CPU, Compute
 from graphflow.system.files import write_atomically
+from graphflow.text_helpers.words import counted, one_line
 from graphflow.values.any_value import describe
 from graphflow.values.types import ATOMS, parse_type
-from graphflow.wording.words import counted, one_line
 
 _NAMES = "use small letters, digits and _, starting with a letter"
 

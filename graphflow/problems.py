@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphflow.limits import PROBLEMS
-from graphflow.wording.spelling import nearest as nearest
-from graphflow.wording.words import one_line, printable
+from graphflow.text_helpers.spelling import nearest as nearest
+from graphflow.text_helpers.words import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

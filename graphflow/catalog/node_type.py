@@ -13,9 +13,9 @@ from graphflow.catalog.authoring import (
     SelectFunction,
 )
 from graphflow.errors import InvalidValue
+from graphflow.text_helpers.words import counted
 from graphflow.values import types as gt
 from graphflow.values.coerce import coerce
-from graphflow.wording.words import counted
 
 LABELS = "labels"
 """The output that `for_each` adds."""

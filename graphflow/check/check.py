@@ -21,9 +21,9 @@ from graphflow.errors import InvalidValue
 from graphflow.problems import NOWHERE, Place, Problem, first_of
 from graphflow.system.device import CPU, Compute
 from graphflow.system.gc_pause import paused
+from graphflow.text_helpers.spelling import few_suggestions
 from graphflow.values.any_value import describe
 from graphflow.values.sources import Value
-from graphflow.wording.spelling import few_suggestions
 
 
 def no_library() -> dict[str, Path]:

@@ -11,9 +11,9 @@ from graphflow.document.scalars import read_scalar, write_scalar
 from graphflow.document.tree import Scalar, Sequence, Tree, word_of
 from graphflow.errors import InvalidValue
 from graphflow.problems import Problem
+from graphflow.text_helpers.words import with_article
 from graphflow.values.coerce import coerce
 from graphflow.values.types import SCALARS, ListOf, Type, item_of, member_for
-from graphflow.wording.words import with_article
 
 
 def input_value(tree: Tree, decl: InputDecl, document: Document, literals: Literals, problems: list[Problem]) -> object:

@@ -24,13 +24,13 @@ from graphflow.problems import nearest, shown_path
 from graphflow.system.device import CPU, Compute
 from graphflow.system.files import irregular
 from graphflow.system.paths import path_of
+from graphflow.text_helpers.spelling import enough_suggested
+from graphflow.text_helpers.words import with_article
 from graphflow.values.any_value import describe
 from graphflow.values.coerce import NO_TEXT, is_text
 from graphflow.values.file import File
 from graphflow.values.picture_files import ENDINGS
 from graphflow.values.types import PICTURES, SCALARS, Atom, ListOf, Type, Union, Variable
-from graphflow.wording.spelling import enough_suggested
-from graphflow.wording.words import with_article
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from graphflow.document.text import Reference, read_text, write_text
 from graphflow.document.tree import Entry, Scalar, Sequence, Tree
 from graphflow.document.tree import Mapping as MapTree
 from graphflow.system.files import is_there
+from graphflow.text_helpers.words import json_text
 from graphflow.values.types import CHECKPOINT, PICTURES, Type, item_of, member_for
-from graphflow.wording.words import json_text
 
 _FILES = (*PICTURES, "file")
 

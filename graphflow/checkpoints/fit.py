@@ -7,7 +7,7 @@ from typing import Any
 
 from graphflow.checkpoints.model_class import MOST, ModelClass, Shape
 from graphflow.document.refusal import Refusal
-from graphflow.wording.words import counted
+from graphflow.text_helpers.words import counted
 
 _COUNTER = ".num_batches_tracked"
 """How the name of a batch normalisation's counter ends: the only tensor of these classes that holds an integer."""

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, BinaryIO, NoReturn
 
 from graphflow.system.files import once_a_file, open_regular
-from graphflow.wording.words import counted
+from graphflow.text_helpers.words import counted
 
 _MAX_HEADER = 100_000_000
 _BITS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from graphflow.checkpoints.reading import read_json, reading
 from graphflow.document.refusal import Refusal
-from graphflow.wording.words import counted
+from graphflow.text_helpers.words import counted
 
 _STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 """Library → how the files' names begin that it looks for."""

@@ -17,7 +17,7 @@ from graphflow.cli.step_text import is_data, source_text, value_text
 from graphflow.cli.tables import encodable, terminal_width
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level
-from graphflow.wording.words import one_line
+from graphflow.text_helpers.words import one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,9 +11,9 @@ from graphflow.cli.tables import Column, shortened, table, wrapped
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepSource
 from graphflow.plan.step import PlannedStep
+from graphflow.text_helpers.words import counted, one_line, size_text
 from graphflow.values.component import Component
 from graphflow.values.sources import Gather
-from graphflow.wording.words import counted, one_line, size_text
 
 LONGEST = 50
 """Most characters of a step's description."""

@@ -19,7 +19,7 @@ from graphflow.execute.events import (
     StepProgress,
     StepStarted,
 )
-from graphflow.wording.words import counted, printable
+from graphflow.text_helpers.words import counted, printable
 
 LINES = 12
 """Most steps in the live tree; older ones scroll away."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphflow.problems import Level, Problem, screen
-from graphflow.wording.words import counted, json_text, printable
+from graphflow.text_helpers.words import counted, json_text, printable
 
 _WORDS = {Level.PROBLEM: "problem", Level.WARNING: "warning", Level.HINT: "hint"}
 

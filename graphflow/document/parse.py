@@ -26,8 +26,8 @@ from graphflow.problems import NOWHERE, Place, Problem, did_you_mean, nearest
 from graphflow.system.distribution import DISTRIBUTION
 from graphflow.system.files import read_start
 from graphflow.system.gc_pause import paused
+from graphflow.text_helpers.spelling import few_suggestions
 from graphflow.values.types import ATOMS, FLOAT, INT, Type, item_of, member_for, parse_type
-from graphflow.wording.spelling import few_suggestions
 
 D = TypeVar("D", InputDecl, CheckpointDecl, NodeDecl, OutputDecl)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphflow.problems import Place, Problem
-from graphflow.wording.words import counted
+from graphflow.text_helpers.words import counted
 
 
 class Refusal(Exception):

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphflow.document.tree import Scalar
 from graphflow.errors import InvalidValue
-from graphflow.wording.words import counted, with_article
+from graphflow.text_helpers.words import counted, with_article
 
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")

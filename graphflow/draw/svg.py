@@ -27,7 +27,7 @@ from graphflow.draw.faces import (
 )
 from graphflow.draw.layout import PADDING, Layout, Rect, Shape, lay_out
 from graphflow.draw.svg_style_sheet import BACKGROUND, ROOT, style_sheet
-from graphflow.wording.words import counted
+from graphflow.text_helpers.words import counted
 
 MARGIN = 24.0
 LEGEND_ROW = 24.0

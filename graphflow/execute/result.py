@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from graphflow.errors import GraphflowError, StepError
 from graphflow.problems import Problem
-from graphflow.wording.words import counted
+from graphflow.text_helpers.words import counted
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphflow.record.thumbnails import Thumbnail, has_look, thumbnail
-from graphflow.wording.words import counted, printable
+from graphflow.text_helpers.words import counted, printable
 
 if TYPE_CHECKING:
     from graphflow.draw.drawing import State, Status

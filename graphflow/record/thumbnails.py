@@ -7,10 +7,10 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graphflow.text_helpers.words import counted
 from graphflow.values.animation import Animation
 from graphflow.values.control import Control
 from graphflow.values.raster import Image, Mask, Raster
-from graphflow.wording.words import counted
 
 if TYPE_CHECKING:
     import PIL.Image

@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from graphflow.errors import InvalidValue
+from graphflow.text_helpers.words import counted, with_article
 from graphflow.values.any_value import describe
 from graphflow.values.raster import Image, Mask
 from graphflow.values.types import Atom, ListOf, Type, Union, Variable
 from graphflow.values.value_types import CLASSES, value_word
-from graphflow.wording.words import counted, with_article
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from graphflow.errors import FileProblem, InvalidValue
+from graphflow.text_helpers.words import counted, with_article
 from graphflow.values.any_value import describe
-from graphflow.wording.words import counted, with_article
 
 if TYPE_CHECKING:
     import numpy as np

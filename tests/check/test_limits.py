@@ -12,7 +12,7 @@ from graphflow.check.checked import Checked
 from graphflow.document.parse import parse, read_file
 from graphflow.document.text import read_text
 from graphflow.problems import Level, nearest
-from graphflow.wording.spelling import few_suggestions
+from graphflow.text_helpers.spelling import few_suggestions
 
 Checks = Callable[..., Checked]
 MASK = "m: {type: mask_shape, shape: ellipse, box: [0, 0, 1, 1], width: 8, height: 8}"
@@ -210,9 +210,9 @@ def test_more_warnings_than_are_told_hide_no_problem(checked: Checks) -> None:
 
 def test_comparisons_do_not_grow_with_the_square_of_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
-    theirs = graphflow.wording.spelling.difflib.get_close_matches
+    theirs = graphflow.text_helpers.spelling.difflib.get_close_matches
     monkeypatch.setattr(
-        graphflow.wording.spelling.difflib,
+        graphflow.text_helpers.spelling.difflib,
         "get_close_matches",
         lambda word, known, **more: compared.append(len(known)) or theirs(word, known, **more),
     )

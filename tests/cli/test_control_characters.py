@@ -9,7 +9,7 @@ import pytest
 import graphflow as gf
 from graphflow.cli import main
 from graphflow.problems import Place, Problem
-from graphflow.wording.words import json_text, printable
+from graphflow.text_helpers.words import json_text, printable
 
 CONTROLS = ["\x1b[31m", "\x9b2J", "\x07", "\r", "\x7f", "\u202e", "\u2066", "\u2028", "\u0085"]
 """An escape sequence, its one-letter form, a bell, a carriage return, delete, directions, breaks of lines."""

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from graphflow.wording.words import counted, with_article
+from graphflow.text_helpers.words import counted, with_article
 
 ROOT = Path(__file__).parents[2]
 _COUNT_IN_TEXT = re.compile(r"\{len\([^{}]*\)\} [a-z]+s\b|\{count\} [a-z]+s\b|'s' if |\| length \}\} [a-z]+s\b")

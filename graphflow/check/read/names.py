@@ -12,8 +12,8 @@ from graphflow.document.references import tree_references
 from graphflow.document.text import Reference, written
 from graphflow.document.tree import Tree
 from graphflow.problems import Place, did_you_mean, nearest
+from graphflow.text_helpers.words import with_article
 from graphflow.values.types import ListOf, Type
-from graphflow.wording.words import with_article
 
 PARAMS_ARE_KNOWN = "params must be known before the run"
 

@@ -15,8 +15,8 @@ from graphflow.document.refusal import Refusal
 from graphflow.document.text import Reference, read_text, written
 from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.problems import Place
+from graphflow.text_helpers.words import with_article
 from graphflow.values.types import PICTURES, STRING, Atom, ListOf, Type, Union, Variable, item_of, member_for
-from graphflow.wording.words import with_article
 
 _TEXT_TARGETS = ("string", "file", "checkpoint", *PICTURES)
 _IN_TEXT = ("string", "int", "float")

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from graphflow.catalog.authoring import Doc, Ge, Le, Planned, node
 from graphflow.errors import InvalidValue
 from graphflow.problems import Fault
+from graphflow.text_helpers.words import counted
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image
-from graphflow.wording.words import counted
 from graphflow_nodes.planning.colors import color_faults
 from graphflow_nodes.planning.sizes import too_large
 from graphflow_nodes.steps.captions import band_height, caption

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from graphflow.catalog.authoring import Doc, Ge, Le, Len, Planned, node
 from graphflow.problems import Fault
+from graphflow.text_helpers.words import counted
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image, Mask
-from graphflow.wording.words import counted
 from graphflow_nodes.planning.sizes import too_large
 
 if TYPE_CHECKING:

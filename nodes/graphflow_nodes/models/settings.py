@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from graphflow.wording.words import counted
+from graphflow.text_helpers.words import counted
 from graphflow_nodes.models.defaults import class_defaults
 
 MOST_LAYERS = 1_000

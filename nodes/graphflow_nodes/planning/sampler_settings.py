@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from graphflow.wording.words import counted
+from graphflow.text_helpers.words import counted
 
 _BETAS = ("linear", "scaled_linear", "squaredcos_cap_v2")
 _SOLVERS = ("midpoint", "heun", "logrho", "bh1", "bh2")

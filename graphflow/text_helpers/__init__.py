@@ -1,0 +1,4 @@
+"""Helpers for the text of messages: counts, articles, escapes, suggestions for misspelt names.
+
+The messages themselves stand where they are raised.
+"""

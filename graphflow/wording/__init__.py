@@ -1,1 +1,0 @@
-"""Wording of messages: counts, articles, escapes, suggestions for misspelt names."""
