@@ -219,7 +219,7 @@ class Engine:
         elif isinstance(graph, Document):
             graph = Graph.of(graph, catalog=self.catalog)
         elif not isinstance(graph, Graph):
-            raise GraphflowError(f"{describe(graph)} is no graph; give a Graph, or a path or name of one")
+            raise GraphflowError(f"{describe(graph)} is not a graph; give a Graph, or a path or name of one")
         return graph.plan(inputs, seed=seed, only=only, compute=self.compute)
 
 

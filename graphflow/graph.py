@@ -32,7 +32,7 @@ from graphflow.text_helpers.words import counted, one_line
 from graphflow.values.any_value import describe
 from graphflow.values.types import ATOMS, parse_type
 
-_NAMES = "use small letters, digits and _, starting with a letter"
+_NAMES = "use lowercase letters, digits and _, starting with a letter"
 
 
 class Graph:
@@ -75,7 +75,7 @@ class Graph:
         """Declare an input that the graph's caller can set.
 
         Args:
-            name: small letters, digits and _.
+            name: lowercase letters, digits and _.
             type: as in a document, such as `string` or `list of image`.
             default: a plain value, or the path of a file from the current folder; None = must be given.
             min, max: inclusive limits of a number.
@@ -88,7 +88,7 @@ class Graph:
             type_ = parse_type(str(type))
         except ValueError as error:
             raise refused(
-                "unknown-value-type", f"{error} is no type", did_you_mean(str(error), ATOMS, else_="the types are")
+                "unknown-value-type", f"{error} is not a type", did_you_mean(str(error), ATOMS, else_="the types are")
             ) from error
         limits = [None if limit is None else tree_of(limit, self) for limit in (min, max)]
         decl = InputDecl(
@@ -114,7 +114,7 @@ class Graph:
                 unchanged.
         """
         if not NAME.match(name):
-            raise refused("bad-name", f"{name!r} cannot name a checkpoint", _NAMES)
+            raise refused("bad-name", f"{name!r} is not a valid name for a checkpoint", _NAMES)
         for key in details:
             if key not in CHECKPOINT_KEYS:
                 fix = did_you_mean(key, CHECKPOINT_KEYS, else_="its keys are")
@@ -179,7 +179,7 @@ class Graph:
         decls = {}
         for name, handle in outputs.items():
             if not NAME.match(name):
-                raise refused("bad-name", f"{name!r} cannot name an output", _NAMES)
+                raise refused("bad-name", f"{name!r} is not a valid name for an output", _NAMES)
             if not isinstance(handle, Handle):
                 raise refused(
                     "wrong-shape", f"the output {name} is {describe(handle)}", "give a handle, such as node.image"
@@ -255,7 +255,7 @@ class Graph:
 
     def _free_name(self, name: object, what: str) -> None:
         if not isinstance(name, str) or not NAME.match(name) or name in NODE_KEYS:
-            raise refused("bad-name", f"{name!r} cannot name {what}", _NAMES)
+            raise refused("bad-name", f"{name!r} is not a valid name for {what}", _NAMES)
         if name in self.document.inputs or name in self.document.nodes:
             raise refused(
                 "name-taken", f"the name {name} is taken", "choose another one; inputs and nodes share one namespace"

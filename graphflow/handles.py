@@ -43,7 +43,7 @@ class Handle:
         raise GraphflowError(f"{self!r} has no items before the run; give the handle itself to a list port or for_each")
 
     def __bool__(self) -> bool:
-        raise GraphflowError(f"{self!r} is no value before the run; use when= or a switch")
+        raise GraphflowError(f"{self!r} has no value before the run; use when= or a switch")
 
     def __format__(self, spec: str) -> str:
         raise GraphflowError(f'{self!r} has no text before the run; write gf.text("… {{}} …", handle)')

@@ -48,7 +48,7 @@ def _ask(node: ExpandedNode, nodes: Sequence[ExpandedNode], wanted: frozenset[st
         node.planned = planned(node, node.port_facts, wanted)
     except PlanFailed as failure:
         # One problem among the graph's others.
-        fix = f"fix the plan function of {node.type.name}, or remove the node"
+        fix = f"correct the plan function of {node.type.name}, or remove the node"
         node.planned = Planned(problems=(Fault(failure.message, failure.why, fix),))
     node.facts = output_facts(node.type, node.port_facts, node.planned)
     node.verify = any(map(_unsure, node.port_facts.values())) or (node.planned or _NOTHING).verify

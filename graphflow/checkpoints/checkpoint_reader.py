@@ -147,7 +147,7 @@ class CheckpointReader:
         )
         listed = "write a name under checkpoints, embedded/NAME, ./folder, ./file.safetensors or owner/name"
         is_file = text.endswith(".safetensors")
-        why = f"it is neither where it is written nor in a folder of {MODELS_VARIABLE}" if is_file else ""
+        why = f"it is neither at this path nor in a folder of {MODELS_VARIABLE}" if is_file else ""
         fix = f"did you mean {close}?" if close else listed
         raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", why, fix)
 

@@ -96,7 +96,7 @@ class _Reader:
             ("prior", "no checkpoint that is known has a prior"),
         ):
             if key in self._entries:
-                self._refuse(self._entries[key], f"{key} has no meaning for it", why, f"remove {key}")
+                self._refuse(self._entries[key], f"{key} cannot be used with it", why, f"remove {key}")
         return Details(
             dtype=self._optional("dtype", self._dtype),
             variant=self._optional("variant", self._text),
@@ -123,12 +123,12 @@ class _Reader:
         name = self._text(tree)
         if name not in DTYPES:
             fix = f"did you mean {close}?" if (close := nearest(name, list(DTYPES))) else f"write {' or '.join(DTYPES)}"
-            self._refuse(tree, f"{name!r} is no dtype", "", fix)
+            self._refuse(tree, f"{name!r} is not a dtype", "", fix)
         return name
 
     def _components(self, tree: Tree) -> tuple[tuple[str, Scalar], ...]:
         if not isinstance(tree, Mapping):
-            self._refuse(tree, "components is no map", "", "write components: {vae: ./other}", "wrong-shape")
+            self._refuse(tree, "components must be a map", "", "write components: {vae: ./other}", "wrong-shape")
         return tuple([(role, self._scalar(entry.value)) for role, entry in tree.entries.items()])
 
     def _loras(self, tree: Tree) -> tuple[Lora, ...]:
@@ -159,7 +159,7 @@ class _Reader:
         if path.suffix != ".safetensors":
             why = "files of other kinds can run code when they are loaded"
             fix = "name a .safetensors file, a folder with one, or a repository: owner/name"
-            self._refuse(tree, f"the LoRA {text} is no .safetensors file", why, fix, "checkpoint-unsafe")
+            self._refuse(tree, f"the LoRA {text} is not a .safetensors file", why, fix, "checkpoint-unsafe")
         if importlib.util.find_spec("peft") is None:
             why = "diffusers needs it to apply LoRAs"
             fix = f"install it: {install_command('peft')}"
@@ -177,7 +177,7 @@ class _Reader:
         if not roles:
             why = f"its first tensor is {next(iter(names), 'missing')}"
             self._refuse(
-                tree, f"{text} is no LoRA of a UNet or a text encoder", why, "name a LoRA file", "checkpoint-broken"
+                tree, f"{text} is not a LoRA of a UNet or a text encoder", why, "name a LoRA file", "checkpoint-broken"
             )
         return Lora(path, scale, roles, tree.place)
 
@@ -196,7 +196,7 @@ class _Reader:
             found = snapshot(text)
             if found is None:
                 fix = f"get it with: hf download {text.partition('@')[0]}"
-                why = "it is taken for a repository of the hub, since there is no such folder here"
+                why = "it is read as a repository of the hub, since no such folder exists"
                 self._refuse(tree, f"the LoRA {text} is not on this machine", why, fix, "checkpoint-missing")
             else:
                 path = found

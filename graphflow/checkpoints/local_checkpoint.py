@@ -128,7 +128,7 @@ def _unchanged(name: str, path: Path, _: Stamp, families: Families) -> Checkpoin
             why = (
                 f"{path.name} is a {path.suffix or 'nameless'} file, and loading such a file can run code"
                 if path.suffix in UNSAFE
-                else f"{path.name} is no .safetensors file"
+                else f"{path.name} is not a .safetensors file"
             )
             raise Refusal(
                 "checkpoint-unsafe",
@@ -153,7 +153,7 @@ def _unchanged(name: str, path: Path, _: Stamp, families: Families) -> Checkpoin
         return Checkpoint(name, "component", path, class_name, {"": files})
     raise Refusal(
         "checkpoint-broken",
-        f"{name} is no checkpoint",
+        f"{name} is not a checkpoint",
         f"{path.name} holds neither model_index.json nor config.json",
         "name the folder that holds model_index.json",
     )

@@ -41,9 +41,9 @@ def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     if isinstance(error, UnicodeDecodeError):
-        return f"it is no UTF-8 text: {error.reason} at byte {error.start}"
+        return f"it is not UTF-8 text: {error.reason} at byte {error.start}"
     if isinstance(error, json.JSONDecodeError):
-        return f"it is no JSON: {error}"
+        return f"it is not JSON: {error}"
     if isinstance(error, RecursionError):
         return "it is nested too deep"
     return f"{error}" if isinstance(error, ValueError) else f"it holds something other than what it should ({error})"

@@ -25,7 +25,7 @@ from graphflow.system.files import read_only
 Shapes: TypeAlias = Mapping[str, Shape]
 """Name of a tensor → its shape."""
 
-FOLDER_FIX = "name a folder in diffusers' layout, whose config.json files tell its sizes"
+FOLDER_FIX = "name a folder in diffusers' layout, whose config.json files contain its sizes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ def why_unread(name: str, shapes: Shapes, readers: Iterable[SingleFiles]) -> Ref
     )
     if not refusal.fix:
         titles = ", ".join(reader.title for reader in known)
-        refusal.fix = f"single files are read of {titles}; {FOLDER_FIX}" if titles else FOLDER_FIX
+        refusal.fix = f"single files are supported for {titles}; {FOLDER_FIX}" if titles else FOLDER_FIX
     return refusal
 
 

@@ -57,7 +57,7 @@ def changed(step: PlannedStep, name: str) -> StepError:
 def wrong_output(step: PlannedStep, why: str) -> StepError:
     """A step returned something other than its annotation says."""
     message = f"{step.path} returned something other than what it declares"
-    fix = f"mend the node type {step.node.type.name}: its return annotation, or what it returns"
+    fix = f"correct the node type {step.node.type.name}: its return annotation, or what it returns"
     return StepError(step.path, _problem(step, "wrong-output", message, why, fix))
 
 

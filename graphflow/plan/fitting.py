@@ -32,11 +32,11 @@ def _input_misfit(node: ExpandedNode, step: Step, earlier: Mapping[str, StepFunc
         for origin in (read,) if isinstance(read, str) else read:
             name, dot, output = origin.partition(".")
             if dot and name not in earlier:
-                return f"reads {origin}, and {name} is no step before it"
+                return f"reads {origin}, and {name} is not a step before it"
             if dot and output not in earlier[name].outputs:
                 return f"reads {origin}, and the outputs of {name} are {', '.join(earlier[name].outputs)}"
             if not dot and name not in node.type.ports:
-                return f"reads {origin}, which is no port"
+                return f"reads {origin}, which is not a port"
     return ""
 
 

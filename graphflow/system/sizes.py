@@ -31,5 +31,5 @@ def parse_bytes(size: int | str) -> int:
         return size
     match = _SIZE.match(size) if isinstance(size, str) else None
     if match is None or match[2].upper() not in _UNITS:
-        raise GraphflowError(f"{size!r} is no size; write 8GiB, 500MB or a number of bytes")
+        raise GraphflowError(f"{size!r} is not a size; write 8GiB, 500MB or a number of bytes")
     return int(float(match[1]) * _UNITS[match[2].upper()])

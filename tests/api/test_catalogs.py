@@ -170,7 +170,7 @@ OUT = {"int": "int"}
 @pytest.mark.parametrize(
     ("steps", "match"),
     [
-        ([gf.Step("a", first_step, {"value": "valu"}, {}, OUT)], "reads valu, which is no port"),
+        ([gf.Step("a", first_step, {"value": "valu"}, {}, OUT)], "reads valu, which is not a port"),
         ([gf.Step("a", first_step, {"value": "other"}, {}, OUT)], "does not give value"),
         ([gf.Step("a", first_step, {}, {}, OUT)], "does not give value"),
         (
@@ -180,7 +180,7 @@ OUT = {"int": "int"}
         ([gf.Step("a", first_step, {"value": "value"}, {}, {"int": "image"})], "has no output image"),
         ([gf.Step("a", first_step, {"value": "value"})], "no step gives int"),
         ([gf.Step("a", first_step, {"value": "b.int"}, {}, OUT)], "there is no step b"),
-        ([gf.Step("a", first_step, {"value": "a.int"}, {}, OUT)], "a is no step before it"),
+        ([gf.Step("a", first_step, {"value": "a.int"}, {}, OUT)], "a is not a step before it"),
         ([gf.Step("a", len, {"value": "value"}, {}, OUT)], "write @step"),
         ([gf.Step("a", first_step, {"value": "value"}, {}, OUT)] * 2, "two steps have one name"),
         (

@@ -186,5 +186,5 @@ def test_sizes_are_read(size, nbytes):
 
 @pytest.mark.parametrize("size", ["much", "8 elephants", "-3", "", "GiB"])
 def test_what_is_no_size_is_refused(size):
-    with pytest.raises(gf.GraphflowError, match="is no size"):
+    with pytest.raises(gf.GraphflowError, match="is not a size"):
         gf.Engine(memory_budget=size)

@@ -235,7 +235,7 @@ def test_reserved_keys_cannot_be_input_names(tmp_path, key):
 
 @pytest.mark.parametrize("key", ["type", "template", "for_each", "when", "cache"])
 def test_reserved_keys_cannot_be_input_names_in_python(key):
-    with pytest.raises(gf.InvalidGraph, match="cannot name an input"):
+    with pytest.raises(gf.InvalidGraph, match="is not a valid name for an input"):
         gf.Graph(catalog=CATALOG).input(key, "int")
 
 

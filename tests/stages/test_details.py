@@ -145,7 +145,7 @@ def test_a_lora_changes_no_component_of_anybody_else(tiny, tmp_path):
 
 def test_a_file_that_is_no_lora_is_refused(tiny):
     vae = tiny("sd") / "vae" / "diffusion_pytorch_model.safetensors"
-    with pytest.raises(gf.InvalidGraph, match="is no LoRA"):
+    with pytest.raises(gf.InvalidGraph, match="is not a LoRA"):
         gf.Graph().checkpoint("base", str(tiny("sd")), loras=str(vae))
 
 
@@ -332,7 +332,7 @@ def test_details_that_say_nothing_are_refused(tiny, details, told):
 @pytest.mark.parametrize(("name", "source", "details", "told"), [
     ("base", "sd", {"dtpye": "float16"}, "unknown-key: the checkpoint base has no key dtpye\n.*mean dtype"),
     ("base", "nowhere", {}, "checkpoint-missing: the checkpoint .*nowhere does not exist"),
-    ("My base", "sd", {}, "bad-name: 'My base' cannot name a checkpoint"),
+    ("My base", "sd", {}, "bad-name: 'My base' is not a valid name for a checkpoint"),
 ])  # fmt: skip
 def test_a_wrong_checkpoint_is_refused_where_it_is_named(tiny, tmp_path, name, source, details, told):
     graph = gf.Graph()

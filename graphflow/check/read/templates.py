@@ -87,7 +87,7 @@ class Templates:
         if resolved is None:
             self._unreadable.add(ref.place)
             raise Refusal(
-                "template-missing", f"{ref.text} cannot be read", "it has problems of its own", "fix the template"
+                "template-missing", f"{ref.text} cannot be read", "it has problems of its own", "correct the template"
             )
         return resolved  # type: ignore[return-value]
 

@@ -83,7 +83,7 @@ def layout_of(name: str, shapes: Shapes) -> Layout | None:
     """
     inner = {key.removeprefix(_UNET): shape for key, shape in shapes.items() if key.startswith(_UNET)}
     if any(_LORA.search(key) for key in shapes):
-        fix = f"name a checkpoint here, and it beside its source under checkpoints: {{source: …, loras: [{name}]}}"
+        fix = f"name a checkpoint, and this file beside its source under checkpoints: {{source: …, loras: [{name}]}}"
         raise _no_checkpoint(name, "a LoRA", shapes, fix)
     family = _family_by_unet(name, inner, shapes) if "input_blocks.0.0.weight" in inner else _family_by_texts(shapes)
     if family is None or (inner and "input_blocks.0.0.weight" not in inner):
@@ -204,7 +204,7 @@ def _refuse_other(name: str, shapes: Shapes) -> None:
 
 def _no_checkpoint(name: str, what: str, shapes: Shapes, fix: str) -> Refusal:
     why = f"it has tensors such as {next(iter(shapes))}"
-    return Refusal("checkpoint-unknown", f"{name} is {what}, no checkpoint", why, fix)
+    return Refusal("checkpoint-unknown", f"{name} is {what}, not a checkpoint", why, fix)
 
 
 Expected = Iterator[tuple[str, tuple[int | None, ...] | None]]
