@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from graphflow.catalog.catalog import Catalog
 from graphflow.document.model import Document
 from graphflow.errors import GraphflowError
-from graphflow.execute.context import Cancellation
+from graphflow.execute.cancellation import Cancellation
 from graphflow.execute.events import Event, Listener
 from graphflow.execute.loader import load as load_component
 from graphflow.execute.pool import Loader, Pool
 from graphflow.execute.resources import check_resources, libraries_ready
 from graphflow.execute.result import Result, RunFailed
-from graphflow.execute.scheduler import Run
+from graphflow.execute.runner import Run
 from graphflow.execute.store import MemoryStore, Store
 from graphflow.graph import Graph, load
 from graphflow.plan.plan import Plan
+from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.device import Compute
-from graphflow.system.sizes import parse_bytes
 from graphflow.system.warning_filters import no_errors
 from graphflow.values.any_value import describe
 

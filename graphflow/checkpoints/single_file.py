@@ -17,7 +17,7 @@ from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.model_class import Shape
 from graphflow.checkpoints.reading import read_header
 from graphflow.checkpoints.safetensors_header import Tensors
-from graphflow.checkpoints.stored import Stored
+from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.checkpoints.weights_digest import tensor_digests, weights_digest
 from graphflow.document.refusal import Refusal
 from graphflow.system.files import read_only

@@ -14,7 +14,7 @@ from typing import Literal
 
 from graphflow.checkpoints.digest_cache import Digests, remember, remembered
 from graphflow.checkpoints.safetensors_header import Tensor, Tensors, read_tensors
-from graphflow.checkpoints.stored import Stored
+from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.system.files import open_regular
 
 _CODES: dict[int, Literal["B", "H", "I", "Q"]] = {8: "B", 16: "H", 32: "I", 64: "Q"}

@@ -22,7 +22,7 @@ from graphflow.execute.resources import check_resources
 from graphflow.execute.result import Cancelled, Result
 from graphflow.plan.plan import plan
 from graphflow.problems import Level, Problem
-from graphflow.system.sizes import parse_bytes
+from graphflow.system.byte_sizes import parse_bytes
 
 if TYPE_CHECKING:
     from graphflow.cli.progress import Display

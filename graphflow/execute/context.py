@@ -1,4 +1,4 @@
-"""What a step function gets where it asks for a `Context`, and the switch that stops a run."""
+"""The engine's side of `graphflow.Context`: what a step function gets for an argument of that type."""
 
 from __future__ import annotations
 
@@ -6,20 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphflow.errors import DefinitionError
-from graphflow.execute.result import Cancelled
+from graphflow.execute.cancellation import Cancellation
 from graphflow.system.library_turns import TURNS
-
-
-class Cancellation:
-    """A switch that another thread, or a signal handler, turns on."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def check(self) -> None:
-        """Raises `Cancelled` where it was asked for."""
-        if self.requested:
-            raise Cancelled("the run was cancelled")
 
 
 class StepContext:

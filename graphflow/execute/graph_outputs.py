@@ -7,8 +7,8 @@ from typing import Any
 from graphflow.errors import StepError
 from graphflow.execute.announcer import Announcer
 from graphflow.execute.events import OutputReady
-from graphflow.execute.held import Held, Outside
-from graphflow.execute.make import Maker
+from graphflow.execute.live_values import Held, Outside
+from graphflow.execute.maker import Maker
 from graphflow.execute.result import Result, items_missing
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepSource, step_outputs

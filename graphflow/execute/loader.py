@@ -10,7 +10,7 @@ from typing import Any
 from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.model_class import ModelClass
 from graphflow.checkpoints.single_file import FilePart
-from graphflow.checkpoints.stored import Stored
+from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.out_of_memory import is_out_of_memory
 from graphflow.system.docstrings import keep_docstrings

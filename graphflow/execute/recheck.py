@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphflow.catalog.rules import faults, planned, problem_of
 from graphflow.errors import StepError
-from graphflow.execute.held import Held
+from graphflow.execute.live_values import Held
 from graphflow.plan.sources import step_outputs
 from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Level

@@ -32,7 +32,7 @@ from graphflow.checkpoints.family import Family, LatentRules
 from graphflow.checkpoints.lora import LoraTarget
 from graphflow.checkpoints.model_class import ModelClass
 from graphflow.checkpoints.single_file import FilePart, SingleFile, SingleFiles, unknown
-from graphflow.checkpoints.stored import Stored
+from graphflow.checkpoints.tensor_storage import Stored
 
 
 def layout(config):

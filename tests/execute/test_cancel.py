@@ -7,7 +7,7 @@ import pytest
 
 import graphflow as gf
 import graphflow.engine
-from graphflow.execute.context import Cancellation
+from graphflow.execute.cancellation import Cancellation
 from graphflow.execute.events import ComponentLoaded, StepFinished
 from tests.plan.toys import CATALOG, graph
 

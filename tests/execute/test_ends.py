@@ -139,7 +139,7 @@ def test_a_store_that_fails_is_warned_of_once_and_the_run_goes_on_without(call):
 
 
 def test_a_value_whose_digest_fails_is_not_stored_and_the_run_goes_on(monkeypatch):
-    from graphflow.execute import kept
+    from graphflow.execute import store_use as kept
 
     real = kept.digest_of
 

@@ -179,7 +179,7 @@ def test_closing_an_engine_lets_components_go():
     ("size", "nbytes"), [(7, 7), ("7", 7), ("8GiB", 2**33), ("1.5 MB", 1_500_000), ("2kib", 2048), ("0B", 0)]
 )
 def test_sizes_are_read(size, nbytes):
-    from graphflow.system.sizes import parse_bytes
+    from graphflow.system.byte_sizes import parse_bytes
 
     assert parse_bytes(size) == nbytes
 

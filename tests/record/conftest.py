@@ -10,10 +10,10 @@ import graphflow as gf
 from graphflow.catalog.catalog import default_catalog
 from graphflow.check.check import check
 from graphflow.document.parse import parse
-from graphflow.execute.context import Cancellation
+from graphflow.execute.cancellation import Cancellation
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Cancelled, Result
-from graphflow.execute.scheduler import Run
+from graphflow.execute.runner import Run
 from graphflow.execute.store import MemoryStore
 from graphflow.plan.plan import Plan, plan
 from graphflow.record.recorder import Recorder

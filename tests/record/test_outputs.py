@@ -15,7 +15,7 @@ import graphflow as gf
 from graphflow.errors import FileProblem
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
-from graphflow.execute.scheduler import Run
+from graphflow.execute.runner import Run
 from graphflow.record import names, outputs
 from graphflow.record.recorder import Recorder
 

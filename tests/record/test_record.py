@@ -16,7 +16,7 @@ from graphflow.errors import FileProblem
 from graphflow.execute.events import Event
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
-from graphflow.execute.scheduler import Run
+from graphflow.execute.runner import Run
 from graphflow.execute.store import MemoryStore
 from graphflow.record.folder_claim import new_folder
 from graphflow.record.journal import Journal

@@ -7,8 +7,8 @@ import torch
 import transformers
 
 from graphflow.checkpoints.single_file import FilePart, read_single_file
-from graphflow.checkpoints.stored import Stored
 from graphflow.checkpoints.tensor_names import in_folder
+from graphflow.checkpoints.tensor_storage import Stored
 from graphflow_nodes.single_files.original import ORIGINAL
 from tests.single_files.conversion import converted
 from tests.single_files.test_layouts import FILES, states, tensors, write

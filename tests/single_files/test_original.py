@@ -13,7 +13,7 @@ from transformers import CLIPTokenizer
 
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.single_file import FilePart, read_single_file
-from graphflow.checkpoints.stored import Stored
+from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.checkpoints.weights_digest import digest_of_files, tensor_digests, weights_digest
 from graphflow_nodes.models import clip_vocabulary as clip_vocabulary_module
 from graphflow_nodes.models.clip import CLIP_TOKENIZER

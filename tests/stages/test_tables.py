@@ -10,7 +10,7 @@ import diffusers
 import pytest
 
 from graphflow.catalog.catalog import default_catalog
-from graphflow_nodes.families.usual import shipped
+from graphflow_nodes.families.default_texts import shipped
 from graphflow_nodes.models.defaults import class_defaults
 from graphflow_nodes.models.make_class_defaults import defaults
 from graphflow_nodes.models.samplers import PACKAGES, SAMPLERS

@@ -14,7 +14,7 @@ from graphflow.catalog.node_type import LABELS, NodeType
 from graphflow.check.checked import ExpandedNode
 from graphflow.check.expand.evaluate import Evaluator
 from graphflow.check.expand.frame import Frame, Instance, Outputs
-from graphflow.check.expand.loops import Loops
+from graphflow.check.expand.items import Loops
 from graphflow.check.expand.param_values import param_value
 from graphflow.check.expand.picture_nodes import PictureNodes
 from graphflow.check.expand.quota import Quota, TooMuch

@@ -8,9 +8,9 @@ from typing import Any
 
 from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
 from graphflow.problems import Fault
-from graphflow_nodes.families import unet
+from graphflow_nodes.families import unet_rules
 from graphflow_nodes.families.loras import SD_LORAS
-from graphflow_nodes.families.unet import Parts
+from graphflow_nodes.families.unet_rules import Parts
 from graphflow_nodes.models.clip import CLIP_TEXT, CLIP_TOKENIZER, CLIP_TOKENIZER_FAST
 from graphflow_nodes.models.samplers import SCHEDULERS
 from graphflow_nodes.models.unet import CONTROLNET, UNET
@@ -31,8 +31,8 @@ def _own_size(parts: Parts) -> tuple[int, int] | None:
     size, config = parts["unet"].full_config["sample_size"], parts["unet"].config
     if isinstance(size, int) and 0 < size < _EARLY_SIZE and _is_early(config):
         # Such configs of fine-tunes are known to be wrong; the constructors correct them.
-        return (_EARLY_SIZE * unet.latent_space(parts).factor,) * 2
-    return unet.own_size(parts)
+        return (_EARLY_SIZE * unet_rules.latent_space(parts).factor,) * 2
+    return unet_rules.own_size(parts)
 
 
 def _is_early(config: Mapping[str, Any]) -> bool:
@@ -42,11 +42,14 @@ def _is_early(config: Mapping[str, Any]) -> bool:
 
 
 def _rules(name: str, parts: Parts) -> Iterator[Fault]:
-    return unet.part_faults(name, parts, _TEXTS)
+    return unet_rules.part_faults(name, parts, _TEXTS)
 
 
 def _stage(pipeline: str, *, inpaints: bool = False, control: str = "", **more: Any) -> StageSpec:
-    rules = (unet.latents_and_mask if inpaints else unet.latents_alone, *((unet.control_fits,) if control else ()))
+    rules = (
+        unet_rules.latents_and_mask if inpaints else unet_rules.latents_alone,
+        *((unet_rules.control_fits,) if control else ()),
+    )
     return StageSpec(
         sample=sample,
         pipeline=pipeline,
@@ -81,7 +84,7 @@ SD = Family(
     },
     denoiser="unet",
     texts=_TEXTS,
-    latents=LatentRules(space=unet.latent_space, encode=encode, decode=decode, multiple=8),
+    latents=LatentRules(space=unet_rules.latent_space, encode=encode, decode=decode, multiple=8),
     stages={
         "text2img": _stage("StableDiffusionPipeline", defaults={**_SAMPLING, "guidance_rescale": 0.0}, sized=True),
         "img2img": _stage("StableDiffusionImg2ImgPipeline", defaults={**_SAMPLING, "strength": 0.8}, latents=True),
@@ -115,8 +118,8 @@ SD = Family(
     own_size=_own_size,
     adapters=(CONTROLNET,),
     rules=_rules,
-    distilled=unet.distilled,
-    reads_pixels=unet.reads_pixels,
+    distilled=unet_rules.distilled,
+    reads_pixels=unet_rules.reads_pixels,
     loras=SD_LORAS,
     single_files=ORIGINAL,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
 from graphflow.problems import Fault
-from graphflow_nodes.families import unet
+from graphflow_nodes.families import unet_rules
 from graphflow_nodes.families.loras import SDXL_LORAS
 from graphflow_nodes.models.clip import (
     CLIP_TEXT,
@@ -84,7 +84,7 @@ def _stage(
     pipeline: str, defaults: Mapping[str, Any], *rules: Any, inpaints: bool = False, control: str = "", **more: Any
 ) -> StageSpec:
     scored = {name: "requires_aesthetics_score" for name in _SCORES if name in defaults}
-    channels = unet.latents_and_mask if inpaints else unet.latents_alone
+    channels = unet_rules.latents_and_mask if inpaints else unet_rules.latents_alone
     return StageSpec(
         defaults=defaults,
         sample=sample,
@@ -92,7 +92,7 @@ def _stage(
         control=control,
         flags={"add_watermarker": False},
         if_flag=scored,
-        rules=(channels, *((unet.control_fits,) if control else ()), *rules),
+        rules=(channels, *((unet_rules.control_fits,) if control else ()), *rules),
         **more,
     )
 
@@ -123,7 +123,7 @@ SDXL = Family(
     denoiser="unet",
     texts=_TEXTS,
     joined={"prompt_embeds": -1},
-    latents=LatentRules(space=unet.latent_space, encode=encode_normalised, decode=decode_normalised, multiple=8),
+    latents=LatentRules(space=unet_rules.latent_space, encode=encode_normalised, decode=decode_normalised, multiple=8),
     stages={
         "text2img": _stage("StableDiffusionXLPipeline", _TEXT2IMG, sized=True),
         "img2img": _TO_PICTURE,
@@ -152,12 +152,12 @@ SDXL = Family(
             normalised=False,
         ),
     },
-    own_size=unet.own_size,
+    own_size=unet_rules.own_size,
     flags={"force_zeros_for_empty_prompt": True, "requires_aesthetics_score": False},
     adapters=(CONTROLNET,),
-    rules=lambda name, parts: unet.part_faults(name, parts, _TEXTS),
-    distilled=unet.distilled,
-    reads_pixels=unet.reads_pixels,
+    rules=lambda name, parts: unet_rules.part_faults(name, parts, _TEXTS),
+    distilled=unet_rules.distilled,
+    reads_pixels=unet_rules.reads_pixels,
     loras=SDXL_LORAS,
     single_files=ORIGINAL,
 )
@@ -172,6 +172,6 @@ REFINER = replace(
     texts=(_SECOND,),
     stages={name: SDXL.stages[name] for name in ("img2img", "inpaint", "refiner", "refiner+mask")},
     flags={"force_zeros_for_empty_prompt": False, "requires_aesthetics_score": True},
-    rules=lambda name, parts: unet.part_faults(name, parts, (_SECOND,)),
+    rules=lambda name, parts: unet_rules.part_faults(name, parts, (_SECOND,)),
     adapters=(),
 )

@@ -12,7 +12,7 @@ from graphflow.text_helpers.words import counted
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image
 from graphflow_nodes.planning.colors import color_faults
-from graphflow_nodes.planning.sizes import too_large
+from graphflow_nodes.planning.pixel_limit import too_large
 from graphflow_nodes.steps.captions import band_height, caption
 
 

@@ -7,7 +7,7 @@ from graphflow.catalog.authoring import Doc, Ge, Planned, node
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image, Mask
 from graphflow_nodes.planning.colors import color_faults
-from graphflow_nodes.planning.sizes import too_large
+from graphflow_nodes.planning.pixel_limit import too_large
 
 T = TypeVar("T", Image, Mask)
 

@@ -8,7 +8,7 @@ from graphflow.catalog.authoring import Doc, Ge, Planned, node
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image, Mask
-from graphflow_nodes.planning.sizes import too_large
+from graphflow_nodes.planning.pixel_limit import too_large
 
 T = TypeVar("T", Image, Mask)
 

@@ -8,7 +8,7 @@ from graphflow.problems import Fault
 from graphflow.text_helpers.words import counted
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image, Mask
-from graphflow_nodes.planning.sizes import too_large
+from graphflow_nodes.planning.pixel_limit import too_large
 
 if TYPE_CHECKING:
     import numpy as np

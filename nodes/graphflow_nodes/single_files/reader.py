@@ -12,7 +12,7 @@ from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.model_class import ModelClass
 from graphflow.checkpoints.safetensors_header import Tensor, Tensors
 from graphflow.checkpoints.single_file import FilePart, Shapes, SingleFile
-from graphflow.checkpoints.stored import Stored
+from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.document.refusal import Refusal
 from graphflow.system.files import open_regular
 from graphflow_nodes.models.clip import CLIP_TEXT, CLIP_TEXT_WITH_PROJECTION, CLIP_TOKENIZER

@@ -8,7 +8,7 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image
 from graphflow.values.tensor_values import Latents
-from graphflow_nodes.families.usual import usual
+from graphflow_nodes.families.default_texts import usual
 from graphflow_nodes.planning.checkpoint_rules import requested
 from graphflow_nodes.planning.control_rules import control_faults, named
 from graphflow_nodes.planning.latent_rules import latents_faults, latents_hints

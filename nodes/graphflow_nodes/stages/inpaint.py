@@ -9,7 +9,7 @@ from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image, Mask
 from graphflow.values.tensor_values import Latents
-from graphflow_nodes.families.usual import usual
+from graphflow_nodes.families.default_texts import usual
 from graphflow_nodes.planning.checkpoint_rules import refused, requested
 from graphflow_nodes.planning.control_rules import control_faults, named
 from graphflow_nodes.planning.latent_rules import latents_faults, latents_hints, pixels_needed

@@ -7,7 +7,7 @@ from graphflow.catalog.authoring import Doc, Ge, Planned, node
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
-from graphflow_nodes.families.usual import usual
+from graphflow_nodes.families.default_texts import usual
 from graphflow_nodes.planning.checkpoint_rules import refused, requested
 from graphflow_nodes.planning.control_rules import control_faults, named
 from graphflow_nodes.planning.stage_params import (

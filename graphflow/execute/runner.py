@@ -12,17 +12,17 @@ import time
 from typing import Literal
 
 from graphflow.execute.announcer import Announcer
-from graphflow.execute.call import Caller
-from graphflow.execute.context import Cancellation
+from graphflow.execute.cancellation import Cancellation
 from graphflow.execute.events import Listener, RunFinished, RunStarted, StepFinished, StepNotRun
 from graphflow.execute.graph_outputs import GraphOutputs
-from graphflow.execute.held import Held
-from graphflow.execute.kept import Kept
-from graphflow.execute.make import Maker
+from graphflow.execute.live_values import Held
+from graphflow.execute.maker import Maker
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Cancelled, Result
+from graphflow.execute.step_call import Caller
 from graphflow.execute.step_problems import reason_of
 from graphflow.execute.store import Store
+from graphflow.execute.store_use import Kept
 from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep

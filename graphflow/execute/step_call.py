@@ -12,9 +12,10 @@ from typing import Any
 
 from graphflow.errors import StepError
 from graphflow.execute.announcer import Announcer
-from graphflow.execute.context import Cancellation, StepContext
+from graphflow.execute.cancellation import Cancellation
+from graphflow.execute.context import StepContext
 from graphflow.execute.events import StepProgress
-from graphflow.execute.held import Held, Outside
+from graphflow.execute.live_values import Held, Outside
 from graphflow.execute.pool import Pool
 from graphflow.execute.recheck import require_rules
 from graphflow.execute.result import Cancelled

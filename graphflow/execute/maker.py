@@ -7,13 +7,13 @@ from collections import Counter
 
 from graphflow.errors import StepError
 from graphflow.execute.announcer import Announcer
-from graphflow.execute.call import Caller
-from graphflow.execute.context import Cancellation
+from graphflow.execute.cancellation import Cancellation
 from graphflow.execute.events import StepFailed, StepFinished, StepStarted
-from graphflow.execute.held import Held
-from graphflow.execute.kept import Kept
+from graphflow.execute.live_values import Held
 from graphflow.execute.result import Result
+from graphflow.execute.step_call import Caller
 from graphflow.execute.step_problems import let_values_go
+from graphflow.execute.store_use import Kept
 from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep
 

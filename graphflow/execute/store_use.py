@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from graphflow.execute.keys import recipe_key
+from graphflow.execute.recipe_keys import recipe_key
 from graphflow.execute.store import GONE, Store
 from graphflow.plan.step import PlannedStep
 from graphflow.values.any_value import digest_of
