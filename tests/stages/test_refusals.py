@@ -108,7 +108,7 @@ def filled(tiny, name, *, latents=True, **params):
         one = graph.add("text2img", id="one", checkpoint=str(tiny("sd")), prompt="x", num_inference_steps=2)
         mask = graph.add("mask_shape", shape="rectangle", box=[0, 0, 0.5, 1], width=64, height=64)
         image = one.latents if latents else one.image
-        graph.add("inpaint", id="two", checkpoint=str(tiny(name)), image=image, mask=mask, prompt="x", **params)
+        return graph.add("inpaint", id="two", checkpoint=str(tiny(name)), image=image, mask=mask, prompt="x", **params)
 
     return build
 
@@ -135,8 +135,7 @@ def test_latents_with_a_crop_are_refused(tiny):
 
 def test_latents_of_a_crop_are_refused(tiny):
     def build(graph):
-        filled(tiny, "sd", latents=False, padding_mask_crop=8)(graph)
-        two = gf.graph.NodeHandle(graph, gf.graph.Reference("two"))
+        two = filled(tiny, "sd", latents=False, padding_mask_crop=8)(graph)
         graph.add("img2img", id="three", checkpoint=str(tiny("sd")), image=two.latents, prompt="x")
 
     assert "pasted into the picture" in problems(build)[0][1]
