@@ -1,1 +1,1 @@
-"""Run: execute a plan's steps one after the other, reusing what a store already has."""
+"""Execute a plan: steps run one after the other, and results that a store already has are reused."""

@@ -1,4 +1,4 @@
-"""The announcer: tells a run's listener what happens, and keeps the listener's failures apart from those of steps."""
+"""The announcer: passes events to a run's listener, and keeps the listener's errors apart from those of steps."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from graphflow.problems import Problem
 
 
 class Announcer:
-    """Tells one listener.
+    """Passes events to one listener.
 
     Args:
-        listener: called with every event, in this thread; None if nothing listens.
-        result: gets the warnings.
+        listener: called with every event, in this thread; None for none.
+        result: collects the warnings.
     """
 
     def __init__(self, listener: Listener | None, result: Result) -> None:
@@ -22,27 +22,27 @@ class Announcer:
         self._result = result
         self._error: Exception | None = None
 
-    def tell(self, event: Event) -> None:
-        """Pass an event on; raises what the listener raises."""
+    def send(self, event: Event) -> None:
+        """Pass an event to the listener; raises the error that the listener raises."""
         if self.listener is None:
             return
         try:
             self.listener(event)
         except Exception as error:
-            # A step that reports its progress must not take this for a failure of its own, nor catch it.
+            # It is raised inside a step that reports its progress, which could catch it, or fail with it.
             self._error = error
             raise
 
     def warn(self, step: PlannedStep, problem: Problem) -> None:
-        """Note a warning of a step, and pass it on."""
+        """Add a step's warning to the result, and pass it to the listener."""
         self._result.warnings.append(problem)
-        self.tell(StepWarned(step.path, problem))
+        self.send(StepWarned(step.path, problem))
 
     def store_failed(self, step: PlannedStep, error: Exception) -> None:
-        """Note that the store of results failed at a step, as a warning of it."""
+        """Report a failure of the store of results as a warning of the step at which it failed."""
         self.warn(step, store_failed(step, error))
 
     def raise_own(self) -> None:
-        """Raise what the listener raised during a step, whatever the step made of it."""
+        """Raise the listener's error, even if the step in which it was raised caught it."""
         if self._error is not None:
             raise self._error

@@ -1,4 +1,4 @@
-"""The switch that stops a run: asked before each step, at each progress of a step, and after each load."""
+"""The switch that stops a run: checked before each step, whenever a step reports progress, and after each load."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from graphflow.execute.result import Cancelled
 
 
 class Cancellation:
-    """A switch that another thread, or a signal handler, turns on."""
+    """A switch that another thread or a signal handler can turn on."""
 
     def __init__(self) -> None:
         self.requested = False
 
     def check(self) -> None:
-        """Stop the run if somebody asked for it.
+        """Stop the run if cancellation was requested.
 
         Raises:
-            Cancelled: somebody did.
+            Cancelled: it was requested.
         """
         if self.requested:
             raise Cancelled("the run was cancelled")

@@ -1,4 +1,4 @@
-"""The engine's side of `graphflow.Context`: what a step function gets for an argument of that type."""
+"""The implementation of `graphflow.Context`: the object that a step function receives as its context."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from graphflow.system.library_turns import TURNS
 
 
 class StepContext:
-    """The engine's side of `graphflow.Context`, for one step.
+    """The context of one step; see `graphflow.Context` for its methods.
 
     Args:
-        path: of the step, for messages.
-        wanted: outputs that somebody reads.
-        cancellation: asked at every progress.
-        report: called with (done, total); None where nobody listens.
-        components: role → loaded component.
-        warn: called with a warning's message, why and fix.
+        path: path of the step, for messages.
+        wanted: the step's outputs that something reads.
+        cancellation: checked whenever the step reports progress.
+        report: called with (done, total); None if the run has no listener.
+        components: role → loaded component, for each role that the step declares in `uses`.
+        warn: called with the message, reason and fix of a warning.
     """
 
     def __init__(
@@ -39,18 +39,18 @@ class StepContext:
         self._warn = warn
 
     def progress(self, done: int, total: int) -> None:
-        """Tell that `done` of `total` parts are done; raises `Cancelled` where the run is to stop."""
+        """Report that `done` of `total` parts are done; raises `Cancelled` if the run was cancelled."""
         self._cancellation.check()
         if self._report is not None:
             self._report(done, total)
         TURNS.pause()
 
     def warn(self, message: str, why: str = "", fix: str = "") -> None:
-        """Tell what was probably not meant; the step goes on."""
+        """Report something that was probably not intended; the step continues."""
         self._warn(message, why, fix)
 
     def borrow(self, role: str) -> Any:
-        """The loaded component of this role.
+        """Return the loaded component with this role.
 
         Raises:
             DefinitionError: the step does not declare it in `uses`.
@@ -61,7 +61,7 @@ class StepContext:
         return self._components[role]
 
     def generator(self, seed: int) -> Any:
-        """A new torch generator on the CPU with this seed (0 ≤ seed < 2**64)."""
+        """Return a new torch generator on the CPU with this seed (0 ≤ seed < 2**64)."""
         from graphflow.values.tensors import generator
 
         return generator(seed)

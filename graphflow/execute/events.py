@@ -1,4 +1,4 @@
-"""What a run tells while it goes on, as frozen values; whoever listens decides how it looks."""
+"""Events of a run, as frozen values; a listener receives each of them and decides how to show it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphflow.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The first event; `steps` are the paths in run order."""
+    """The first event; `steps` are the paths of all steps in run order."""
 
     steps: tuple[str, ...]
 
@@ -35,7 +35,7 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True)
 class StepWarned:
-    """The running step tells what was probably not meant, and goes on."""
+    """The running step reports something that was probably not intended, and continues."""
 
     step: str
     problem: Problem
@@ -43,7 +43,7 @@ class StepWarned:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """A step's result is there: executed in `seconds`, or taken from a store (`cached`).
+    """A step has a result: it was executed in `seconds`, or its result is in a store (`cached`).
 
     `values` are the outputs of an executed step, by name; they are not part of the JSON form.
     """
@@ -66,7 +66,7 @@ class StepFailed:
 
 @dataclass(frozen=True, slots=True)
 class StepNotRun:
-    """A step needs a result that is not there."""
+    """A step is not executed, because it needs a result that does not exist."""
 
     step: str
     why: str
@@ -83,17 +83,17 @@ class ComponentLoaded:
 
 @dataclass(frozen=True, slots=True)
 class ComponentDropped:
-    """A model component was let go."""
+    """A model component was evicted."""
 
     component: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutputReady:
-    """An output of the graph is there; `value` is not part of the JSON form.
+    """An output of the graph is available; `value` is not part of the JSON form.
 
-    Where some items of a list are missing, `value` has the finished ones and `items` their numbers, from 0; else
-    `items` is None.
+    If some items of a list are missing, `value` has the finished ones and `items` their indices; otherwise `items` is
+    None.
     """
 
     name: str
@@ -103,7 +103,7 @@ class OutputReady:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The last event; `error` is the state of a run that something other than a step ended, such as a listener."""
+    """The last event; the state is `error` if something other than a step ended the run, such as its listener."""
 
     state: Literal["done", "failed", "cancelled", "error"]
     seconds: float
@@ -126,11 +126,11 @@ Listener: TypeAlias = Callable[[Event], None]
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """An event as plain JSON data, `event` naming its kind."""
+    """An event as plain JSON data; the key `event` names its kind."""
     name = "".join("_" + letter.lower() if letter.isupper() else letter for letter in type(event).__name__).lstrip("_")
     data: dict[str, Any] = {"event": name}
-    for one in dataclasses.fields(event):
-        if one.metadata.get("json", True):
-            value = getattr(event, one.name)
-            data[one.name] = value.to_json() if isinstance(value, Problem) else value
+    for attribute in dataclasses.fields(event):
+        if attribute.metadata.get("json", True):
+            value = getattr(event, attribute.name)
+            data[attribute.name] = value.to_json() if isinstance(value, Problem) else value
     return data

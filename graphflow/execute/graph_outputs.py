@@ -1,4 +1,4 @@
-"""Outputs of the graph: each is shown as soon as every step that it reads is done."""
+"""The outputs of a graph: each is announced as soon as all steps that it reads are done."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class GraphOutputs:
     """Collects the outputs of a plan's graph into its result.
 
     Args:
-        plan: what is run.
-        result: gets the outputs.
+        plan: the plan that is run.
+        result: receives the outputs.
         held: values of the steps that are done.
-        maker: makes values that are lost.
-        announcer: tells of every output that is there.
+        maker: computes values again that were lost.
+        announcer: reports every output that is available.
     """
 
     def __init__(self, plan: Plan, result: Result, held: Held, maker: Maker, announcer: Announcer) -> None:
@@ -43,19 +43,19 @@ class GraphOutputs:
                 self._shown_by.setdefault(producer, []).append(name)
 
     def start(self) -> None:
-        """Show the outputs that read no step."""
+        """Announce the outputs that read no step."""
         for name in [name for name, producers in self._waiting.items() if not producers]:
             self._show(name)
 
     def done(self, number: int) -> None:
-        """Show the outputs that only waited for this step."""
+        """Announce the outputs whose last unfinished step was this one."""
         for name in self._shown_by.get(number, ()):
             self._waiting[name].discard(number)
             if not self._waiting[name]:
                 self._show(name)
 
     def cancel(self) -> None:
-        """Show as much of the outputs that still wait as there is."""
+        """Announce the finished items of all outputs that are not complete."""
         for name in [name for name, producers in self._waiting.items() if producers]:
             self._show(name, cancelled=True)
 
@@ -76,18 +76,18 @@ class GraphOutputs:
         result = self._result
         if not missing:
             result.outputs[name] = tuple(values.values()) if isinstance(source, Gather) else values[0]
-            self._announcer.tell(OutputReady(name, result.outputs[name]))
+            self._announcer.send(OutputReady(name, result.outputs[name]))
         elif values:
             result.partial[name], result.missing[name] = values, missing
             result.absent[name] = items_missing(missing, len(items))
-            self._announcer.tell(OutputReady(name, tuple(values.values()), tuple(values)))
+            self._announcer.send(OutputReady(name, tuple(values.values()), tuple(values)))
         else:
             result.absent[name] = next((why for why in missing.values() if why != CANCELLED), CANCELLED)
         for producer in {read.step for read in step_outputs(source)}:
             self._held.release(producer)
 
     def _unready(self, name: str, source: StepSource, *, cancelled: bool) -> str:
-        """Why a source has no value, after trying to fetch or make what it reads; empty if it has one."""
+        """The reason why a source has no value, after trying to fetch or compute what it reads; empty if it has one."""
         for read in step_outputs(source):
             if read.step in self._maker.bad:
                 return self._maker.bad[read.step]
@@ -100,7 +100,7 @@ class GraphOutputs:
         return ""
 
     def _failed_outside(self, name: str, error: Outside) -> str:
-        """An output reads an item beyond the end of a list: a failure of the step that made the list."""
+        """Record a failure of the step that made a list, because an output reads an item beyond the end of it."""
         decl = (self._plan.checked.document.outputs or {}).get(name)
         problem = error.refusal.at(decl.value.place if decl is not None else NOWHERE)
         path = self._plan.steps[error.step].path

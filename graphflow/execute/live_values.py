@@ -1,6 +1,6 @@
-"""Held values: results of steps, each kept in memory until its last reader is done.
+"""Held values: the results of steps, each kept in memory until its last reader is done.
 
-A value that is not held may be in the store, and one that the store lost has to be made again.
+A value that is not held may be in the store; if the store has lost it, its step is executed again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Outside(InvalidValue):
     """A source reads an item beyond the end of a list.
 
     Attributes:
-        step: number of the step that made the list.
-        refusal: says so, with the list's name.
+        step: number of the step that returned the list.
+        refusal: the problem, with the name of the list.
     """
 
     def __init__(self, source: ItemOf[StepOutput], count: int, path: str) -> None:
@@ -36,8 +36,8 @@ class Held:
     """The values of one run.
 
     Args:
-        plan: what is run.
-        kept: what a store has of its results.
+        plan: the plan that is run.
+        kept: results of the plan's steps in a store.
     """
 
     def __init__(self, plan: Plan, kept: Kept) -> None:
@@ -47,7 +47,7 @@ class Held:
         self._values: list[dict[str, Any] | None] = [None] * len(plan.steps)
 
     def put(self, number: int, outputs: dict[str, Any]) -> None:
-        """Hold what a step gave."""
+        """Hold the outputs of a step."""
         self._values[number] = outputs
 
     def has(self, output: StepOutput) -> bool:
@@ -55,7 +55,7 @@ class Held:
         return output.output in (self._values[output.step] or ())
 
     def fetch(self, producer: int, outputs: set[str]) -> bool:
-        """Whether these outputs of a step are held, or could be read from the store just now."""
+        """Read outputs of a step from the store if they are not held; returns whether all of them are held now."""
         held = self._values[producer]
         if held is not None and outputs <= held.keys():
             return True
@@ -71,7 +71,7 @@ class Held:
         """The value of a source whose outputs are held.
 
         Raises:
-            Outside: it reads an item that is not there.
+            Outside: it reads an item beyond the end of a list.
         """
         if type(source) is StepOutput:
             return self._values[source.step][source.output]  # type: ignore[index]
@@ -89,11 +89,11 @@ class Held:
         raise TypeError(f"{source} has no value")
 
     def lost(self, number: int, bad: Container[int]) -> dict[int, dict[int, set[str]]]:
-        """A step and all below it that has to be made again for it, each with what it reads: producer → outputs.
+        """A step and all producers that have to be executed again for it, each with its reads: producer → outputs.
 
         Args:
-            number: of the step.
-            bad: steps without a result; what they read is not looked at, since they are not made again.
+            number: number of the step.
+            bad: steps without a result; their own producers are ignored, since they are not executed again.
         """
         lost = {number: self._reads(number)}
         pending = [number]
@@ -113,15 +113,15 @@ class Held:
         return reads
 
     def release(self, producer: int) -> None:
-        """Note that one reader of a step is done."""
+        """Count one reader of a step as done; after the last one, its values are freed."""
         self._readers[producer] -= 1
-        self.let_go(producer)
+        self.free(producer)
 
-    def let_go(self, producer: int) -> None:
-        """Let the values of a step go, unless a reader is still to come."""
+    def free(self, producer: int) -> None:
+        """Free the values of a step, unless a reader still needs them."""
         if self._readers[producer] <= 0:
             self._values[producer] = None
 
     def clear(self) -> None:
-        """Let everything go, at the end of the run."""
+        """Free all values, at the end of the run."""
         self._values = []

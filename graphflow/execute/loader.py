@@ -1,4 +1,4 @@
-"""The pool's loader: from a component's files to the loaded component; the one place where weights are read."""
+"""The pool's loader: it loads a component from its files; weights are read nowhere else."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from graphflow.values.component import Component
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the libraries' notes on packages and configs and their loading bars off the screen; errors are still shown.
+    """Hide the libraries' remarks on packages and configs, and their progress bars; errors are still shown.
 
-    Both belong to the process, so nobody else loads or computes meanwhile.
+    These settings belong to the whole process, so no other thread loads or computes meanwhile.
     """
     with TURNS.loading():
         keep_docstrings()
@@ -45,7 +45,7 @@ def quiet() -> Iterator[None]:
 
 
 def import_libraries() -> None:
-    """Import what loads and computes at once: two threads that import parts of it would meet half-made modules."""
+    """Import the libraries in one go: threads that each import a part could see half-initialized modules."""
     with quiet():
         import diffusers.image_processor  # noqa: F401
 
@@ -53,11 +53,11 @@ def import_libraries() -> None:
 def load(component: Component) -> Any:
     """Load a component in its precision onto its device, from safetensors only.
 
-    Nobody else in this process loads or computes meanwhile.
+    No other thread of this process loads or computes meanwhile.
 
     Raises:
-        FileProblem: its class is not one that can be loaded, or its files cannot be read.
-        MemoryError, RuntimeError, OSError: the memory does not suffice; as torch or Python raised it.
+        FileProblem: its class cannot be loaded, or its files cannot be read.
+        MemoryError, RuntimeError, OSError: there is not enough memory; as raised by torch or Python.
     """
     placed = component.spec
     if not isinstance(placed, Placed):
@@ -71,7 +71,7 @@ def load(component: Component) -> Any:
         with quiet():
             return _model(placed, files.model) if files.model.kind == "model" else _small(files, files.model)
     except Exception as error:
-        # Of a file that is laid out otherwise the libraries raise errors of any type, tokenizers a bare Exception.
+        # For a file with another layout, the libraries raise errors of any type; tokenizers raises a bare Exception.
         if is_out_of_memory(error):
             error.add_note(f"while the {component.label} was loaded")
             raise
@@ -79,7 +79,7 @@ def load(component: Component) -> Any:
 
 
 def _small(files: ComponentFiles, model: ModelClass) -> Any:
-    """What has no weights: a tokenizer, a processor, a scheduler."""
+    """Load a component without weights: a tokenizer, a processor or a scheduler."""
     if model.load is not None:
         return model.load(files, None)
     more = {"trust_remote_code": False} if model.library == "transformers" else {}
@@ -103,40 +103,40 @@ def _model(placed: Placed, model: ModelClass) -> Any:
     elif isinstance(files, FilePart):
         loaded = _model_of_file(files, model, dtype)
     else:
-        # Models of diffusers have no such argument, and never run code of a checkpoint.
+        # Models of diffusers have no such argument; they never run code from a checkpoint.
         own_code = {"trust_remote_code": False} if model.library == "transformers" else {}
-        loaded, told = _class(model).from_pretrained(
+        loaded, loading_info = _class(model).from_pretrained(
             files.folder, dtype=dtype, variant=files.variant, use_safetensors=True, local_files_only=True,
             output_loading_info=True, **own_code,
         )  # fmt: skip
-        _require_whole(model, told)
+        _require_whole(model, loading_info)
     if placed.loras:
         _lay_over(loaded, placed)
     return loaded.to(placed.device).eval()
 
 
-def _require_whole(model: ModelClass, told: Mapping[str, Any]) -> None:
-    """Refuse a model with weights that no file gave: the libraries make them up, at random, and only log it.
+def _require_whole(model: ModelClass, loading_info: Mapping[str, Any]) -> None:
+    """Refuse a model if weights are missing from its files: the libraries only log this, and use random numbers.
 
     Args:
         model: its class.
-        told: what `from_pretrained` says of its loading, of both libraries.
+        loading_info: as returned by `from_pretrained` of either library.
 
     Raises:
-        ValueError: a tensor is missing or of another shape, or a layer of the file has no place in the model.
+        ValueError: a tensor is missing or has another shape, or the model does not have a layer that the file has.
     """
-    missing = [name for name in told["missing_keys"] if not model.never_reads(name)]
-    other = [name if isinstance(name, str) else name[0] for name in told["mismatched_keys"]]
-    surplus = [name for name in told["unexpected_keys"] if model.owns(name)]
+    missing = [name for name in loading_info["missing_keys"] if not model.never_reads(name)]
+    other = [name if isinstance(name, str) else name[0] for name in loading_info["mismatched_keys"]]
+    surplus = [name for name in loading_info["unexpected_keys"] if model.owns(name)]
     for names, what in ((missing, "are missing"), (other, "have another shape"), (surplus, "are not in its config")):
         if names:
             raise ValueError(f"{len(names)} of its tensors {what}, such as {min(names)}")
-    if told["error_msgs"]:
-        raise ValueError(str(told["error_msgs"][0]))
+    if loading_info["error_msgs"]:
+        raise ValueError(str(loading_info["error_msgs"][0]))
 
 
 def _model_of_file(files: FilePart, model: ModelClass, dtype: Any) -> Any:
-    """A model of a single file, with exactly the tensors that its class has, under the names of its class."""
+    """Load a model from a single file; it has exactly the tensors of its class, under the names of its class."""
     from accelerate import init_empty_weights
     from safetensors import safe_open
 
@@ -147,21 +147,21 @@ def _model_of_file(files: FilePart, model: ModelClass, dtype: Any) -> Any:
             loaded = class_.from_config(config)
         else:
             loaded = class_(class_.config_class.from_dict(config))
-    # Names are compared as check compares them; what the model calls a tensor itself may differ in a prefix.
+    # Names are compared in the same way as by check; the model's own name of a tensor may have another prefix.
     places = {model.canonical(name): name for name in loaded.state_dict()}
     own: dict[str, Any] = {}
     with safe_open(files.folder, "pt") as opened:
         for name, stored in files.stored.items():
             pieces = _pieces(opened.get_tensor(name).to(dtype), stored)
-            if absent := [one for one in files.names[name] if one not in places]:
+            if absent := [target for target in files.names[name] if target not in places]:
                 raise ValueError(f"{model.name} has no tensor {absent[0]}")
-            own |= {places[one]: piece for one, piece in zip(files.names[name], pieces, strict=True)}
+            own |= {places[target]: piece for target, piece in zip(files.names[name], pieces, strict=True)}
     loaded.load_state_dict(own, strict=True, assign=True)
     return loaded
 
 
 def _pieces(tensor: Any, stored: Stored) -> tuple[Any, ...]:
-    """The tensors of a component that one of a file holds."""
+    """Split or reshape a tensor of a file into the tensors of its component."""
     if stored is Stored.THIRDS:
         return tuple(piece.clone() for piece in tensor.chunk(3))
     if stored is Stored.TRANSPOSED:
@@ -170,10 +170,10 @@ def _pieces(tensor: Any, stored: Stored) -> tuple[Any, ...]:
 
 
 def _lay_over(model: Any, placed: Placed) -> None:
-    """Add the LoRAs of a component to it, as pipelines do it; nobody else has this module, so nobody else sees them.
+    """Add its LoRAs to a component, in the same way as pipelines; no other component shares this module.
 
     Raises:
-        ValueError: a LoRA is for another model, or none change such a component.
+        ValueError: a LoRA is for another model, or LoRAs of this component are not supported.
     """
     from diffusers.loaders.lora_base import set_adapters_for_text_encoder
 
@@ -182,7 +182,7 @@ def _lay_over(model: Any, placed: Placed) -> None:
     names, scales = [f"lora_{number}" for number in range(len(placed.loras))], [lora.scale for lora in placed.loras]
     for name, lora in zip(names, placed.loras, strict=True):
         try:
-            # That there are several is what the document says.
+            # The document lists several LoRAs, so this warning is expected.
             with filtered("ignore", UserWarning, message="Already found a `peft_config`"):
                 placed.target.apply(model, lora.path, name)
         except (ValueError, RuntimeError, IndexError, KeyError) as error:

@@ -1,4 +1,4 @@
-"""Making results: a step is executed, and before it every step below it whose value is lost."""
+"""Making results: a step is executed, after all its producers whose values were lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphflow.execute.events import StepFailed, StepFinished, StepStarted
 from graphflow.execute.live_values import Held
 from graphflow.execute.result import Result
 from graphflow.execute.step_call import Caller
-from graphflow.execute.step_problems import let_values_go
+from graphflow.execute.step_problems import free_values
 from graphflow.execute.store_use import Kept
 from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep
@@ -22,16 +22,16 @@ class Maker:
     """Makes results of a plan's steps.
 
     Args:
-        plan: what is run.
-        result: gets the paths of what was executed or failed.
+        plan: the plan that is run.
+        result: receives the paths of steps that were executed or failed.
         held: values of the steps that are done.
-        kept: what a store has of the results.
+        kept: results of the plan's steps in a store.
         caller: calls the functions of steps.
-        announcer: tells what happens.
-        cancellation: asked before every step.
+        announcer: reports the start and end of each step.
+        cancellation: checked before every step.
 
     Attributes:
-        bad: number of each step that has no result and will have none → why.
+        bad: number of each step that will never have a result → the reason.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Maker:
         self._cancellation = cancellation
 
     def make(self, number: int) -> str:
-        """Execute a step, and before it every producer whose value is neither held nor stored any more.
+        """Execute a step, after every producer whose value is no longer held or stored.
 
-        Returns why the step's result is not there; empty if it is. What failed once is not tried again.
+        Returns the reason why the step has no result; empty if it has one. A failed step is not tried again.
         """
         lost = self._held.lost(number, self.bad)
         uses = Counter(producer for reads in lost.values() for producer in reads)
@@ -74,31 +74,31 @@ class Maker:
                 for producer in lost[step]:
                     uses[producer] -= 1
                     if uses[producer] <= 0:
-                        self._held.let_go(producer)
+                        self._held.free(producer)
             return ""
         finally:
             for producer in uses:
-                self._held.let_go(producer)
+                self._held.free(producer)
 
     def _execute(self, number: int, step: PlannedStep) -> None:
         start = time.perf_counter()
         listening = self._announcer.listener is not None
         if listening:
-            self._announcer.tell(StepStarted(step.path))
+            self._announcer.send(StepStarted(step.path))
         try:
             outputs = self._caller.call(number, step)
         except StepError as error:
             if listening:
-                self._announcer.tell(StepFailed(step.path, time.perf_counter() - start, error.problem))
+                self._announcer.send(StepFailed(step.path, time.perf_counter() - start, error.problem))
             raise
         self._held.put(number, outputs)
         self._kept.keep(number, step, outputs)
         self._result.executed.append(step.path)
         if listening:
-            self._announcer.tell(StepFinished(step.path, time.perf_counter() - start, False, step.also, outputs))
+            self._announcer.send(StepFinished(step.path, time.perf_counter() - start, False, step.also, outputs))
 
     def _failed(self, number: int, error: StepError) -> str:
-        let_values_go(error)
+        free_values(error)
         self.bad[number] = f"{error.step} failed"
         self._result.failed[error.step] = error
         return self.bad[number]

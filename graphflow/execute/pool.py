@@ -1,4 +1,4 @@
-"""The pool: loaded components by identity, so that what two steps share is loaded once."""
+"""The pool: loaded components by identity, so that a component that several steps use is loaded once."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Pool:
 
     Args:
         loader: loads a component from its description.
-        budget: most bytes that are loaded at a time, where one step alone does not need more; None for no limit.
-        keep: whether what the run does not use again stays for the next run, where the budget lets it.
+        budget: most bytes of components that are loaded at a time, unless a single step needs more; None for no limit.
+        keep: whether components that the run does not use again stay loaded for the next run, within the budget.
     """
 
     def __init__(self, loader: Loader = load, budget: int | None = None, *, keep: bool = True) -> None:
@@ -33,15 +33,19 @@ class Pool:
         self,
         uses: Mapping[str, Component],
         next_use: Callable[[str], float],
-        tell: Callable[[Event], None] | None = None,
+        listener: Callable[[Event], None] | None = None,
         check: Callable[[], None] | None = None,
     ) -> dict[str, Any]:
-        """The loaded components of a step, role by role.
+        """Load the components of a step that are not loaded yet; returns all of them by role.
 
-        `next_use` says of an identity which later step uses it next, infinity where none does. Before another is
-        loaded what is used last, or not at all, goes as far as the budget asks for it; where nothing is kept for
-        another run, all that no later step uses goes. After each load `check` is called, which raises where the
-        run is to stop.
+        Before each load, components are evicted until the new one fits the budget, those first that are used again
+        last or not at all. If the pool keeps nothing for later runs, all components without a later use are evicted.
+
+        Args:
+            uses: role → component.
+            next_use: returns the number of the step that uses an identity next; infinity if no later step does.
+            listener: called with the event of every load and eviction.
+            check: called after each load; raises if the run was cancelled.
         """
         needed = {component.identity for component in uses.values()}
         for component in uses.values():
@@ -51,11 +55,11 @@ class Pool:
             for identity in idle:
                 over = self.budget is not None and self.nbytes + component.nbytes > self.budget
                 if over or (not self._keep and next_use(identity) == math.inf):
-                    self._drop(identity, tell)
+                    self._drop(identity, listener)
             start = time.perf_counter()
             self._held[component.identity] = (component, self._loader(component))
-            if tell is not None:
-                tell(
+            if listener is not None:
+                listener(
                     ComponentLoaded(
                         component.label or component.identity, component.nbytes, time.perf_counter() - start
                     )
@@ -64,18 +68,18 @@ class Pool:
                 check()
         return {role: self._held[component.identity][1] for role, component in uses.items()}
 
-    def shrink(self, tell: Callable[[Event], None] | None = None) -> None:
-        """After a run: let the components loaded longest ago go until the rest fits the budget."""
+    def shrink(self, listener: Callable[[Event], None] | None = None) -> None:
+        """After a run: evict components until the rest fits the budget, those first that were loaded first."""
         while self.budget is not None and self._held and self.nbytes > self.budget:
-            self._drop(next(iter(self._held)), tell)
+            self._drop(next(iter(self._held)), listener)
 
     def clear(self) -> None:
-        """Let everything go."""
+        """Evict all components."""
         self._held.clear()
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all loaded components, as their descriptions say."""
+        """Bytes of all loaded components, according to their descriptions."""
         return sum(component.nbytes for component, _ in self._held.values())
 
     @property
@@ -88,7 +92,7 @@ class Pool:
         """Identities of the loaded components."""
         return tuple(self._held)
 
-    def _drop(self, identity: str, tell: Callable[[Event], None] | None) -> None:
+    def _drop(self, identity: str, listener: Callable[[Event], None] | None) -> None:
         component, _ = self._held.pop(identity)
-        if tell is not None:
-            tell(ComponentDropped(component.label or component.identity))
+        if listener is not None:
+            listener(ComponentDropped(component.label or component.identity))

@@ -1,4 +1,4 @@
-"""Asking a node's rules again, now that values show the facts that were unknown before the run."""
+"""Check a node's rules again during a run, with facts that were unknown until the values existed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from graphflow.values.facts import UNKNOWN, facts_of
 
 
 def require_rules(step: PlannedStep, recheck: Recheck, held: Held) -> None:
-    """Refuse values that the rules of a step's node refuse.
+    """Check the values that a step's node receives against the rules of the node.
 
     Args:
-        step: about to be called.
-        recheck: of its node.
-        held: the values that are there.
+        step: the step that is about to be called.
+        recheck: the recheck of its node.
+        held: the values that exist.
 
     Raises:
-        StepError: the first problem.
+        StepError: the rules report a problem; the first one, if there are several.
     """
     node, facts = step.node, {}
     for name, source in recheck.ports.items():

@@ -1,7 +1,7 @@
-"""Recipe keys: equal keys mean equal results, in any process.
+"""Recipe keys: steps with equal keys have equal results, in any process.
 
-A key is made of the step function (where it is, its version, its source), its params and components
-(together the planned step's `key`), the digests of its inputs and the environment its node declares.
+A key is a digest of the step function (its module and name, version and source), its params and components
+(together the planned step's `key`), the digests of its inputs, and the environment that its node declares.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Digests = Sequence[Mapping[str, str] | None]
 
 
 def environment(kind: str) -> str:
-    """What else than the recipe decides the bytes of a result; `pure` = Pillow and numpy."""
+    """Everything besides the recipe on which a result depends; for `pure`, the versions of Pillow and numpy."""
     if kind == "pure":
         return _versions("Pillow", "numpy")
     from graphflow.values.tensors import device_facts
@@ -35,7 +35,7 @@ def _versions(*packages: str) -> str:
 
 
 def recipe_key(step: PlannedStep, digests: Digests) -> str | None:
-    """The recipe key of a step; None where the digest of something that it reads is not known."""
+    """The recipe key of a step; None if the digest of an input is not known."""
     lines = [step.key, environment(step.function.environment)]
     try:
         for name, source in step.inputs.items():
@@ -51,7 +51,7 @@ class _UnknownDigest(Exception):
 
 
 def source_digest(source: StepSource, digests: Digests) -> str:
-    """The digest of what a source gives; raises `_UnknownDigest` where a step's result has none."""
+    """The digest of a source's value; raises `_UnknownDigest` if a step's result has none."""
     if type(source) is StepOutput:
         known = digests[source.step]
         if known is None or source.output not in known:

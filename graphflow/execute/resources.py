@@ -1,4 +1,4 @@
-"""What a plan needs of the machine: its device, memory for components, and the libraries that compute."""
+"""Checks of the machine before a plan runs: its device, memory for components, and the libraries that compute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_resources(plan: Plan, budget: int | None) -> None:
     """Refuse a plan that cannot run on this machine, or not within `budget` bytes of components.
 
     Raises:
-        GraphflowError: one step needs more than the budget, or the device is not here.
+        GraphflowError: a single step needs more than the budget, or the device does not exist.
     """
     device = plan.checked.compute.device
     if plan.uses_torch and device != "cpu":
@@ -32,7 +32,7 @@ def check_resources(plan: Plan, budget: int | None) -> None:
 
 @contextlib.contextmanager
 def libraries_ready(plan: Plan) -> Iterator[None]:
-    """Have the libraries ready for a plan, in this thread and with the plan's number of threads.
+    """Import the libraries that a plan uses, and set the plan's number of threads.
 
     Raises:
         GraphflowError: a run in another thread computes with another number of threads.

@@ -1,4 +1,4 @@
-"""What a run gives back."""
+"""The result of a run, and the errors that carry it: `Cancelled` and `RunFailed`."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class Result:
     """The outputs of a run and what happened to its steps.
 
     Attributes:
-        outputs: output name → value; a tuple where the output is a list.
-        executed: paths of the steps that ran, in that order.
+        outputs: output name → value; a tuple if the output is a list.
+        executed: paths of the steps that ran, in the order in which they ran.
         cached: paths of the steps whose result was taken from a store.
-        warnings: what the steps that ran told of themselves.
-        failed: path → what went wrong.
-        not_run: path → why a step that the plan has did not run.
-        skipped: path → why a node is not in the plan (`when`, or something it needs is absent).
-        absent: output name → why it has no value, or not its whole one.
-        partial: name of a list output that is not whole → number of each finished item, from 0 → its value.
-        missing: name of such an output → number of each item that is not there → why.
+        warnings: warnings of the steps that ran, and of the store of results.
+        failed: path → error of each step that failed.
+        not_run: path → reason, for each step of the plan that did not run.
+        skipped: path → reason, for each node that is not in the plan (`when`, or something that it needs is absent).
+        absent: output name → reason, for each output that has no value or lacks items.
+        partial: name of each list output that lacks items → index of each finished item → its value.
+        missing: name of each such output → index of each missing item → reason.
         seed: the run's seed.
         seconds: from the first step to the last.
-        state: `done`; `failed` where a step failed; `cancelled`; `error` where something other than a step ended
-            the run, such as its listener.
-        error: what that was, in a line; empty in every other state.
+        state: `done`; `failed` if a step failed; `cancelled`; `error` if something other than a step ended the run,
+            such as its listener.
+        error: in the state `error`, what ended the run, in one line; otherwise empty.
     """
 
     seed: int = 0
@@ -52,7 +52,7 @@ class Result:
         """The output `name`.
 
         Raises:
-            GraphflowError: it has no value, or not its whole one; says why.
+            GraphflowError: it has no value or lacks items; the message names the reason.
         """
         if name in self.outputs:
             return self.outputs[name]
@@ -75,7 +75,7 @@ _MOST_NAMED = 5
 
 
 def items_missing(missing: Mapping[int, str], count: int) -> str:
-    """Which of `count` items are missing and why, the first ones by name: `1 of 3 items is missing: 1 (x failed)`."""
+    """The first few missing items of `count` and the reasons, as text: `1 of 3 items is missing: 1 (x failed)`."""
     named = [f"{index} ({why})" for index, why in list(missing.items())[:_MOST_NAMED]]
     more = f" and {len(missing) - len(named)} more" if len(missing) > len(named) else ""
     verb = "is" if len(missing) == 1 else "are"
@@ -86,14 +86,14 @@ class Cancelled(GraphflowError):
     """The run was cancelled by its caller; the engine stays usable.
 
     Attributes:
-        result: what was done until then; None where the run had not begun.
+        result: the result up to then; None if the run had not started.
     """
 
     result: Result | None = None
 
 
 class RunFailed(GraphflowError):
-    """A step of the run failed; what did not depend on it is finished and in `.result`."""
+    """A step of the run failed; everything that does not depend on it is finished and in `.result`."""
 
     def __init__(self, result: Result) -> None:
         self.result = result

@@ -1,4 +1,4 @@
-"""What a step function returned, as its named outputs."""
+"""The return value of a step function, as named outputs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from graphflow.values.coerce import coerce
 
 
 def outputs_of(step: PlannedStep, returned: Any) -> dict[str, Any]:
-    """Output name → value of what a step's function returned; an output that nobody reads may be None, and is left out.
+    """Output name → value; an output that nothing reads may be None, and is left out.
+
+    Args:
+        step: the step that was called.
+        returned: the return value of its function.
 
     Raises:
-        StepError: it is not what the step declares.
+        StepError: it does not match the outputs that the step declares.
     """
     names, types = step.function.outputs, step.function.types
     several = len(names) > 1 or hasattr(returned, "_fields")

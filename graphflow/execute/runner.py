@@ -1,8 +1,8 @@
-"""The scheduler: executes a plan in the calling thread, one step at a time.
+"""The runner: executes a plan in the calling thread, one step at a time.
 
-A step whose recipe the store knows passes on digests alone; a value is read, or made again if the store
-lost it, only when a step that runs (or an output of the graph) needs it. A failure stops what depends on it
-and nothing else; a list output keeps the items that were finished.
+If the store knows a step's recipe, only the digests of its results are used. The value itself is read, or made again
+if the store has lost it, only when a step that is executed or an output of the graph needs it. After a failure, all
+steps that do not depend on it still run; a list output keeps the items that were finished.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Run:
     """One execution of a plan.
 
     Args:
-        plan: what to do.
+        plan: the plan to run.
         store: where results are looked up and kept; None keeps nothing and computes no keys.
-        pool: where components are borrowed.
+        pool: loads the components.
         listener: called with every event, in this thread.
-        cancellation: stops the run between steps and at every progress.
+        cancellation: can stop the run between steps, after a load, and whenever a step reports progress.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Run:
         self.result = Result(plan.checked.seed, skipped=dict(plan.skipped), absent=dict(plan.absent))
         self._pool = pool
         self._cancellation = cancellation or Cancellation()
-        # None of these leads back to the run: only its caller keeps it, and with it the result, alive.
+        # None of these refers back to the run, so it and its result are freed as soon as the caller drops them.
         self._announcer = announcer = Announcer(listener, self.result)
         self._kept = Kept(store, len(plan.steps), announcer.store_failed)
         self._held = Held(plan, self._kept)
@@ -65,7 +65,7 @@ class Run:
 
         Raises:
             Cancelled: the run was cancelled; the result so far is in `result`.
-            Exception: whatever the listener raised; the run ends there, and `result` has the state `error`.
+            Exception: the listener raised it; the run ends, and `result` has the state `error`.
         """
         start = time.perf_counter()
         self.result.state = "cancelled"
@@ -75,7 +75,7 @@ class Run:
             raise
         except BaseException as error:
             self.result.error = reason_of(error)
-            # A listener that failed may fail again, and its first failure is the one to tell.
+            # A listener that failed may fail again; its first error is the one to report.
             with contextlib.suppress(Exception):
                 self._end("error", start)
             raise
@@ -87,7 +87,7 @@ class Run:
     def _execute_all(self, start: float) -> None:
         try:
             if self._announcer.listener is not None:
-                self._announcer.tell(RunStarted(tuple(step.path for step in self.plan.steps)))
+                self._announcer.send(RunStarted(tuple(step.path for step in self.plan.steps)))
             self._outputs.start()
             for number, step in enumerate(self.plan.steps):
                 self._cancellation.check()
@@ -104,7 +104,7 @@ class Run:
         if self._kept.knows(number, step):
             self.result.cached.append(step.path)
             if self._announcer.listener is not None:
-                self._announcer.tell(StepFinished(step.path, 0.0, True, step.also))
+                self._announcer.send(StepFinished(step.path, 0.0, True, step.also))
         else:
             why = self._maker.make(number)
             if why and number not in self._maker.bad:
@@ -116,14 +116,14 @@ class Run:
     def _not_run(self, number: int, step: PlannedStep, why: str) -> None:
         self._maker.bad[number] = why
         self.result.not_run[step.path] = why
-        self._announcer.tell(StepNotRun(step.path, why))
+        self._announcer.send(StepNotRun(step.path, why))
 
     def _end(self, state: Literal["done", "failed", "cancelled", "error"], start: float) -> None:
         self.result.state = state
         self.result.seconds = time.perf_counter() - start
-        # What was in the store's index, but had to be made again, was not taken from the store.
-        made = {*self.result.executed, *self.result.failed}
-        self.result.cached = [path for path in self.result.cached if path not in made]
+        # If a result was in the store's index but had to be made again, it was not taken from the store.
+        executed = {*self.result.executed, *self.result.failed}
+        self.result.cached = [path for path in self.result.cached if path not in executed]
         self._held.clear()
         self._pool.shrink(self._announcer.listener)
-        self._announcer.tell(RunFinished(state, self.result.seconds))
+        self._announcer.send(RunFinished(state, self.result.seconds))

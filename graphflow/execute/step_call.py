@@ -1,4 +1,4 @@
-"""Calling the function of one step: its arguments, its context, what it must not do to them."""
+"""Calling the function of a step with its arguments and its context; inputs must not be changed by it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Caller:
 
     Args:
         held: values of the steps that are done.
-        pool: where components are borrowed.
+        pool: loads the components.
         uses: identity of each component → the steps that use it, first to last.
-        announcer: tells of progress and warnings.
-        cancellation: asked at every progress and after every load.
+        announcer: reports progress and warnings.
+        cancellation: checked after every load, and whenever a step reports progress.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Caller:
         self._cancellation = cancellation
 
     def call(self, number: int, step: PlannedStep) -> dict[str, Any]:
-        """The outputs of a step whose inputs are held, by name.
+        """Call the function of a step whose inputs are held; returns its outputs by name.
 
         Raises:
             StepError: it failed.
-            Cancelled: the run is to stop.
-            Exception: whatever the listener raised meanwhile.
+            Cancelled: the run was cancelled.
+            Exception: the listener raised it meanwhile.
         """
         try:
             arguments = self._arguments(number, step)
@@ -97,12 +97,12 @@ class Caller:
             components = self._pool.borrow(step.uses, next_use, announcer.listener, self._cancellation.check)
         report: Callable[[int, int], None] | None = None
         if announcer.listener is not None:
-            report = lambda done, total: announcer.tell(StepProgress(step.path, done, total))  # noqa: E731
+            report = lambda done, total: announcer.send(StepProgress(step.path, done, total))  # noqa: E731
         warn = functools.partial(_warn, announcer, step)
         return StepContext(step.path, step.wanted, self._cancellation, report, components, warn)
 
     def _next_use(self, number: int, identity: str) -> float:
-        """The step from `number` on that uses a component next; infinity if none does."""
+        """The first step from `number` on that uses a component; infinity if none does."""
         steps = self._uses.get(identity, ())
         place = bisect.bisect_left(steps, number)
         return steps[place] if place < len(steps) else math.inf
@@ -113,11 +113,11 @@ def _warn(announcer: Announcer, step: PlannedStep, message: str, why: str, fix: 
 
 
 def _kind_of(step: PlannedStep) -> int:
-    """A number for what decides which parts of the libraries a step imports: its function, and its params in words."""
+    """A hash of a step's function and text params, which determine the parts of the libraries that it imports."""
     words = [f"{name} {value}" for name, value in step.params.items() if isinstance(value, str)]
     return hash((step.function.identity, *words))
 
 
 def _stamp(value: Any) -> Any:
-    """What shows that a value was changed in place; None for values that cannot be changed at all."""
+    """A stamp that differs after a change in place; None for values that cannot be changed."""
     return getattr(value, "version", None)

@@ -1,4 +1,4 @@
-"""What goes wrong in a step, and what it warns of, as problems with the place of its node."""
+"""Problems of a step in a run: its failures and warnings, with the place of its node in the document."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from graphflow.plan.step import PlannedStep
 from graphflow.problems import Problem, shown_path
 
 _IN_PLACE = (ValueError, TypeError, AttributeError)
-"""What Python and numpy raise where something read-only is written to."""
+"""Errors that Python and numpy raise if something read-only is written to."""
 
 
-def let_values_go(error: BaseException) -> None:
-    """Empty the frames of a failure that is kept, which hold the failed step's inputs (and tensors on a GPU).
+def free_values(error: BaseException) -> None:
+    """Clear the frames of an error that is kept: they refer to the inputs of the failed step, and tensors on a GPU.
 
-    Its own traceback goes, since it leads through the run with all its values; those of its causes keep their lines.
+    Its own traceback, which refers to the whole run, is removed; those of its causes keep their line numbers.
     """
     error.__traceback__ = None
     pending, seen = [error], {id(error)}
     while pending:
-        one = pending.pop()
-        traceback.clear_frames(one.__traceback__)
-        inner = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
-        for cause in (one.__cause__, one.__context__, *inner):
+        current = pending.pop()
+        traceback.clear_frames(current.__traceback__)
+        inner = current.exceptions if isinstance(current, BaseExceptionGroup) else ()
+        for cause in (current.__cause__, current.__context__, *inner):
             if cause is not None and id(cause) not in seen:
                 seen.add(id(cause))
                 pending.append(cause)
@@ -37,40 +37,40 @@ def _problem(step: PlannedStep, code: str, message: str, why: str, fix: str = ""
 
 
 def warning(step: PlannedStep, message: str, why: str, fix: str) -> Problem:
-    """What a step tells of itself while it goes on."""
+    """A warning that a step reports while it runs."""
     return _problem(step, "step-warning", f"{step.path}: {message}", why, fix)
 
 
 def store_failed(step: PlannedStep, error: Exception) -> Problem:
-    """The store of results failed at a step."""
+    """The warning that the store of results failed at a step."""
     why = f"{reason_of(error)}; results of this run are neither kept nor taken from it any more"
     return _problem(step, "step-warning", f"{step.path}: the store of results failed, the run goes on without it", why)
 
 
 def changed(step: PlannedStep, name: str) -> StepError:
-    """A step changed the value that its argument `name` got."""
+    """The error of a step that changed the value of its argument `name` in place."""
     fix = f"copy it first; in {step.node.type.name}, work on the copy"
     why = "values on edges are read by other nodes, too, and never change"
     return StepError(step.path, _problem(step, "changed-in-place", f"{step.path} changed its input {name}", why, fix))
 
 
 def wrong_output(step: PlannedStep, why: str) -> StepError:
-    """A step returned something other than its annotation says."""
+    """The error of a step whose return value does not match its annotation."""
     message = f"{step.path} returned something other than what it declares"
     fix = f"correct the node type {step.node.type.name}: its return annotation, or what it returns"
     return StepError(step.path, _problem(step, "wrong-output", message, why, fix))
 
 
 def reason_of(error: BaseException) -> str:
-    """An exception in words: graphflow's own say all there is to say, others are told with their kind."""
+    """The message of an exception; for those that are not graphflow's own, it starts with the name of the class."""
     return str(error) if isinstance(error, GraphflowError) else f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def step_error(step: PlannedStep, error: Exception) -> StepError:
-    """What a failure of a step's function is told as."""
+    """The error that reports an exception of a step's function."""
     if isinstance(error, FileProblem):
-        said = f"{error.message}: {error.why}" if error.why else error.message
-        return StepError(step.path, _problem(step, "step-failed", f"{step.path} failed", said, error.fix))
+        reason = f"{error.message}: {error.why}" if error.why else error.message
+        return StepError(step.path, _problem(step, "step-failed", f"{step.path} failed", reason, error.fix))
     reason = reason_of(error)
     if isinstance(error, _IN_PLACE) and ("read-only" in str(error) or "WRITEABLE" in str(error)):
         fix = f"in {step.node.type.name}, work on a copy: image.array.copy()"
@@ -86,9 +86,10 @@ def step_error(step: PlannedStep, error: Exception) -> StepError:
 
 
 def _line(step: PlannedStep, error: Exception) -> str:
-    """Where a failure came out of a third party's file of nodes, which its author can mend: ` (FILE:LINE, in NAME)`.
+    """The line of the step's own file at which a function failed, as ` (FILE:LINE, in NAME)`.
 
-    What was called from there, such as numpy, is not the author's; nodes that graphflow ships are not the user's.
+    It is for authors of nodes, so it is empty for nodes that graphflow ships. Lines of other files are not named, such
+    as those of libraries that the function calls.
     """
     if step.node.type.shipped_version is not None:
         return ""

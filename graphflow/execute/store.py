@@ -1,7 +1,7 @@
-"""Where results are kept for later runs: an index from recipe keys to digests, and contents by digest.
+"""Stores keep results for later runs: an index from recipe keys to digests, and contents by digest.
 
-A store may lose contents at any time; the run then makes them again. The engine's store in memory stands
-behind the same interface as any other.
+A store may lose contents at any time; a run that needs them makes them again. The engine's own store, in memory,
+implements the same interface as any other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from graphflow.values.any_value import bytes_of
 
 
 class Gone:
-    """What `content` answers where the content is not there any more."""
+    """The type of `GONE`, which `Store.content` returns if the store no longer has the content."""
 
 
 GONE = Gone()
@@ -25,10 +25,10 @@ class Store(Protocol):
     """An action index and a content store."""
 
     def lookup(self, key: str) -> Mapping[str, str] | None:
-        """Output name → digest of the recipe `key`; None where it is not known."""
+        """Output name → digest of the recipe `key`; None if the recipe is not known."""
 
     def content(self, digest: str) -> Any:
-        """The value with this digest; `GONE` where it is not there."""
+        """The value with this digest; `GONE` if the store does not have it."""
 
     def put(self, key: str, outputs: Mapping[str, tuple[str, Any]]) -> None:
         """Keep the (digest, value) of each output of the recipe `key`."""
@@ -40,8 +40,8 @@ class MemoryStore:
     Engines in several threads may share one.
 
     Args:
-        limit: bytes of contents; what was not used for longest goes first.
-        most: recipes in the index, each well below 1 KiB; what was not used for longest goes first.
+        limit: most bytes of contents; those least recently used are evicted first.
+        most: most recipes in the index, each well below 1 KiB; those least recently used are evicted first.
     """
 
     def __init__(self, limit: int = 2**30, most: int = 2**16) -> None:
@@ -54,19 +54,19 @@ class MemoryStore:
 
     def lookup(self, key: str) -> Mapping[str, str] | None:
         with self._lock:
-            found = self._actions.get(key)
-            if found is None:
+            outputs = self._actions.get(key)
+            if outputs is None:
                 return None
             self._actions.move_to_end(key)
-            return dict(found)
+            return dict(outputs)
 
     def content(self, digest: str) -> Any:
         with self._lock:
-            found = self._contents.get(digest)
-            if found is None:
+            entry = self._contents.get(digest)
+            if entry is None:
                 return GONE
             self._contents.move_to_end(digest)
-            return found[0]
+            return entry[0]
 
     def put(self, key: str, outputs: Mapping[str, tuple[str, Any]]) -> None:
         sized = {digest: (value, bytes_of(value)) for digest, value in outputs.values()}
@@ -89,7 +89,7 @@ class MemoryStore:
             self._held -= size
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all recipes and contents."""
         with self._lock:
             self._actions.clear()
             self._contents.clear()
@@ -102,5 +102,5 @@ class MemoryStore:
 
     @property
     def recipes(self) -> int:
-        """How many recipes the index has."""
+        """Number of recipes in the index."""
         return len(self._actions)

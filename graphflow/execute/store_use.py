@@ -1,4 +1,4 @@
-"""A run's use of a store: recipes that are known, digests of results, contents that are still there."""
+"""A run's use of a store: it looks up recipes, reads contents, and stores new results with their digests."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ T = TypeVar("T")
 
 
 class Kept:
-    """What a store has of a plan's results.
+    """The results of a plan's steps in a store.
 
-    A run does not depend on its store: the first failure in it, or in computing keys and digests for it, is told
-    once, and the run goes on without a store.
+    A run does not depend on its store: after the first failure of the store, or of computing keys and digests for it,
+    the failure is reported and the run continues without a store.
 
     Args:
         store: where results are looked up and kept; None keeps nothing and computes no keys.
-        count: steps of the plan.
-        failed: told of the failure, and of the step at which it came.
+        count: number of steps of the plan.
+        failed: called with the step at which the store failed, and the error.
     """
 
     def __init__(self, store: Store | None, count: int, failed: Callable[[PlannedStep, Exception], None]) -> None:
@@ -31,7 +31,7 @@ class Kept:
         self._digests: list[Mapping[str, str] | None] = [None] * count
 
     def knows(self, number: int, step: PlannedStep) -> bool:
-        """Whether the store has the result of a step; its digests are taken over."""
+        """Whether the store knows the result of a step; if so, the digests of its outputs are remembered."""
         if self._store is None or not step.cache:
             return False
         record = self._attempt(step, None, self._lookup, step)
@@ -41,19 +41,19 @@ class Kept:
         return True
 
     def content(self, number: int, step: PlannedStep, output: str) -> Any:
-        """The value of a step's output; `GONE` where it is not in the store."""
+        """The value of a step's output; `GONE` if it is not in the store."""
         digests = self._digests[number]
         if self._store is None or digests is None or output not in digests:
             return GONE
         return self._attempt(step, GONE, self._store.content, digests[output])
 
     def keep(self, number: int, step: PlannedStep, outputs: Mapping[str, Any]) -> None:
-        """Put what a step gave into the store."""
+        """Put the outputs of a step into the store."""
         if self._store is not None:
             self._attempt(step, None, self._put, number, step, outputs)
 
     def end(self) -> None:
-        """Let store and listener go, so that only the caller keeps a run and its result alive."""
+        """Drop the references to store and listener, so that only the caller keeps a run and its result alive."""
         self._store = None
         self._failed = lambda *_: None
 
@@ -70,7 +70,7 @@ class Kept:
         self._digests[number] = digests
 
     def _attempt(self, step: PlannedStep, otherwise: T, act: Callable[..., T], *arguments: Any) -> T:
-        """What `act` returns; `otherwise` where it fails."""
+        """The return value of `act`; `otherwise` if it fails."""
         try:
             return act(*arguments)
         except Exception as error:  # noqa: BLE001
