@@ -62,7 +62,7 @@ class Caller:
         try:
             arguments = self._arguments(number, step)
             stamps = [(name, value, stamp) for name, value in arguments.items() if (stamp := _stamp(value)) is not None]
-            with TURNS.computing(_kind_of(step)) if step.function.environment == "torch" else contextlib.nullcontext():
+            with TURNS.computing(kind_of(step)) if step.function.environment == "torch" else contextlib.nullcontext():
                 returned = step.function.call(**arguments)
             self._announcer.raise_own()
             for name, value, stamp in stamps:
@@ -112,9 +112,15 @@ def _warn(announcer: Announcer, step: PlannedStep, message: str, why: str, fix: 
     announcer.warn(step, warning(step, message, why, fix))
 
 
-def _kind_of(step: PlannedStep) -> int:
-    """A hash of a step's function and text params, which determine the parts of the libraries that it imports."""
-    words = [f"{name} {value}" for name, value in step.params.items() if isinstance(value, str)]
+def kind_of(step: PlannedStep) -> int:
+    """A hash of what determines the parts of the libraries that a step imports: its function and some of its params.
+
+    These are texts, and the `kind` of data such as `Sampling`, which names a pipeline and a scheduler.
+    """
+    kinds = {
+        name: value if isinstance(value, str) else getattr(value, "kind", None) for name, value in step.params.items()
+    }
+    words = [f"{name} {kind}" for name, kind in kinds.items() if kind is not None]
     return hash((step.function.identity, *words))
 
 
