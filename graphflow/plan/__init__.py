@@ -1,1 +1,1 @@
-"""Plan: what will run, in which order, what it loads and when each value is done with."""
+"""Plan a run: its steps, their order, the components that they load, and the lifetimes of values and components."""

@@ -1,4 +1,4 @@
-"""Whether a step that a plan function declares fits the function that it calls."""
+"""Checks that the steps declared by a plan function match the functions that they call."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from graphflow.errors import DefinitionError
 
 
 def require_fit(node: ExpandedNode, step: Step, function: StepFunction, earlier: Mapping[str, StepFunction]) -> None:
-    """Refuse a step whose declaration and function disagree, when the plan is made and not in the middle of a run.
+    """Check that a step's declaration matches its function, so that a mistake is reported before the run starts.
 
     Args:
-        node: that the step belongs to.
-        step: as it is declared.
-        function: that it calls.
+        node: the node that the step belongs to.
+        step: the declaration of the step.
+        function: the function that it calls.
         earlier: the function of each step of the node before this one, by the step's name.
 
     Raises:
-        DefinitionError: they disagree; says in what.
+        DefinitionError: they do not match; the message names the difference.
     """
     misfit = _input_misfit(node, step, earlier) or _argument_misfit(node, step, function)
     if misfit:
@@ -57,5 +57,5 @@ def _argument_misfit(node: ExpandedNode, step: Step, function: StepFunction) -> 
 
 
 def _is_given(node: ExpandedNode, read: str | tuple[str, ...]) -> bool:
-    """Whether an argument gets a value: of another step, or of a port that has one."""
+    """Whether an argument gets a value, from another step or from a port that has one."""
     return any("." in origin or origin in node.sources for origin in ((read,) if isinstance(read, str) else read))

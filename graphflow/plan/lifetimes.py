@@ -1,4 +1,4 @@
-"""When values and components are done with, and how much components take at most."""
+"""Lifetimes of values and components: first and last uses, and the memory that components need."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from graphflow.values.component import Component
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """Per step, by its number in the plan.
+    """The uses of values and components by the steps of a plan; steps are named by number.
 
     Attributes:
-        readers: how many steps and graph outputs read each step's outputs.
-        loads: components that the step is the first to use.
-        drops: identities of components that no later step uses.
+        readers: for each step, the number of steps and graph outputs that read its outputs.
+        loads: step → components that it is the first to use.
+        drops: step → identities of components that it is the last to use.
         uses: identity of each component → the steps that use it, first to last.
-        largest: most bytes of components that one step uses.
-        held: bytes of components that are loaded while the step runs, if each goes after its last use.
+        largest: most bytes of components that a single step uses.
+        held: for each step, the bytes of components loaded while it runs, if each is evicted after its last use.
     """
 
     readers: tuple[int, ...] = ()
@@ -32,12 +32,12 @@ class Lifetimes:
 
     @property
     def peak(self) -> int:
-        """Most bytes of components at any time."""
+        """Most bytes of components that are loaded at a time."""
         return max(self.held, default=0)
 
 
 def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -> Lifetimes:
-    """Count readers, find first and last uses."""
+    """Count the readers of each step, and find the uses of each component."""
     readers = [0] * len(steps)
     uses: dict[str, list[int]] = {}
     largest = 0
@@ -51,7 +51,7 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -
             uses.setdefault(identity, []).append(number)
         largest = max(largest, sum(component.nbytes for component in own.values()))
     for source in outputs.values():
-        for producer in {one.step for one in step_outputs(source)}:
+        for producer in {read.step for read in step_outputs(source)}:
             readers[producer] += 1
     loads: dict[int, tuple[Component, ...]] = {}
     drops: dict[int, tuple[str, ...]] = {}
@@ -66,7 +66,7 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -
 
 def producers_of(step: PlannedStep) -> set[int]:
     """Numbers of the steps whose outputs a step reads."""
-    return {one.step for source in step.inputs.values() for one in step_outputs(source)}
+    return {read.step for source in step.inputs.values() for read in step_outputs(source)}
 
 
 def _held(

@@ -1,7 +1,7 @@
-"""Liveness: which nodes, and which of their steps, the outputs need, found backwards from the outputs.
+"""Liveness: the nodes and steps that the chosen outputs need, determined backwards from the outputs.
 
-It goes through single steps, so a step that would make what nothing reads (a decode whose picture is not wanted) is
-not there at all.
+Steps are selected one by one, so a plan contains no step whose result nothing reads, such as the decode of a picture
+that is not used.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ _NO_PLAN = Planned()
 
 @dataclass(slots=True)
 class Need:
-    """What is needed of one node.
+    """The outputs and steps of one node that are needed.
 
     Attributes:
-        outputs: of the node.
-        planned: the plan function's answer for these outputs.
-        steps: of the node, with the outputs of each that are needed; empty if the node is one step.
-        avoided: paths of its steps that are not needed.
+        outputs: outputs of the node that something reads.
+        planned: the result of the plan function for these outputs.
+        steps: the needed steps, each with its needed outputs, as output of the node → output of the step; empty if the
+            node is a single step.
+        avoided: paths of the steps that are not needed, in reverse order.
     """
 
     outputs: set[str]
@@ -36,7 +37,7 @@ class Need:
 
 
 def needs_of(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> list[Need | None]:
-    """What these outputs need of each node; None if nothing."""
+    """The need of each node for these outputs; None for a node that is not needed."""
     needs: list[Need | None] = [None] * len(nodes)
 
     def want(source: NodeSource) -> None:
@@ -70,7 +71,7 @@ def needs_of(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -
 
 
 def _needed_steps(node: ExpandedNode, need: Need) -> list[str]:
-    """Choose the node's steps that are needed; returns the ports that they read."""
+    """Add the node's needed steps to `need`; returns the ports that they read."""
     names = _step_names(node, need)
     read: dict[str, set[str]] = {name: set() for name in names}
     ports: list[str] = []
@@ -98,7 +99,7 @@ def _step_names(node: ExpandedNode, need: Need) -> set[str]:
     """The names of a node's steps.
 
     Raises:
-        DefinitionError: two have one name, or no step gives an output that is needed.
+        DefinitionError: two steps have the same name, or no step has an output that is needed.
     """
     steps = need.planned.steps
     names = {step.name for step in steps}
@@ -110,5 +111,5 @@ def _step_names(node: ExpandedNode, need: Need) -> set[str]:
 
 
 def _origins(step: Step) -> list[str]:
-    """Everything that a step reads, in the order in which it is written."""
+    """Everything that a step reads, in the order of its declaration."""
     return [origin for read in step.inputs.values() for origin in ((read,) if isinstance(read, str) else read)]

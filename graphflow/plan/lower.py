@@ -1,4 +1,4 @@
-"""Lower: nodes that are needed become steps, equal steps become one."""
+"""Lowering: the needed nodes are replaced by their steps, and equal steps are merged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from graphflow.values.sources import Gather
 
 @dataclass(slots=True)
 class Draft:
-    """A step before it has its place in the order; see `PlannedStep`."""
+    """A step that has no place in the order yet; see `PlannedStep` for its fields."""
 
     path: str
     function: StepFunction
@@ -40,7 +40,13 @@ class Draft:
 
 @dataclass(slots=True)
 class Lowered:
-    """All steps, producers first, and what the graph's outputs read."""
+    """The steps of a graph before they are ordered for the run.
+
+    Attributes:
+        steps: all steps, producers first.
+        outputs: output of the graph → source.
+        avoided: paths of steps whose results nothing reads.
+    """
 
     steps: list[Draft]
     outputs: dict[str, StepSource]
@@ -62,10 +68,10 @@ def lower(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> L
 
 
 class _Lowering:
-    """Makes steps node by node, producers first, and keeps one of equal ones.
+    """Builds steps node by node, producers first, and merges equal ones.
 
     Args:
-        nodes: all of the graph.
+        nodes: all nodes of the graph.
     """
 
     def __init__(self, nodes: Sequence[ExpandedNode]) -> None:
@@ -76,7 +82,7 @@ class _Lowering:
         self._keys: dict[str, str] = {}
 
     def add(self, node: ExpandedNode, need: Need) -> None:
-        """Make the steps of a node whose producers are made."""
+        """Add the steps of a node; those of its producers must have been added before."""
         place = node.places.decl.place if node.places is not None else NOWHERE
         home = StepNode(node.path, node.type, node.params, place, node.used)
         if need.planned.steps:
@@ -117,14 +123,14 @@ class _Lowering:
                 self.made_by[NodeOutput(node.index, output)] = StepOutput(index, own)
 
     def _origin(self, node: ExpandedNode, origin: str, indices: Mapping[str, int]) -> StepSource | None:
-        """What a step's argument reads: another step's output, or a port of the node; None if that is not given."""
+        """The source of a step's argument: an output of another step, or a port's source; None if the port has none."""
         name, dot, output = origin.partition(".")
         if dot:
             return StepOutput(indices[name], output)
         return in_steps(node.sources[name], self.made_by) if name in node.sources else None
 
     def _keep(self, draft: Draft, node: ExpandedNode) -> int:
-        """Take a step in, unless an equal one is there; returns the number of the one that stands for it."""
+        """Add a step, or merge it into an equal one that was added before; returns the number of the resulting step."""
         draft.key = self._key(draft)
         draft.cache = node.cache and draft.function.deterministic
         for source in draft.inputs.values():
@@ -150,7 +156,7 @@ class _Lowering:
 
     def _recheck(self, node: ExpandedNode) -> Recheck:
         ports = {
-            # A port that no needed step reads may be of a node that has no step in the plan.
+            # A port that no needed step reads may read a node without steps in the plan.
             name: in_steps(source, self.made_by) if all(read in self.made_by for read in node_outputs(source)) else None
             for name, source in node.sources.items()
         }
@@ -159,6 +165,6 @@ class _Lowering:
         return Recheck(node.wanted, ports, places, senders)
 
     def want(self, source: StepSource) -> None:
-        """Note the outputs that a source reads as wanted."""
+        """Mark the outputs that a source reads as wanted."""
         for read in (source,) if type(source) is StepOutput else step_outputs(source):
             self.steps[read.step].wanted.add(read.output)

@@ -1,4 +1,4 @@
-"""The order of a run: among the steps that are ready, the first that needs no load, else the first of the document."""
+"""The order of a run: of all ready steps, the first one that needs no load runs next, or else the first one at all."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Needs = frozenset[str]
 def in_order(steps: Sequence[Draft]) -> list[int]:
     """Numbers of the steps in the order in which they run.
 
-    Producers come before readers. Among steps that are ready, one whose components are all loaded comes
-    first; ties go by position in the document, so names don't matter. Linear but for the heaps.
+    Producers run before readers. Of all steps that are ready, those whose components are loaded run first; ties are
+    broken by position in the document, so names don't matter. It takes O(n log n) time.
     """
     rank = [0] * len(steps)
     for place, index in enumerate(sorted(range(len(steps)), key=lambda i: steps[i].position)):
@@ -55,7 +55,7 @@ _NOTHING: Needs = frozenset()
 
 
 class _Ready:
-    """Ready steps, one heap for those that need no load and one for each set of components that is not loaded."""
+    """Ready steps: a heap for those that need no load, and one for each set of components that is not loaded yet."""
 
     def __init__(self) -> None:
         self._loaded: set[str] = set()

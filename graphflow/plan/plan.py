@@ -1,4 +1,4 @@
-"""The plan as frozen data, and `plan`, which makes it from a checked graph."""
+"""The plan of a run as frozen data, and `plan`, which makes one from a checked graph."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from graphflow.values.sources import Gather
 class Plan:
     """Everything that a run does, decided before it starts.
 
-    Two plans are equal where they do the same: the same functions with the same params on the same
-    inputs in the same order for the same outputs. Names of nodes and places in files don't count.
+    Plans are equal if they call the same functions with the same params and inputs in the same order for the same
+    outputs. Names of nodes and places in files are not compared.
 
     Attributes:
-        checked: the graph.
+        checked: the checked graph.
         steps: in the order in which they run.
-        outputs: output name → source; lists have no absent items any more.
-        absent: output name → why it has no value.
-        avoided: paths of steps that would only make what nobody reads.
-        lifetimes: when values and components are done with.
+        outputs: output name → source; absent items of lists are removed.
+        absent: output name → reason, for each output without a value.
+        avoided: paths of steps that are left out because nothing reads their results.
+        lifetimes: uses of values and components.
     """
 
     checked: Checked
@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def skipped(self) -> dict[str, str]:
-        """Path of each node that does not run → why."""
+        """Path of each node that does not run → reason."""
         return self.checked.skipped
 
     @property
@@ -68,8 +68,8 @@ def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
     """Make the plan of a checked graph.
 
     Args:
-        checked: without problems.
-        only: names of the outputs to make; empty for all.
+        checked: the checked graph.
+        only: names of the outputs to compute; empty for all.
 
     Raises:
         InvalidGraph: the graph has problems, or `only` names an output that it does not have.
@@ -107,7 +107,7 @@ def _present(source: NodeSource) -> NodeSource:
 
 
 def _numbered(lowered: Lowered, order: list[int]) -> tuple[tuple[PlannedStep, ...], dict[str, StepSource]]:
-    """The steps in run order, with every reference to a step by its number in it."""
+    """The steps and outputs, with steps in run order and references to them by their numbers in this order."""
     number = [0] * len(order)
     for place, index in enumerate(order):
         number[index] = place

@@ -1,4 +1,7 @@
-"""Recipes: two steps with equal ones give equal results, so one of them is enough."""
+"""The recipe of a step: its function, params, components and inputs, which together determine its results.
+
+Steps with equal recipes have equal results, so they are merged.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from graphflow.values.sources import Format, Gather, Value
 
 
 def text_of(function: StepFunction, params: Mapping[str, Any], uses: Mapping[str, Component]) -> str:
-    """All of a recipe but the inputs: the function, its params and its components."""
+    """The text of a recipe without its inputs: the function, the params and the components."""
     return "\n".join([
         function.identity,
         *[f"{name}={type(value).__name__} {_param_text(value)}" for name, value in sorted(params.items())],
@@ -28,7 +31,7 @@ def key_of(text: str) -> str:
 
 
 def token_of(source: StepSource) -> Any:
-    """A hashable value that is equal for sources that will have equal values."""
+    """A hashable key of a source; sources with equal keys have equal values."""
     if type(source) is StepOutput:
         return source
     if isinstance(source, Value):

@@ -1,4 +1,4 @@
-"""Sources in a plan: values, and outputs of its steps."""
+"""Sources of arguments in a plan: values, outputs of steps, and lists and texts composed of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphflow.values.sources import Format, Gather, ItemOf, Value
 
 
 class StepOutput(NamedTuple):
-    """An output of a step, by the step's number."""
+    """An output of a step, which is given by its number."""
 
     step: int
     output: str
@@ -35,7 +35,7 @@ def step_outputs(source: StepSource) -> Iterator[StepOutput]:
 
 
 def in_steps(source: NodeSource, made_by: Mapping[NodeOutput, StepOutput]) -> StepSource:
-    """The source with every output of a node replaced by the output of the step that makes it."""
+    """The source with every output of a node replaced by the output of the step that computes it."""
     if isinstance(source, NodeOutput):
         return made_by[source]
     if isinstance(source, ItemOf):
@@ -50,7 +50,7 @@ def in_steps(source: NodeSource, made_by: Mapping[NodeOutput, StepOutput]) -> St
 
 
 def renumbered(source: StepSource, number: Sequence[int]) -> StepSource:
-    """The source with every step's number replaced."""
+    """The source with each step's number replaced by `number[step]`."""
     if isinstance(source, StepOutput):
         return StepOutput(number[source.step], source.output)
     if isinstance(source, ItemOf):

@@ -20,7 +20,7 @@ class StepNode(NamedTuple):
         type: its node type.
         params: every param's value, defaults included.
         place: where it is written.
-        used: where the templates around it are used.
+        used: the places at which the templates around it are used.
     """
 
     path: str
@@ -31,13 +31,13 @@ class StepNode(NamedTuple):
 
 
 class Recheck(NamedTuple):
-    """What it takes to ask a node's rules again, for a node some of whose facts only values show.
+    """Data for checking a node's rules again during the run, for a node with facts that are unknown before it.
 
     Attributes:
         wanted: outputs of the node that something reads.
-        ports: each given port → its source; None if no step of the plan makes that value.
-        places: port or param → where its value is written.
-        senders: port → how the output is called that it reads, such as `fill.latents`.
+        ports: each given port → its source; None if no step of the plan computes the value.
+        places: port or param → the place of its value in the document.
+        senders: port → name of the output that it reads, such as `fill.latents`.
     """
 
     wanted: frozenset[str]
@@ -51,17 +51,17 @@ class PlannedStep:
     """One step of a run.
 
     Attributes:
-        path: `fill/decode`, or the node's path if the node is one step.
-        function: what is called.
+        path: such as `fill/decode`; the node's path if the node is a single step.
+        function: the function that is called.
         params: argument → plain value.
-        inputs: argument → source; steps are numbered by their place in the plan.
+        inputs: argument → source; steps in it are numbered as in the plan.
         wanted: outputs of the function that something reads.
         uses: role → component.
-        key: digest of function, params and components: all of the recipe that is known before the run.
+        key: digest of function, params and components, the parts of the recipe that are known before the run.
         cache: whether its result may be stored or taken from a store.
-        also: paths of the equal steps that it stands for, too.
+        also: paths of the equal steps that were merged into it.
         node: the node that it belongs to.
-        recheck: for a node whose rules are asked again with real values; else None.
+        recheck: for a node whose rules are checked again during the run; otherwise None.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Whatever a document holds, it is parsed, checked and planned, or its problems are told."""
+"""Any document is parsed, checked and planned, or its problems are reported."""
 
 from pathlib import Path
 
