@@ -49,12 +49,13 @@ if TYPE_CHECKING:
     from graphflow.values.animation import Animation
     from graphflow.values.component import Component
     from graphflow.values.control import Control
+    from graphflow.values.embedding_space import EmbeddingSpace
     from graphflow.values.facts import Facts
     from graphflow.values.file import File
     from graphflow.values.latent_space import LatentSpace
     from graphflow.values.raster import Image, Mask
     from graphflow.values.sampling import Sampling
-    from graphflow.values.tensor_values import Conditioning, Latents
+    from graphflow.values.tensor_values import Conditioning, ImageEmbedding, Latents
 
 _MEMBERS = {
     "catalog.catalog": "Catalog default_catalog",
@@ -68,11 +69,12 @@ _MEMBERS = {
     "execute.result": "Cancelled Result RunFailed",
     "values.animation": "Animation",
     "values.control": "Control",
+    "values.embedding_space": "EmbeddingSpace",
     "values.facts": "Facts",
     "values.file": "File",
     "values.latent_space": "LatentSpace",
     "values.raster": "Image Mask",
-    "values.tensor_values": "Conditioning Latents",
+    "values.tensor_values": "Conditioning ImageEmbedding Latents",
     "graph": "Graph load",
     "handles": "text",
     "catalog.authoring": ("Context Doc Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"),
@@ -95,6 +97,7 @@ __all__ = [
     "Control",
     "DefinitionError",
     "Doc",
+    "EmbeddingSpace",
     "Engine",
     "Facts",
     "Family",
@@ -106,6 +109,7 @@ __all__ = [
     "GraphflowError",
     "Gt",
     "Image",
+    "ImageEmbedding",
     "InvalidGraph",
     "InvalidValue",
     "LatentRules",

@@ -110,4 +110,6 @@ def _unsure(facts: Facts) -> bool:
     """Whether a fact that rules need is still unknown."""
     if facts.items is not None:
         return any(map(_unsure, facts.items))
+    if facts.word == "image_embedding":
+        return facts.space is None
     return facts.size is None and facts.word not in ("string", "int", "float", "bool")

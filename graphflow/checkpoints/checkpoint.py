@@ -28,6 +28,7 @@ class Checkpoint:
         components: role → files of it; the one of a `component` has the role "".
         missing: roles that a file's family has and the file has not.
         family: None if it is a single model, on the hub, or of no family of the call.
+        prior: the checkpoint that reads texts for this one, if its family needs one; None if it is not known.
         known_families: names of the families of the call.
         flags: what model_index.json says of the pipeline itself, such as force_zeros_for_empty_prompt.
         details: what a document says of it beside its source.
@@ -43,6 +44,7 @@ class Checkpoint:
     missing: tuple[str, ...] = ()
     flags: Mapping[str, bool] = field(default_factory=dict, compare=False)
     family: Family | None = field(default=None, compare=False)
+    prior: Checkpoint | None = field(default=None, compare=False)
     known_families: tuple[str, ...] = field(default=(), compare=False)
     details: Details = NO_DETAILS
     compute: Compute = CPU

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import ComponentFiles
-from graphflow.checkpoints.details import read_details
+from graphflow.checkpoints.details import Details, read_details
 from graphflow.checkpoints.families import Families
 from graphflow.checkpoints.hub_cache import is_repository, snapshot
 from graphflow.checkpoints.local_checkpoint import UNSAFE, embedded_checkpoint, part_of, read_checkpoint
 from graphflow.checkpoints.lora import Lora, LoraTarget
+from graphflow.checkpoints.prior import named_by_card, parts_of_prior
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Scalar
@@ -49,7 +50,8 @@ class CheckpointReader:
         decl = document.checkpoints.get(text)
         if decl is not None:
             return self.declared(decl, document)
-        return _whole(self._located(text, folder, tuple(document.checkpoints)))
+        found = self._located(text, folder, tuple(document.checkpoints))
+        return _whole(replace(found, prior=self._prior(found)))
 
     def declared(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
         """The checkpoint of an entry of `checkpoints`, details applied.
@@ -79,6 +81,10 @@ class CheckpointReader:
         for lora in details.loras if found.kind != "component" else ():
             _check_lora(decl, lora, components, self.families.lora_targets if family is None else family.loras)
         whole = replace(found, name=decl.name, components=components, family=family, details=details)
+        prior = self._prior(whole) if details.prior is None else self._named_prior(decl, details.prior, whole, document)
+        # All parts of a stage run in one precision.
+        own = Details(dtype=details.dtype)
+        whole = replace(whole, prior=None if prior is None else replace(prior, details=own))
         return _whole(whole, decl.source.place)
 
     def _part(
@@ -111,6 +117,43 @@ class CheckpointReader:
         why = f"{source.text} has {', '.join(known)}" if theirs else f"the parts are {', '.join(known)}"
         message = f"the checkpoint {decl.name} cannot take its {role} from {source.text}"
         raise Refusal("checkpoint-broken", message, why, did_you_mean(role, known, else_="write"), place=source.place)
+
+    def _prior(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        """The prior among a checkpoint's own parts, or the one that its model card names; None if there is none."""
+        family = None if checkpoint.family is None else checkpoint.family.prior
+        if family is None or checkpoint.path is None:
+            return None
+        if parts := parts_of_prior(checkpoint.components, family):
+            return replace(checkpoint, class_name=family.pipelines[0], components=parts, family=family)
+        if (named := named_by_card(checkpoint.path)) is None:
+            return None
+        try:
+            found = self._located(named, checkpoint.path, ())
+        except Refusal:
+            # A card may name a folder of another machine; a stage that needs the prior reports that there is none.
+            return None
+        return found if found.kind == "hub" or found.family is family else None
+
+    def _named_prior(self, decl: CheckpointDecl, source: Scalar, whole: Checkpoint, document: Document) -> Checkpoint:
+        """The checkpoint that the detail `prior` names.
+
+        Raises:
+            Refusal: the family has no priors, or it is none of them.
+        """
+        family = None if whole.family is None else whole.family.prior
+        if family is None:
+            having = [one.name for one in self.families if one.prior is not None]
+            why = f"only checkpoints of {' and '.join(having)} have a prior" if having else "no known family has priors"
+            message = f"the checkpoint {decl.name}: prior cannot be used with it"
+            raise Refusal("bad-value", message, why, "remove prior", place=source.place)
+        other = self._located_at(source, source.folder or decl.source.folder or document.folder)
+        found = other if other.kind == "hub" or other.family is family else self._prior(other)
+        if found is None:
+            kind = other.class_name or f"a {other.kind}"
+            why = f"it is {kind}, but the prior of {decl.name} is {' or '.join(family.pipelines)}"
+            message = f"the checkpoint {decl.name} cannot have {source.text} as its prior"
+            raise Refusal("wrong-part", message, why, "name a prior", place=source.place)
+        return found
 
     def _located_at(self, source: Scalar, folder: Path) -> Checkpoint:
         try:
@@ -158,7 +201,10 @@ def _whole(checkpoint: Checkpoint, place: Place | None = None) -> Checkpoint:
     Raises:
         Refusal: files of components do not hold what their configs say, or cannot be read; holds one for each fault.
     """
-    faults = [fault for files in checkpoint.components.values() for fault in files.faults]
+    prior = () if checkpoint.prior is None else checkpoint.prior.components.values()
+    # A prior's parts may be among the checkpoint's own.
+    parts = {id(files): files for files in (*checkpoint.components.values(), *prior)}
+    faults = [fault for files in parts.values() for fault in files.faults]
     if faults:
         raise Refusal.together(faults, place)
     return checkpoint

@@ -47,6 +47,7 @@ class Details:
         components: role → source of the checkpoint whose part is taken instead, and where that is written.
         loras: in the order in which they are laid over.
         scheduler: the sampler of its stages where they name none.
+        prior: source of the checkpoint that reads texts for it, and where that is written.
     """
 
     dtype: str | None = None
@@ -54,6 +55,7 @@ class Details:
     components: tuple[tuple[str, Scalar], ...] = ()
     loras: tuple[Lora, ...] = ()
     scheduler: SamplerChoice | None = None
+    prior: Scalar | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What is said, as plain data."""
@@ -63,6 +65,7 @@ class Details:
         said["scheduler"] = (
             None if self.scheduler is None else {"name": self.scheduler.name, **dict(self.scheduler.changes)}
         )
+        said["prior"] = None if self.prior is None else self.prior.text
         return {key: value for key, value in said.items() if value}
 
 
@@ -91,18 +94,16 @@ class _Reader:
         self._entries = {key: entry.value for key, entry in decl.details.entries.items()}
 
     def details(self) -> Details:
-        for key, why in (
-            ("revision", "a revision is written behind the repository's name: owner/name@revision"),
-            ("prior", "no checkpoint that is known has a prior"),
-        ):
-            if key in self._entries:
-                self._refuse(self._entries[key], f"{key} cannot be used with it", why, f"remove {key}")
+        if "revision" in self._entries:
+            why = "a revision is written behind the repository's name: owner/name@revision"
+            self._refuse(self._entries["revision"], "revision cannot be used with it", why, "remove revision")
         return Details(
             dtype=self._optional("dtype", self._dtype),
             variant=self._optional("variant", self._text),
             components=self._optional("components", self._components) or (),
             loras=self._optional("loras", self._loras) or (),
             scheduler=self._optional("scheduler", self._scheduler),
+            prior=self._optional("prior", self._scalar),
         )
 
     def _optional(self, key: str, read: Callable[[Tree], Any]) -> Any:

@@ -84,6 +84,9 @@ class StageSpec:
         decode: the step that decodes what `sample` gives; None for that of the family's latents.
         decode_around: class of the VAE → step that decodes with the picture and the mask beside the latents.
         latents: whether the stage's `image` may be latents.
+        samplers: classes of schedulers that it can use → setting → values that other stages refuse; empty if it can use
+            all known ones.
+        before: params that only the steps before `sample` read.
         beside: whether the class takes latents as `image` only beside themselves as `masked_image_latents`.
         reads_vae: whether the class reads a setting off the VAE even if it encodes nothing.
         sized: whether the class has `height` and `width`.
@@ -101,6 +104,8 @@ class StageSpec:
     decode: StepRun | None = None
     decode_around: Mapping[str, StepRun] = field(default_factory=dict)
     latents: bool = False
+    samplers: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
     beside: bool = False
     reads_vae: bool = False
     sized: bool = False
@@ -125,7 +130,7 @@ class Family:
         texts: its text encoders, in the order in which the denoiser reads them.
         joined: tensor of a conditioning → axis along which those of several encoders are joined; of other tensors the
             last encoder's counts.
-        latents: its latent space.
+        latents: its latent space; None if it makes no pictures, as priors do.
         stages: stage → how it runs; a name with `+control` is the stage with ControlNets, `refiner+mask` the refiner
             with a mask.
         flags: settings of the pipeline, if the checkpoint doesn't say them.
@@ -135,6 +140,10 @@ class Family:
         distilled: whether the denoiser takes the guidance scale as an input, so that no negative text is read.
         reads_pixels: whether the denoiser reads a masked picture beside latents, as models for inpainting do.
         loras: what LoRA files may change.
+        prior: the family of the checkpoints that turn a text into what its own read; None if it reads texts itself. A
+            document names one, a checkpoint has its parts as `prior_ROLE` among its own, or its model card names it.
+        read_prompt: `read_prompt(request)` returns the steps that read the prompt of a stage, as a
+            `graphflow_nodes.planning.texts.Texts`; None for those of `texts`.
         single_files: how its checkpoints are read that are one file; None if they are folders only.
     """
 
@@ -143,7 +152,7 @@ class Family:
     parts: Mapping[str, tuple[ModelClass, ...]]
     denoiser: str
     texts: tuple[TextReader, ...]
-    latents: LatentRules
+    latents: LatentRules | None
     stages: Mapping[str, StageSpec]
     own_size: Callable[[Parts], tuple[int, int] | None]
     has: tuple[str, ...] = ()
@@ -155,6 +164,8 @@ class Family:
     distilled: Callable[[Parts], bool] = _never
     reads_pixels: Callable[[Parts], bool] = _never
     loras: tuple[LoraTarget, ...] = ()
+    prior: Family | None = None
+    read_prompt: Callable[..., Any] | None = None
     single_files: SingleFiles | None = None
 
     @property
@@ -164,8 +175,9 @@ class Family:
 
     @property
     def classes(self) -> tuple[ModelClass, ...]:
-        """The classes of its parts and of its adapters, each once."""
-        parts = (one for classes in self.parts.values() for one in classes)
+        """The classes of its parts, of its prior's and of its adapters, each once."""
+        parts = [one for classes in self.parts.values() for one in classes]
+        parts += self.prior.classes if self.prior is not None else ()
         return tuple(dict.fromkeys((*parts, *self.adapters)))
 
     def recognises(self, pipeline: str, roles: Iterable[str]) -> bool:

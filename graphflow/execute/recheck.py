@@ -9,7 +9,7 @@ from graphflow.plan.sources import step_outputs
 from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Level
 from graphflow.values.coerce import coerce
-from graphflow.values.facts import UNKNOWN, facts_of
+from graphflow.values.facts import facts_of
 
 
 def require_rules(step: PlannedStep, recheck: Recheck, held: Held) -> None:
@@ -25,7 +25,7 @@ def require_rules(step: PlannedStep, recheck: Recheck, held: Held) -> None:
     """
     node, facts = step.node, {}
     for name, source in recheck.ports.items():
-        facts[name] = UNKNOWN
+        facts[name] = recheck.known[name]
         if source is not None and all(map(held.has, step_outputs(source))):
             facts[name] = facts_of(coerce(held.value(source), node.type.ports[name].type))
     for fault in faults(node.type, facts, planned(node, facts, recheck.wanted)):

@@ -162,7 +162,7 @@ class _Lowering:
         }
         places = {name: node.place_of(name) for name in (*node.type.ports, *node.type.params)}
         senders = {name: named_source(source, self._nodes) for name, source in node.sources.items()}
-        return Recheck(node.wanted, ports, places, senders)
+        return Recheck(node.wanted, ports, places, senders, node.port_facts)
 
     def want(self, source: StepSource) -> None:
         """Mark the outputs that a source reads as wanted."""

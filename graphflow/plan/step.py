@@ -10,6 +10,7 @@ from graphflow.catalog.node_type import NodeType, StepFunction
 from graphflow.plan.sources import StepSource
 from graphflow.problems import Place
 from graphflow.values.component import Component
+from graphflow.values.facts import Facts
 
 
 class StepNode(NamedTuple):
@@ -38,12 +39,14 @@ class Recheck(NamedTuple):
         ports: each given port → its source; None if no step of the plan computes the value.
         places: port or param → the place of its value in the document.
         senders: port → name of the output that it reads, such as `fill.latents`.
+        known: port → its facts before the run, used if its value is freed by then.
     """
 
     wanted: frozenset[str]
     ports: Mapping[str, StepSource | None]
     places: Mapping[str, Place]
     senders: Mapping[str, str]
+    known: Mapping[str, Facts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,12 @@ def _conditioning(value: Any, _: str | None) -> bytes:
     return to_safetensors(value.tensors, {"readout": value.readout, "encoder": value.encoder})
 
 
+def _image_embedding(value: Any, _: str | None) -> bytes:
+    from graphflow.values.tensors import to_safetensors
+
+    return to_safetensors(value.tensors, {"space": value.space.to_json()})
+
+
 _PNG = Format(("png",), encode_png)
 JSON = Format(("json",), _json, joined=True)
 FORMATS: dict[str, Format] = {
@@ -62,6 +68,7 @@ FORMATS: dict[str, Format] = {
     "file": Format(("json",), _file, joined=True),
     "latents": Format(("safetensors",), _latents),
     "conditioning": Format(("safetensors",), _conditioning),
+    "image_embedding": Format(("safetensors",), _image_embedding),
     "control": Format(("png",), lambda control, text: encode_png(control.seen(), text)),
 }
 """Name of a type → its file format."""

@@ -22,7 +22,8 @@ class Facts:
     Attributes:
         width: pixels per row of a picture, or of the picture that latents stand for.
         height: its rows.
-        space: the latent space of latents; for a picture, that of the latents from which it was decoded.
+        space: the space of latents or of an image embedding; for a picture, that of the latents from which it was
+            decoded.
         items: the facts of a list's items.
         word: the name of the type, if a port takes several types.
         noise: for latents: where their denoising stopped; None if it was completed.

@@ -28,6 +28,15 @@ class SchedulerChoice:
     class_name: str | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of everything that is said here, in hexadecimal."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def shown(self) -> dict[str, Any]:
+        """What a person wants to know of it."""
+        return {"scheduler": self.class_name or self.own}
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -42,6 +51,7 @@ class Sampling:
         pipeline: the diffusers class; empty if the step calls none.
         flags: arguments of the class beside its components.
         vae: whether the class encodes something, or reads a setting off the VAE.
+        vae_argument: the argument of the class that takes the VAE.
         sized: whether the call has the size of `image` as its `height` and `width`.
         beside: whether latents also go in as `masked_image_latents`: some classes refuse them otherwise, and read these
             only with a denoiser made for inpainting.
@@ -61,6 +71,7 @@ class Sampling:
     pipeline: str = ""
     flags: Mapping[str, Any] = field(default_factory=dict)
     vae: bool = False
+    vae_argument: str = "vae"
     sized: bool = False
     beside: bool = False
     control: str = ""

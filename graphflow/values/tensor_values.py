@@ -1,4 +1,4 @@
-"""Values made of tensors: latents and text embeddings.
+"""Values made of tensors: latents, text embeddings and image embeddings.
 
 A tensor cannot be made read-only, so these values expose their tensors' `_version`: the engine compares it before
 and after every step and names a step that changed a tensor in place.
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from graphflow.values import tensors
+from graphflow.values.embedding_space import EmbeddingSpace
 from graphflow.values.latent_space import LatentSpace, Noise
 
 _NEGATIVE = "negative_"
@@ -105,3 +106,44 @@ class Conditioning:
         """sha256 of all tensors, in hexadecimal."""
         named = [f"{name} {tensors.digest(tensor)}" for name, tensor in self.tensors.items()]
         return " ".join([self.readout, self.encoder, *named])
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEmbedding:
+    """What a picture should show, and what it should not, as embeddings of an image encoder.
+
+    Attributes:
+        positive, negative: (1, width) each.
+        space: of both.
+        generator: (bytes,), the state of the generator that drew for it, if a stage continues with it.
+    """
+
+    positive: Any
+    negative: Any
+    space: EmbeddingSpace
+    generator: Any | None = None
+
+    word: ClassVar[str] = "image_embedding"
+
+    @property
+    def tensors(self) -> dict[str, Any]:
+        """Argument of a pipeline → tensor."""
+        return {"image_embeds": self.positive, "negative_image_embeds": self.negative}
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Numbers that change when a tensor is changed in place."""
+        return tuple(int(tensor._version) for tensor in self._all)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(map(tensors.nbytes, self._all))
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of all tensors, in hexadecimal, and the space."""
+        return " ".join([*map(tensors.digest, self._all), self.space.to_json()])
+
+    @property
+    def _all(self) -> list[Any]:
+        return [self.positive, self.negative, *([] if self.generator is None else [self.generator])]

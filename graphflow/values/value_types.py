@@ -8,7 +8,7 @@ from graphflow.values.animation import Animation
 from graphflow.values.control import Control
 from graphflow.values.file import File
 from graphflow.values.raster import Image, Mask
-from graphflow.values.tensor_values import Conditioning, Latents
+from graphflow.values.tensor_values import Conditioning, ImageEmbedding, Latents
 
 CLASSES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -20,6 +20,7 @@ CLASSES: dict[str, tuple[type, ...]] = {
     "mask": (Mask,),
     "latents": (Latents,),
     "conditioning": (Conditioning,),
+    "image_embedding": (ImageEmbedding,),
     "control": (Control,),
     "animation": (Animation,),
 }

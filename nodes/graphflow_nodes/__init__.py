@@ -3,6 +3,7 @@
 NODES: tuple[str, ...] = (
     "graphflow_nodes.conditioning.controlnet_condition:controlnet_condition",
     "graphflow_nodes.conditioning.depth_map:depth_map",
+    "graphflow_nodes.conditioning.image_prior:image_prior",
     "graphflow_nodes.flow.switch:switch",
     "graphflow_nodes.image.animate:animate",
     "graphflow_nodes.image.crop:crop",
@@ -31,6 +32,8 @@ FAMILIES: tuple[str, ...] = (
     "graphflow_nodes.families.sd:SD",
     "graphflow_nodes.families.sdxl:SDXL",
     "graphflow_nodes.families.sdxl:REFINER",
+    "graphflow_nodes.families.kandinsky:KANDINSKY",
+    "graphflow_nodes.families.kandinsky:PRIOR",
     "graphflow_nodes.models.dpt:DPT",
     "graphflow_nodes.models.dpt:DPT_PROCESSOR",
 )

@@ -127,6 +127,14 @@ picture's.
 """
 
 from tests.plain.control import control_img2img, control_inpaint, control_text2img, inpaint_condition
+from tests.plain.kandinsky import (
+    kandinsky_decoder,
+    kandinsky_img2img,
+    kandinsky_inpaint,
+    kandinsky_mean,
+    kandinsky_prior,
+    kandinsky_text2img,
+)
 from tests.plain.scripts import chain, embed, img2img, inpaint, text2img
 from tests.plain.xl import ensemble, xl_img2img, xl_inpaint, xl_text2img
 
@@ -140,6 +148,12 @@ __all__ = [
     "img2img",
     "inpaint",
     "inpaint_condition",
+    "kandinsky_decoder",
+    "kandinsky_img2img",
+    "kandinsky_inpaint",
+    "kandinsky_mean",
+    "kandinsky_prior",
+    "kandinsky_text2img",
     "text2img",
     "xl_img2img",
     "xl_inpaint",

@@ -39,6 +39,7 @@ def _equal(one, other) -> bool:
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else np.array_equal(one, other)
 
 
+KANDINSKY = {"num_inference_steps": 3, "prior_num_inference_steps": 2}
 CALLS = {
     "text2img": lambda sd, **o: plain.text2img(sd("sd"), "a cat", "red", **o),
     "text2img of SD 2's kind": lambda sd, **o: plain.text2img(sd("sd_v"), "a cat", **o),
@@ -106,6 +107,15 @@ CALLS = {
     ),
     "ControlNet, SDXL, inpaint": lambda sd, **o: plain.control_inpaint(
         sd("sdxl"), sd("controlnet_xl"), "a cat", _picture(), _mask(), _picture(), xl=True, strength=0.7, **o
+    ),
+    "Kandinsky, text2img": lambda sd, **o: plain.kandinsky_text2img(
+        sd("kandinsky_combined"), "a cat", negative_prompt="red", **KANDINSKY, **o
+    ),
+    "Kandinsky, img2img": lambda sd, **o: plain.kandinsky_img2img(
+        sd("kandinsky_combined"), "a cat", _picture(), strength=0.7, **KANDINSKY, **o
+    ),
+    "Kandinsky, inpaint": lambda sd, **o: plain.kandinsky_inpaint(
+        sd("kandinsky_inpaint_combined"), "a cat", _picture(), _mask(), **KANDINSKY, **o
     ),
     "chain": lambda sd, **o: plain.chain(sd("sd"), ("a cat", "a dog", "a road"), _mask(), **o),
 }

@@ -26,10 +26,17 @@ ENTRIES = [(stage, entry) for family in shipped() for stage, entry in family.sta
 
 @pytest.mark.parametrize(("stage", "entry"), ENTRIES, ids=lambda one: getattr(one, "pipeline", one))
 def test_family_defaults_are_those_of_the_diffusers_class(stage, entry):
-    """Of every param that the stage's node and the class both have; None says that the class decides itself."""
-    parameters = inspect.signature(getattr(diffusers, entry.pipeline).__call__).parameters
+    """Of every param that the stage's node and the class both have, but the size, which the checkpoint decides.
+
+    None says that the class decides itself.
+    """
+    parameters = dict(inspect.signature(getattr(diffusers, entry.pipeline).__call__).parameters)
+    if entry.before:
+        # What the steps before the class read, the class that does all of them has.
+        whole = getattr(diffusers, f"{entry.pipeline.removesuffix('Pipeline')}CombinedPipeline")
+        parameters |= {name: inspect.signature(whole.__call__).parameters[name] for name in entry.before}
     shared = parameters.keys() & default_catalog()[stage.partition("+")[0]].params.keys()
-    told = {name: parameters[name].default for name in {*shared, *entry.defaults} - {"seed"}}
+    told = {name: parameters[name].default for name in {*shared, *entry.defaults} - {"seed", "height", "width"}}
     assert {name: value for name, value in told.items() if value is not None} == {
         name: value for name, value in entry.defaults.items() if value is not None
     }

@@ -1,4 +1,4 @@
-"""Random checkpoints of Stable Diffusion, SDXL and ControlNet: about 1 MB each, made in a second, always the same.
+"""Random checkpoints of Stable Diffusion, SDXL, ControlNet and Kandinsky: 1 or 2 MB each, always the same.
 
 `make(name, folder)` writes `folder/name` and gives its path; where it already stands, it stands. Every folder loads by
 `from_pretrained` and paints 64×64 pixels by default. Latents have 4 channels, one cell for 8×8 pixels.
@@ -29,6 +29,10 @@
 | `controlnet_canny`, `controlnet_inpaint`, `controlnet_depth` | ControlNets for `sd` and its kin of 4 or 9 channels |
 | `controlnet_xl` | one for `sdxl` and `sdxl_inpaint` |
 | `depth` | a depth estimator of transformers, with its processor |
+| `kandinsky_prior` | Kandinsky 2.2's prior: text and image encoders, a prior that makes an embedding of a picture |
+| `kandinsky` | its decoder for text2img and img2img; it names no prior |
+| `kandinsky_inpaint` | its decoder for inpainting: a UNet of 9 channels; the same MoVQ |
+| `kandinsky_combined`, `kandinsky_inpaint_combined` | decoder and prior in one folder, with the parts of the three |
 """
 
 from __future__ import annotations
@@ -42,6 +46,11 @@ from typing import Any
 
 import torch
 from diffusers import (
+    KandinskyV22CombinedPipeline,
+    KandinskyV22InpaintCombinedPipeline,
+    KandinskyV22InpaintPipeline,
+    KandinskyV22Pipeline,
+    KandinskyV22PriorPipeline,
     StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLImg2ImgPipeline,
@@ -50,7 +59,7 @@ from diffusers import (
 )
 from safetensors.torch import load_file, save_file
 
-from tests.tiny import control, layouts, parts, vaes, xl
+from tests.tiny import control, kandinsky, layouts, parts, vaes, xl
 
 _VAE_SEED = 21
 _SD: dict[str, Callable[[], Any]] = {
@@ -77,6 +86,21 @@ _XL: dict[str, Callable[[], Any]] = {
     "tokenizer_2": partial(parts.tokenizer, sd2=True),
     "scheduler": xl.scheduler,
 }
+_DECODER: dict[str, Callable[[], Any]] = {
+    "unet": partial(kandinsky.unet, 61),
+    "movq": partial(kandinsky.movq, 62),
+    "scheduler": kandinsky.scheduler,
+}
+_INPAINTER = _DECODER | {"unet": partial(kandinsky.unet, 63, channels=9)}
+_PRIOR: dict[str, Callable[[], Any]] = {
+    "prior": partial(kandinsky.prior, 64),
+    "image_encoder": partial(kandinsky.image_encoder, 65),
+    "text_encoder": partial(kandinsky.text_encoder, 66),
+    "tokenizer": parts.tokenizer,
+    "scheduler": kandinsky.prior_scheduler,
+    "image_processor": kandinsky.image_processor,
+}
+_CONNECTED = {f"prior_{role}": build for role, build in _PRIOR.items()}
 _NO_FIRST_ENCODER = {"text_encoder": lambda: None, "tokenizer": lambda: None}
 _MEAN_STD = {"latents_mean": [-0.4, 0.3, 0.1, -0.2], "latents_std": [1.6, 0.9, 1.2, 0.8]}
 # As the published SD 1.5 has them: keys that later versions added are not there.
@@ -129,6 +153,10 @@ def _save_xl(
     if half:
         components |= {role: components[role].half() for role in ("unet", "vae", "text_encoder", "text_encoder_2")}
     kind(**components, **flags, add_watermarker=False).save_pretrained(target, variant="fp16" if half else None)
+
+
+def _save_plain(target: Path, kind: type, made: Mapping[str, Callable[[], Any]]) -> None:
+    kind(**{role: build() for role, build in made.items()}).save_pretrained(target)
 
 
 def _save_controlnet(target: Path, seed: int, unet: Callable[[], Any]) -> None:
@@ -214,5 +242,12 @@ _RECIPES: dict[str, Callable[[Path], None]] = {
     "controlnet_depth": partial(_save_controlnet, seed=43, unet=_SD["unet"]),
     "controlnet_xl": partial(_save_controlnet, seed=44, unet=_XL["unet"]),
     "depth": partial(control.save_depth, seed=51),
+    "kandinsky_prior": partial(_save_plain, kind=KandinskyV22PriorPipeline, made=_PRIOR),
+    "kandinsky": partial(_save_plain, kind=KandinskyV22Pipeline, made=_DECODER),
+    "kandinsky_inpaint": partial(_save_plain, kind=KandinskyV22InpaintPipeline, made=_INPAINTER),
+    "kandinsky_combined": partial(_save_plain, kind=KandinskyV22CombinedPipeline, made=_DECODER | _CONNECTED),
+    "kandinsky_inpaint_combined": partial(
+        _save_plain, kind=KandinskyV22InpaintCombinedPipeline, made=_INPAINTER | _CONNECTED
+    ),
 }
 NAMES = tuple(_RECIPES)

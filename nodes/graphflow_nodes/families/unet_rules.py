@@ -75,20 +75,18 @@ def part_faults(name: str, parts: Parts, texts: tuple[TextReader, ...]) -> Itera
         if reads != given:
             yield _misfit(name, why.format(reads, given))
     for reader in texts:
-        yield from _tokenizer_faults(name, parts, reader)
+        yield from tokenizer_faults(name, parts, reader.text_encoder, reader.tokenizer)
 
 
-def _tokenizer_faults(name: str, parts: Parts, reader: TextReader) -> Iterator[Fault]:
+def tokenizer_faults(name: str, parts: Parts, encoder_role: str, tokenizer_role: str) -> Iterator[Fault]:
     """A tokenizer with larger token numbers, or longer texts, than the text encoder has embeddings for."""
-    encoder, tokenizer = parts[reader.text_encoder].full_config, parts[reader.tokenizer].tokenizer
+    encoder, tokenizer = parts[encoder_role].full_config, parts[tokenizer_role].tokenizer
     for most, given, what in (
         (encoder["vocab_size"], tokenizer.size, "tokens"),
         (encoder["max_position_embeddings"], tokenizer.length, "places of a text"),
     ):
         if given > most:
-            yield _misfit(
-                name, f"the {reader.tokenizer} has {given:,} {what}, but the {reader.text_encoder} knows {most:,}"
-            )
+            yield _misfit(name, f"the {tokenizer_role} has {given:,} {what}, but the {encoder_role} knows {most:,}")
 
 
 def _misfit(name: str, why: str) -> Fault:

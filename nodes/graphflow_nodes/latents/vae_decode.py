@@ -8,7 +8,7 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image
 from graphflow.values.tensor_values import Latents
-from graphflow_nodes.planning.checkpoint_rules import refused, usable
+from graphflow_nodes.planning.checkpoint_rules import codec_of
 from graphflow_nodes.planning.latent_rules import clean_faults, space_faults
 
 
@@ -19,10 +19,10 @@ def _plan(
     wanted: frozenset[str],
 ) -> Planned:
     checkpoint, latents = checkpoints["checkpoint"], facts["latents"]
-    family, faults = usable("vae_decode", checkpoint, stage=False)
-    if family is None:
-        return refused(checkpoint, faults)
-    rules, space = family.latents, family.latents.space(checkpoint.components)
+    rules, refusal = codec_of("vae_decode", checkpoint)
+    if rules is None:
+        return refusal
+    space = rules.space(checkpoint.components)
     problems = (*space_faults(space, checkpoint.name, latents, "latents"), *clean_faults(latents, "latents"))
     uses = {"vae": checkpoint.component(rules.vae)}
     step = Step("decode", rules.decode, {"latents": "latents"}, {}, ("image",), uses)

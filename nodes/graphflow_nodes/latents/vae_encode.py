@@ -8,7 +8,7 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.facts import Facts
 from graphflow.values.raster import Image
 from graphflow.values.tensor_values import Latents
-from graphflow_nodes.planning.checkpoint_rules import refused, usable
+from graphflow_nodes.planning.checkpoint_rules import codec_of
 from graphflow_nodes.planning.size_rules import size_faults
 
 
@@ -19,11 +19,11 @@ def _plan(
     wanted: frozenset[str],
 ) -> Planned:
     checkpoint, image = checkpoints["checkpoint"], facts["image"]
-    family, faults = usable("vae_encode", checkpoint, stage=False)
-    if family is None:
-        return refused(checkpoint, faults)
-    rules, space = family.latents, family.latents.space(checkpoint.components)
-    problems = tuple(size_faults(family, space, checkpoint.name, (image.width, image.height), ("image", "image")))
+    rules, refusal = codec_of("vae_encode", checkpoint)
+    if rules is None:
+        return refusal
+    space = rules.space(checkpoint.components)
+    problems = tuple(size_faults(rules, space, checkpoint.name, (image.width, image.height), ("image", "image")))
     settings = {"space": space, "seed": params["seed"]}
     uses = {"vae": checkpoint.component(rules.vae)}
     step = Step("encode", rules.encode, {"image": "image"}, settings, ("latents",), uses)

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from graphflow_nodes.models.samplers import OWN, PACKAGES
+from graphflow_nodes.models.samplers import OWN, PACKAGES, UNCLIP
 
 TARGET = Path(__file__).with_name("class_defaults.json")
 _NO_SETTING = (
@@ -32,11 +32,15 @@ def defaults() -> dict[str, dict[str, Any]]:
     import diffusers
     import transformers
 
-    models = ("AsymmetricAutoencoderKL", "AutoencoderKL", "AutoencoderTiny", "ControlNetModel", "UNet2DConditionModel")
+    models = (
+        *("AsymmetricAutoencoderKL", "AutoencoderKL", "AutoencoderTiny", "ControlNetModel", "PriorTransformer"),
+        *("UNet2DConditionModel", "VQModel", UNCLIP.name),
+    )
     found = {name: _diffusers(getattr(diffusers, name)) for name in (*models, *OWN) if name not in PACKAGES}
     found |= {name: _written(name) for name in OWN if name in PACKAGES}
     for name in ("CLIPTextModel", "CLIPTextModelWithProjection"):
         found[name] = _transformers(transformers.CLIPTextConfig)
+    found["CLIPVisionModelWithProjection"] = _transformers(transformers.CLIPVisionConfig)
     found["DPTForDepthEstimation"] = _transformers(transformers.DPTConfig)
     as_json: dict[str, dict[str, Any]] = json.loads(json.dumps(found))
     return as_json

@@ -54,6 +54,9 @@ OWN = (*CLASSES, "EDMDPMSolverMultistepScheduler", "EDMEulerScheduler")
 SCHEDULERS = tuple(ModelClass(name, "diffusers", "scheduler", defaults=defaults_of(name)) for name in sorted(OWN))
 """The same classes as components."""
 
+UNCLIP = ModelClass("UnCLIPScheduler", "diffusers", "scheduler", defaults=defaults_of("UnCLIPScheduler"))
+"""The sampler of priors, which denoises embeddings and no latents."""
+
 REPLACED: Mapping[str, str] = {
     "DDIMInverseScheduler": "it runs backwards, from pictures to noise",
     "DPMSolverMultistepInverseScheduler": "it runs backwards, from pictures to noise",

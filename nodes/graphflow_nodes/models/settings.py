@@ -79,7 +79,8 @@ TYPES = ("bfloat16", "float16", "float32", "float64")
 """Dtypes of saved weights, as written in configs."""
 
 _RULES_OF_SETTINGS: Mapping[str, _Rule] = {
-    **dict.fromkeys(("num_hidden_layers", "addition_embed_type_num_heads"), _COUNT),
+    **dict.fromkeys(("num_hidden_layers", "num_layers", "addition_embed_type_num_heads"), _COUNT),
+    "additional_embeddings": _DEPTH,
     **dict.fromkeys(("layers_per_block", "attention_head_dim", "num_attention_heads"), _COUNT.or_list()),
     "transformer_layers_per_block": _DEPTH.or_list().or_list(),
     "reverse_transformer_layers_per_block": _DEPTH.or_list().or_list(),
@@ -89,7 +90,8 @@ _RULES_OF_SETTINGS: Mapping[str, _Rule] = {
             *("vocab_size", "hidden_size", "intermediate_size", "max_position_embeddings", "projection_dim"),
             *("fusion_hidden_size", "patch_size", "conv_in_kernel", "conv_out_kernel", "time_embedding_dim"),
             *("time_cond_proj_dim", "num_class_embeds", "projection_class_embeddings_input_dim"),
-            *("addition_time_embed_dim", "encoder_hid_dim"),
+            *("addition_time_embed_dim", "encoder_hid_dim", "embedding_dim", "num_embeddings", "num_vq_embeddings"),
+            *("embedding_proj_dim", "clip_embed_dim", "time_embed_dim", "vq_embed_dim"),
         ),
         _SIZE,
     ),
@@ -100,12 +102,18 @@ _RULES_OF_SETTINGS: Mapping[str, _Rule] = {
     **dict.fromkeys(("block_out_channels", "conditioning_embedding_out_channels", "neck_hidden_sizes"), _SIZE.listed()),
     **dict.fromkeys(("down_block_types", "up_block_types"), _WORD.listed()),
     "mid_block_type": _one_of("UNetMidBlock2D", "UNetMidBlock2DCrossAttn", "UNetMidBlock2DSimpleCrossAttn").or_null(),
-    **dict.fromkeys(("act_fn", "timestep_post_act", "time_embedding_act_fn"), _one_of(*ACTIVATIONS)),
+    **dict.fromkeys(
+        ("act_fn", "time_embed_act_fn", "timestep_post_act", "time_embedding_act_fn"), _one_of(*ACTIVATIONS)
+    ),
     **dict.fromkeys(("hidden_act", "pooler_act"), _one_of(*TEXT_ACTIVATIONS)),
     "addition_embed_type": _one_of("text", "text_image", "text_time", "image", "image_hint"),
     "attention_type": _one_of("default", "gated", "gated-text-image"),
     "class_embed_type": _one_of("timestep", "identity", "projection", "simple_projection"),
     "cross_attention_norm": _one_of("layer_norm", "group_norm"),
+    "added_emb_type": _one_of("prd"),
+    "encoder_hid_proj_type": _one_of("linear"),
+    **dict.fromkeys(("embedding_proj_norm_type", "norm_in_type"), _one_of("layer")),
+    "norm_type": _one_of("group", "spatial"),
     "encoder_hid_dim_type": _one_of("text_proj", "text_image_proj", "image_proj"),
     "resnet_time_scale_shift": _one_of("default", "scale_shift", "ada_group", "spatial"),
     "time_embedding_type": _one_of("positional", "fourier"),

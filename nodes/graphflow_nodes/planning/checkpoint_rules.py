@@ -7,7 +7,7 @@ from typing import Any
 
 from graphflow.catalog.authoring import Planned, Step
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.family import Family
+from graphflow.checkpoints.family import Family, LatentRules
 from graphflow.problems import Fault
 from graphflow.values.facts import Facts
 from graphflow_nodes.planning.request import Request
@@ -27,7 +27,8 @@ def requested(
     family, faults = usable(stage, checkpoint)
     if family is None:
         return refused(checkpoint, faults)
-    return Request(stage, facts, params, checkpoint, family, wanted)
+    request = Request(stage, facts, params, checkpoint, family, wanted)
+    return request if request.absent is None else not_here(request.absent)
 
 
 def usable(node: str, checkpoint: Checkpoint, *, stage: bool = True) -> tuple[Family | None, tuple[Fault, ...]]:
@@ -36,15 +37,21 @@ def usable(node: str, checkpoint: Checkpoint, *, stage: bool = True) -> tuple[Fa
     Args:
         node: a key of the family's stages, or the name of another node type.
         checkpoint: of any kind.
-        stage: whether the node is a stage, which the family must have.
+        stage: whether the node is a stage, which the family must have; other nodes need its latents.
     """
     if checkpoint.kind == "hub":
         return None, not_here(checkpoint).problems
     family = checkpoint.family
-    if family is None or (stage and node not in family.stages):
+    if family is None or (node not in family.stages if stage else family.latents is None):
         return None, (_unable(node, checkpoint, family),)
-    faults = tuple(_faults_of_parts(checkpoint, family))
+    faults = tuple(faults_of_parts(checkpoint, family))
     return (None if faults else family), faults
+
+
+def codec_of(node: str, checkpoint: Checkpoint) -> tuple[LatentRules | None, Planned]:
+    """How a checkpoint turns pictures into latents and back; None and the answer of the plan function if it cannot."""
+    family, faults = usable(node, checkpoint, stage=False)
+    return (None if family is None else family.latents), refused(checkpoint, faults)
 
 
 def _unable(node: str, checkpoint: Checkpoint, family: Family | None) -> Fault:
@@ -58,7 +65,7 @@ def _unable(node: str, checkpoint: Checkpoint, family: Family | None) -> Fault:
     return Fault(message, why, "name another checkpoint", "checkpoint")
 
 
-def _faults_of_parts(checkpoint: Checkpoint, family: Family) -> Iterator[Fault]:
+def faults_of_parts(checkpoint: Checkpoint, family: Family) -> Iterator[Fault]:
     """Parts that are missing, have another class, or don't fit together; diffusers itself does not check this."""
     parts = checkpoint.components
     if absent := [role for role in family.parts if role not in parts]:

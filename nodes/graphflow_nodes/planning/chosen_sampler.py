@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
@@ -28,10 +28,12 @@ class Sampler:
     Attributes:
         checkpoint: the checkpoint from whose scheduler it starts.
         named: the name that the stage gives; None if it gives none.
+        able: see `StageSpec.samplers`.
     """
 
     checkpoint: Checkpoint
     named: str | None
+    able: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
 
     @property
     def own(self) -> str:
@@ -71,7 +73,7 @@ class Sampler:
     def choice(self) -> SchedulerChoice:
         """The data from which a step makes it."""
         # diffusers looks up the class that a config names, to drop settings that only that class reads.
-        known = self.own_config.get("_class_name") in (*OWN, *REPLACED)
+        known = self.own_config.get("_class_name") in (*OWN, *REPLACED, *self.able)
         config = {key: value for key, value in self.own_config.items() if known or key != "_class_name"}
         return SchedulerChoice(
             self.own, config, None if self._choice[0] is None else self.class_name, dict(self.changes)
@@ -86,15 +88,27 @@ class Sampler:
             message = f"{self.checkpoint.name} names the unknown scheduler {name}"
             yield Fault(message, "", fix, "checkpoint")
             return
-        wrong = [*self._own_faults(), *self._changed(changes)]
+        wrong = list(self._unable()) or [*self._own_faults(), *self._changed(changes)]
         yield from wrong
         if not wrong:
             yield from self._together()
 
+    def _unable(self) -> Iterator[Fault]:
+        """A class that the stage cannot use."""
+        if not self.able or self.class_name in self.able:
+            return
+        only = f"this stage can only use {' or '.join(self.able)}"
+        if self._choice[0] is None:
+            message, why = f"the scheduler of {self.checkpoint.name} cannot be used", f"it is {self.own}; {only}"
+            yield Fault(message, why, _ANOTHER, "checkpoint", "wrong-part")
+        else:
+            about = "checkpoint" if self.named is None else "scheduler"
+            yield Fault(f"{self.class_name} cannot be used here", only, "remove scheduler", about)
+
     def _own_faults(self) -> Iterator[Fault]:
         """The faults of the checkpoint's own class and config."""
         theirs = f"the scheduler of {self.checkpoint.name}"
-        if self.own not in (*OWN, *REPLACED):
+        if self.own not in (*OWN, *REPLACED, *self.able):
             why = f"it is {self.own or 'without a class'}, which the classes of Stable Diffusion cannot run"
             yield Fault(f"{theirs} cannot be used", why, _ANOTHER, "checkpoint", "wrong-part")
             return
@@ -108,7 +122,7 @@ class Sampler:
             yield Fault(f"{theirs} cannot be used", why, "get the whole checkpoint", "checkpoint", "checkpoint-broken")
         known = class_defaults().get(self.own, {})
         for key, value in own.items():
-            if key in known and (fix := misfit(self.own, key, value, known[key])):
+            if key in known and (fix := misfit(self.own, key, value, known[key], self._further(self.own, key))):
                 message = f"the setting {key} of {theirs} cannot be {value!r}"
                 why = f"{self.own} does not take this value of scheduler_config.json"
                 yield Fault(message, why, f"{fix} there, or {_ANOTHER}", "checkpoint", "checkpoint-broken")
@@ -123,14 +137,14 @@ class Sampler:
             if key not in known:
                 fix = did_you_mean(key, list(known), else_="its settings are")
                 yield Fault(f"{self.class_name} has no setting {key}", "", fix, "checkpoint")
-            elif fix := misfit(self.class_name, key, value, known[key]):
+            elif fix := misfit(self.class_name, key, value, known[key], self._further(self.class_name, key)):
                 yield Fault(f"the setting {key} of {self.class_name} cannot be {value!r}", "", fix, "checkpoint")
 
     def _together(self) -> Iterator[Fault]:
         """The faults of all settings together, whatever their origin."""
         known = class_defaults().get(self.class_name, {})
         for key, value in self.config.items():
-            if fix := misfit(self.class_name, key, value, known[key]):
+            if fix := misfit(self.class_name, key, value, known[key], self._further(self.class_name, key)):
                 why = f"the config of {self.checkpoint.name}, from which it starts, has this value"
                 message = f"the setting {key} of {self.class_name} cannot be {value!r}"
                 yield Fault(message, why, f"name another scheduler, or {fix}", "checkpoint")
@@ -140,6 +154,10 @@ class Sampler:
         for class_name, config in configs.items():
             for key, why, fix in conflicts(class_name, config):
                 yield Fault(f"the setting {key} of {class_name} cannot be {config[key]!r}", why, fix, "checkpoint")
+
+    def _further(self, class_name: str, key: str) -> tuple[Any, ...]:
+        """Values of a setting that only this stage takes."""
+        return self.able.get(class_name, {}).get(key, ())
 
     def _absent(self, class_name: str, fix: str, about: str = "checkpoint") -> Iterator[Fault]:
         """A fault if a class needs a package that is not installed."""

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.family import Family, StageSpec
+from graphflow.checkpoints.family import Family, LatentRules, StageSpec
+from graphflow.errors import DefinitionError
 from graphflow.values.component import Component
 from graphflow.values.facts import Facts
 from graphflow.values.latent_space import LatentSpace, Noise
@@ -49,6 +50,17 @@ class Request:
         """The facts of the picture or the latents from which the stage starts."""
         return self.facts.get("image", Facts())
 
+    @property
+    def prompt(self) -> str | None:
+        """The name of the prompt's type; None if it is not known."""
+        return self.facts.get("prompt", Facts()).word
+
+    @property
+    def absent(self) -> Checkpoint | None:
+        """A further checkpoint that the stage needs and that is not on this machine."""
+        prior = self.checkpoint.prior
+        return prior if prior is not None and prior.kind == "hub" and self.prompt != "image_embedding" else None
+
     def given(self, name: str) -> bool:
         """Whether a param is written in the graph."""
         return self.params.get(name) is not None
@@ -66,9 +78,20 @@ class Request:
         return {role: self.checkpoint.component(role) for role in roles}
 
     @property
+    def latents(self) -> LatentRules:
+        """How pictures become latents in the checkpoint's family, and back.
+
+        Raises:
+            DefinitionError: the family has the stage and no latents.
+        """
+        if self.family.latents is None:
+            raise DefinitionError(f"{self.family.name} has the stage {self.stage}, and says nothing of its latents")
+        return self.family.latents
+
+    @property
     def vae(self) -> dict[str, Component]:
         """The VAE, as steps borrow it."""
-        return {"vae": self.checkpoint.component(self.family.latents.vae)}
+        return {"vae": self.checkpoint.component(self.latents.vae)}
 
     @property
     def guided(self) -> bool:
@@ -89,7 +112,7 @@ class Request:
     @cached_property
     def space(self) -> LatentSpace:
         """The latent space of the checkpoint."""
-        return self.family.latents.space(self.checkpoint.components)
+        return self.latents.space(self.checkpoint.components)
 
     @property
     def made(self) -> LatentSpace:
@@ -101,7 +124,7 @@ class Request:
         """The stage's sampler; None if the family has no schedulers of diffusers."""
         if "scheduler" not in self.family.parts:
             return None
-        return Sampler(self.checkpoint, self.params.get("scheduler"))
+        return Sampler(self.checkpoint, self.params.get("scheduler"), self.spec.samplers)
 
     def split(self, name: str) -> float | None:
         """The share of the steps at which `denoising_end` or `denoising_start` splits them; None if neither does."""
@@ -120,4 +143,4 @@ class Request:
     @property
     def guides_decoding(self) -> bool:
         """Whether the class also uses the picture and the mask to decode."""
-        return self.checkpoint.components[self.family.latents.vae].class_name in self.spec.decode_around
+        return self.checkpoint.components[self.latents.vae].class_name in self.spec.decode_around

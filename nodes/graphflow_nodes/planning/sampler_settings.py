@@ -56,6 +56,11 @@ _OF_CLASS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "IPNDMScheduler": {"trained_betas": (None,)},
     "KDPM2AncestralDiscreteScheduler": {"prediction_type": _PREDICTS_NOISE, "beta_schedule": _BETAS[:2]},
     "KDPM2DiscreteScheduler": {"prediction_type": _PREDICTS_NOISE},
+    "UnCLIPScheduler": {
+        "beta_schedule": ("squaredcos_cap_v2",),
+        "prediction_type": ("epsilon", "sample"),
+        "variance_type": ("fixed_small_log",),
+    },
     "LCMScheduler": {"rescale_betas_zero_snr": (False,)},
     "PNDMScheduler": {"prediction_type": _PREDICTS_NOISE},
     "SASolverScheduler": {"variance_type": (None,), "algorithm_type": ("data_prediction", "noise_prediction")},
@@ -99,14 +104,17 @@ _READ_BY_FEW = ("dynamic_thresholding_ratio", "sample_max_value", "flow_shift")
 """Numbers that may be null, since they are read only if another setting requires it."""
 
 
-def misfit(class_name: str, key: str, value: Any, default: Any) -> str:
+def misfit(class_name: str, key: str, value: Any, default: Any, further: tuple[Any, ...] = ()) -> str:
     """The fix for a setting's value that cannot be used; empty if it can.
 
     Args:
         class_name: of the scheduler.
         key, value: the setting.
         default: of the class for this setting.
+        further: values that only this stage takes.
     """
+    if isinstance(value, str) and value in further:
+        return ""
     choices = {**_CHOICES, **_OF_CLASS.get(class_name, {})}.get(key)
     if choices is not None:
         found = any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in choices)
@@ -180,8 +188,11 @@ def _at_zero(class_name: str, config: Mapping[str, Any]) -> Iterator[tuple[str, 
 def least_steps(class_name: str, config: Mapping[str, Any]) -> int:
     """The fewest denoising steps that a sampler with these settings can run.
 
-    PNDM starts with Runge-Kutta steps over its first four timesteps, unless they are skipped.
+    PNDM starts with Runge-Kutta steps over its first four timesteps, unless they are skipped; UnCLIP divides by the
+    steps after the first.
     """
+    if class_name == "UnCLIPScheduler":
+        return 2
     return 4 if class_name == "PNDMScheduler" and not config.get("skip_prk_steps") else 1
 
 

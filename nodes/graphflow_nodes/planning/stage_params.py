@@ -7,15 +7,17 @@ from graphflow.catalog.authoring import Seed as AnySeed
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.values.control import Control as ControlSignal
 from graphflow.values.raster import Image
-from graphflow.values.tensor_values import Conditioning, Latents
+from graphflow.values.tensor_values import Conditioning, ImageEmbedding, Latents
 from graphflow_nodes.models.samplers import SAMPLERS
 
-Prompt = Annotated[str | Conditioning, Doc("What to paint.")]
+Prompt = Annotated[str | Conditioning | ImageEmbedding, Doc("What to paint.")]
 NegativePrompt = Annotated[str | None, Doc("What not to paint; used if guidance_scale is above 1.")]
 Control = Annotated[
     list[ControlSignal] | None, Doc("Control signals from controlnet_condition, one per ControlNet; SD and SDXL.")
 ]
 Model = Annotated[Checkpoint, Doc("The model.")]
+PriorSteps = Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps of the prior; Kandinsky.")]
+PriorGuidance = Annotated[float | None, Ge(0), Doc("How strongly the prior follows the prompt; Kandinsky.")]
 Strength = Annotated[float | None, Ge(0), Le(1), Doc("How much may change; strength × steps are run.")]
 Steps = Annotated[int | None, Ge(1), Le(1000), Doc("Denoising steps; with strength, before it is applied.")]
 Guidance = Annotated[float | None, Ge(0), Doc("How strongly the prompt is followed; 1 or less turns guidance off.")]

@@ -71,18 +71,22 @@ def _without_effect(request: Request) -> Iterator[Fault]:
     """Hints about params that have no effect, given the others."""
     guidance = request.value("guidance_scale") if "guidance_scale" in request.spec.defaults else None
     if guidance is not None and guidance <= 1:
-        for name in ("negative_prompt", "guidance_rescale"):
+        # A prior reads the negative text at any guidance of the decoder.
+        for name in ("negative_prompt", "guidance_rescale") if request.family.prior is None else ():
             if name in request.facts or request.params.get(name):
                 why = f"guidance_scale is {guidance:g}, and there is no guidance unless it is above 1"
                 fix = f"raise guidance_scale, or remove {name}"
                 yield Fault(f"{name} has no effect", why, fix, name, "node-hint")
-    if request.params.get("eta") and request.sampler and request.sampler.class_name not in TAKING_ETA:
+    eta = request.params.get("eta") if "eta" in request.spec.defaults else None
+    if eta and request.sampler and request.sampler.class_name not in TAKING_ETA:
         why = f"{request.sampler.class_name} does not use it"
         yield Fault("eta has no effect", why, "use scheduler: ddim, or remove eta", "eta", "node-hint")
 
 
 def strength_faults(request: Request) -> Iterator[Fault]:
     """A strength that leaves no step to run: samplers would return nothing, or something wrong."""
+    if "strength" not in request.spec.defaults:
+        return
     strength, steps = request.value("strength"), request.value("num_inference_steps")
     if int(steps * strength) < 1:
         why = f"strength {strength} of {steps} steps is less than one"
@@ -120,7 +124,7 @@ def request_size_faults(
     request: Request, width: int | None, height: int | None, about: tuple[str, str]
 ) -> Iterator[Fault]:
     """A size that the checkpoint of a stage does not support; see `size_faults`."""
-    yield from size_faults(request.family, request.space, request.checkpoint.name, (width, height), about)
+    yield from size_faults(request.latents, request.space, request.checkpoint.name, (width, height), about)
 
 
 def painted_size(request: Request) -> tuple[int, int] | Fault:

@@ -75,10 +75,11 @@ def sampling_of(request: Request, settings: Mapping[str, Any], *, vae: bool, siz
         scheduler=request.sampler.choice if request.sampler else None,
         space=request.made,
         seed=request.params["seed"],
-        settings={**{name: request.value(name) for name in spec.defaults}, **settings},
+        settings={**{name: request.value(name) for name in spec.defaults if name not in spec.before}, **settings},
         pipeline=spec.pipeline,
         flags={**spec.flags, **flags},
         vae=vae,
+        vae_argument=request.latents.vae,
         sized=sized,
         beside=spec.beside and request.image.word == "latents",
         control=spec.control,
@@ -114,7 +115,7 @@ def _noisy_picture(request: Request) -> Iterator[Fault]:
 def _decode(request: Request) -> Step:
     """The step that decodes the latents of `sample`, by the rule of the class that sampled."""
     inputs = {"latents": "sample.latents"}
-    vae = request.checkpoint.components[request.family.latents.vae].class_name
+    vae = request.checkpoint.components[request.latents.vae].class_name
     if around := request.spec.decode_around.get(vae):
         return Step("decode", around, inputs | {"image": "image", "mask": "mask"}, {}, ("image",), request.vae)
-    return Step("decode", request.spec.decode or request.family.latents.decode, inputs, {}, ("image",), request.vae)
+    return Step("decode", request.spec.decode or request.latents.decode, inputs, {}, ("image",), request.vae)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphflow.catalog.authoring import Step
 from graphflow.checkpoints.family import TextReader
 from graphflow.problems import Fault
-from graphflow.values.facts import Facts
+from graphflow.text_helpers.words import with_article
 from graphflow_nodes.planning.request import Request
 
 
@@ -23,16 +23,22 @@ class Texts:
     """
 
     steps: tuple[Step, ...]
-    inputs: dict[str, tuple[str, ...]]
+    inputs: dict[str, str | tuple[str, ...]]
     faults: tuple[Fault, ...] = ()
 
 
 def texts_of(request: Request) -> Texts:
     """The encoding steps of a stage, and the sources of its sampling step's texts."""
-    if request.facts.get("prompt", Facts()).word == "conditioning":
-        return Texts((), {"positive": ("prompt",)}, tuple(_beside_conditioning(request)))
+    if request.family.read_prompt is not None:
+        read: Texts = request.family.read_prompt(request)
+        return read
+    if request.prompt == "image_embedding":
+        return Texts((), {}, (_strange_prompt(request),))
+    if request.prompt == "conditioning":
+        return Texts((), {"positive": ("prompt",)}, tuple(beside_encoded(request, ("negative_prompt", "clip_skip"))))
     readers = list(enumerate(request.family.texts))
-    steps, inputs = [], {}
+    steps: list[Step] = []
+    inputs: dict[str, str | tuple[str, ...]] = {}
     prompts = [_step(request, "encode_prompt", number, reader, "prompt") for number, reader in readers]
     inputs["positive"] = _outputs(prompts)
     negatives: list[Step] = []
@@ -63,9 +69,16 @@ def _step(request: Request, name: str, number: int, reader: TextReader, port: st
     return Step(f"{name}_{number + 1}" if number else name, reader.encode, inputs, params, ("conditioning",), uses)
 
 
-def _beside_conditioning(request: Request) -> Iterator[Fault]:
-    for name in ("negative_prompt", "clip_skip"):
+def _strange_prompt(request: Request) -> Fault:
+    why = f"{request.checkpoint.name} is {request.family.name}, which reads texts"
+    return Fault("prompt cannot take {sender}", why, "give prompt as text", "prompt", "type-mismatch")
+
+
+def beside_encoded(request: Request, names: tuple[str, ...]) -> Iterator[Fault]:
+    """Params and ports that cannot be used with a prompt that is already encoded."""
+    for name in names:
         if name in request.facts or request.given(name):
-            why = "prompt is given as a conditioning, which is already encoded"
-            message = f"{name} cannot be used with a conditioning"
+            given = with_article((request.prompt or "").replace("_", " "))
+            why = f"prompt is given as {given}, which is already encoded"
+            message = f"{name} cannot be used with {given}"
             yield Fault(message, why, f"remove {name}, or give prompt as text", name)

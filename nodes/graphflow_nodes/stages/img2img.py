@@ -11,7 +11,7 @@ from graphflow.values.tensor_values import Latents
 from graphflow_nodes.families.default_texts import usual
 from graphflow_nodes.planning.checkpoint_rules import requested
 from graphflow_nodes.planning.control_rules import control_faults, named
-from graphflow_nodes.planning.latent_rules import latents_faults, latents_hints
+from graphflow_nodes.planning.latent_rules import latents_faults, latents_hints, pixels_needed
 from graphflow_nodes.planning.stage_params import (
     ClipSkip,
     Control,
@@ -22,6 +22,8 @@ from graphflow_nodes.planning.stage_params import (
     Model,
     NegativePrompt,
     Painted,
+    PriorGuidance,
+    PriorSteps,
     Prompt,
     Rescale,
     Scheduler,
@@ -47,7 +49,9 @@ def _plan(
         return request
     image = facts["image"]
     faults = [*stage_faults(request)]
-    if image.word == "latents":
+    if image.word == "latents" and not request.spec.latents:
+        faults.append(pixels_needed(f"{request.spec.pipeline} reads pixels"))
+    elif image.word == "latents":
         faults += latents_faults(request, image, "image")
     else:
         faults += request_size_faults(request, image.width, image.height, ("image", "image"))
@@ -71,6 +75,8 @@ def img2img(
     strength: Strength = None,
     num_inference_steps: Steps = None,
     guidance_scale: Guidance = None,
+    prior_num_inference_steps: PriorSteps = None,
+    prior_guidance_scale: PriorGuidance = None,
     guidance_rescale: Rescale = None,
     eta: Eta = None,
     denoising_end: DenoisingEnd = None,

@@ -22,6 +22,8 @@ from graphflow_nodes.planning.stage_params import (
     Guidance,
     NegativePrompt,
     Painted,
+    PriorGuidance,
+    PriorSteps,
     Prompt,
     Rescale,
     Scheduler,
@@ -80,7 +82,7 @@ def _latents_faults(request: Request, image: Facts) -> Iterator[Fault]:
     if request.reads_pixels:
         yield pixels_needed(f"the {request.family.denoiser} of {name} reads the masked picture's pixels")
     elif not spec.latents:
-        yield pixels_needed(f"{spec.pipeline}, which inpaints with ControlNets, reads pixels")
+        yield pixels_needed(f"{spec.pipeline} reads pixels")
     elif request.guides_decoding:
         yield pixels_needed(f"the vae of {name} also uses the pixels around the mask to decode")
     elif request.given("padding_mask_crop"):
@@ -128,6 +130,8 @@ def inpaint(
     height: Annotated[int | None, Ge(8), Doc("With padding_mask_crop: pixels at which the crop is painted.")] = None,
     num_inference_steps: Steps = None,
     guidance_scale: Guidance = None,
+    prior_num_inference_steps: PriorSteps = None,
+    prior_guidance_scale: PriorGuidance = None,
     guidance_rescale: Rescale = None,
     eta: Eta = None,
     original_size: Sides = None,

@@ -75,12 +75,17 @@ def _tokens(text: str, context: Context) -> Any:
     tokenizer = context.borrow("tokenizer")
     # A word that stands for several vectors becomes several words, one for each.
     text = TextualInversionLoaderMixin().maybe_convert_prompt(text, tokenizer)
-    if cut := _beyond(text, tokenizer):
-        why = f"it reads {tokenizer.model_max_length - 2} tokens and ignores: {cut}"
-        context.warn("the text is too long for its encoder", why, "shorten the text")
+    warn_of_cut(text, tokenizer, context)
     return tokenizer(
         text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
     )
+
+
+def warn_of_cut(text: str, tokenizer: Any, context: Context) -> None:
+    """Warn of what is cut off a text that is longer than its encoder reads."""
+    if cut := _beyond(text, tokenizer):
+        why = f"it reads {tokenizer.model_max_length - 2} tokens and ignores: {cut}"
+        context.warn("the text is too long for its encoder", why, "shorten the text")
 
 
 def _beyond(text: str, tokenizer: Any) -> str:

@@ -18,18 +18,19 @@ from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.loader import quiet
 from graphflow.system.warning_filters import filtered
 from graphflow.values.sampling import Sampling, SchedulerChoice
-from graphflow_nodes.models.samplers import OWN, REPLACED
+from graphflow_nodes.models.samplers import OWN, REPLACED, UNCLIP
 from graphflow_nodes.steps.broken_numbers import watched
 from graphflow_nodes.steps.control import role
 
 
-def call(sampling: Sampling, context: Context, *, nets: int = 0, **arguments: Any) -> Any:
+def call(sampling: Sampling, context: Context, *, nets: int = 0, generator: Any | None = None, **arguments: Any) -> Any:
     """Call the pipeline of a stage, and return its `images`.
 
     Args:
         sampling: the class and its settings.
         context: lends the components.
         nets: how many ControlNets it has; their roles are those of `graphflow_nodes.steps.control.role`.
+        generator: that draws; a new one with the stage's seed if it is not given.
         arguments: of the call.
     """
 
@@ -39,30 +40,31 @@ def call(sampling: Sampling, context: Context, *, nets: int = 0, **arguments: An
 
     with _sized(context.borrow(sampling.denoiser)):
         pipe = _pipeline(sampling, context, nets)
-        with _unchanged(pipe.vae), watched(pipe.vae, context):
-            generator = context.generator(sampling.seed)
-            return pipe(generator=generator, callback_on_step_end=progress, **arguments).images
+        vae = getattr(pipe, sampling.vae_argument)
+        with _unchanged(vae), watched(vae, context):
+            drawing = context.generator(sampling.seed) if generator is None else generator
+            return pipe(generator=drawing, callback_on_step_end=progress, **arguments).images
 
 
 def _pipeline(sampling: Sampling, context: Context, nets: int) -> Any:
     """The pipeline with a scheduler of its own; components that the call does not need are None."""
-    class_, scheduler = _class(sampling.pipeline), sampling.scheduler
+    class_, scheduler = class_named(sampling.pipeline), sampling.scheduler
     if scheduler is None:
         raise DefinitionError(f"{sampling.pipeline} needs a scheduler, but the family has no such part")
     parts: dict[str, Any] = dict.fromkeys(_required(class_))
     parts |= {
         sampling.denoiser: context.borrow(sampling.denoiser),
-        "vae": context.borrow("vae") if sampling.vae else None,
+        sampling.vae_argument: context.borrow("vae") if sampling.vae else None,
     }
     if nets:
         borrowed = [context.borrow(role(number)) for number in range(nets)]
         parts["controlnet"] = borrowed if nets > 1 else borrowed[0]
-    parts["scheduler"] = copy.deepcopy(_scheduler(scheduler.own, json.dumps(scheduler.config)))
+    parts["scheduler"] = new_scheduler(scheduler)
     # The constructors' notes about outdated settings of a checkpoint are for its author.
     with filtered("ignore", FutureWarning):
         pipe = class_(**parts, **sampling.flags)
     _set_scheduler(pipe, scheduler)
-    if pipe.vae is None:
+    if getattr(pipe, sampling.vae_argument) is None:
         # The constructor reads the factor from the VAE, which sampling from latents or noise does not need.
         factor = pipe.vae_scale_factor = sampling.space.factor
         for name in ("image_processor", "control_image_processor"):
@@ -105,7 +107,8 @@ def precision(model: Any) -> Any:
     return next(model.parameters()).dtype
 
 
-def _class(name: str) -> Any:
+def class_named(name: str) -> Any:
+    """A class of diffusers."""
     import diffusers
 
     found = vars(diffusers).get(name)
@@ -123,6 +126,11 @@ def _required(class_: type) -> tuple[str, ...]:
     return tuple(argument.name for argument in arguments if argument.default is argument.empty)
 
 
+def new_scheduler(choice: SchedulerChoice) -> Any:
+    """The checkpoint's own scheduler, which nobody else uses."""
+    return copy.deepcopy(_scheduler(choice.own, json.dumps(choice.config)))
+
+
 @functools.lru_cache(maxsize=64)
 def _scheduler(class_name: str, config: str) -> Any:
     """A scheduler that is only copied, which takes a fraction of the time of making one."""
@@ -138,9 +146,9 @@ def _scheduler_class(name: str) -> Any:
     Raises:
         FileProblem: the class is not known.
     """
-    if name not in (*OWN, *REPLACED):
+    if name not in (*OWN, *REPLACED, UNCLIP.name):
         raise FileProblem(f"the scheduler has the class {name}; known classes: {', '.join(OWN)}")
-    return _class(name)
+    return class_named(name)
 
 
 def _set_scheduler(pipe: Any, scheduler: SchedulerChoice) -> None:

@@ -1,0 +1,26 @@
+"""Spaces of image embeddings: which encoder sees pictures in one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class EmbeddingSpace:
+    """The space of image embeddings.
+
+    Attributes:
+        encoder: identity of the image encoder.
+        width: how many numbers an embedding has.
+    """
+
+    encoder: str
+    width: int
+
+    def to_json(self) -> str:
+        """The space as text, for files."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    def __str__(self) -> str:
+        return f"embeddings of {self.width} numbers"
