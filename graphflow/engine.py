@@ -32,35 +32,35 @@ if TYPE_CHECKING:
 
 
 class Recording(Protocol):
-    """What writes a run down: it hears of every event before anyone else, and of the end, whatever the end."""
+    """An object that records a run: it receives every event before the listener does, and the result in any case."""
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Record an event."""
 
     def close(self, result: Result) -> object:
-        """Take the result."""
+        """Record the result, and finish."""
 
 
 class Engine:
     """Runs graphs one after the other in the calling thread; two engines share nothing.
 
-    Engines may run in several threads of a process. What its libraries keep once for all threads they take turns
-    with: while one loads a component no other computes with torch, and all have to compute with as many threads.
+    Engines may run in several threads of a process. Since its libraries have settings that all threads share, no engine
+    computes with torch while another one loads a component, and all must compute with the same number of threads.
 
     Args:
         catalog: the node types of graphs that are named by path or library name.
-        memory_budget: most bytes of components at a time, such as `8GiB`, what waits for the next run included; what
-            a run uses again later goes only where it has to, and is loaded again. None = no limit.
+        memory_budget: most bytes of components that are loaded at a time, such as `8GiB`, including those kept for the
+            next run. A component that the run uses again is evicted only if necessary, and reloaded. None = no limit.
         store: where results are kept between runs; by default up to 1 GiB in memory.
-        keep: False keeps neither results nor components that a run has done with, for an engine that runs once.
+        keep: False keeps no results, and no components that a run no longer needs; for an engine that runs once.
         loader: loads model components.
-        device: where models run: `cpu`, `cuda`, `cuda:N`; None for a GPU where there is one.
-        dtype: `float32`, `float16`, `bfloat16` for all models, `auto` for the faster one; None for what
-            checkpoints say, else float32 on a CPU and float16 on a GPU.
-        threads: of torch on a CPU; None for torch's own number. Results of other numbers differ in some bits.
+        device: the device on which models run: `cpu`, `cuda`, `cuda:N`; None for a GPU if there is one, else the CPU.
+        dtype: `float32`, `float16`, `bfloat16` for all models, `auto` for the faster one; None for the
+            one that a checkpoint names, else float32 on a CPU and float16 on a GPU.
+        threads: number of torch's threads on a CPU; None for torch's default. It affects the last bits of results.
 
     Raises:
-        InvalidValue: device, dtype or threads is none of those.
+        InvalidValue: device, dtype or threads is not valid.
     """
 
     def __init__(
@@ -100,20 +100,20 @@ class Engine:
                 `seed`, `only`, device, dtype and threads are the plan's own).
             inputs: input name → value: plain values, paths of files, Pillow pictures, arrays, `gf.Image`.
             seed: the run's seed, from which stages without a seed derive theirs, and the value of an input named
-                `seed` that `inputs` does not give; None for that input's value, or 0 where there is none.
-            only: names of the outputs to make; empty for all.
+                `seed` that `inputs` does not give; None for that input's value, or 0 if there is none.
+            only: names of the outputs to compute; empty for all.
             on_event: called with every event, in this thread.
-            record: folder to write outputs, run.json, events and report into; nothing is written without.
+            record: folder into which outputs, run.json, events and report are written; None writes no files.
             overwrite: whether files in that folder that no run of graphflow wrote may be replaced.
 
         Raises:
             InvalidGraph: the graph has problems; nothing was run.
-            RunFailed: a step failed; `.result` holds all that did not depend on it. Files that could not be written
-                are named in its notes.
-            Cancelled: `cancel` was called meanwhile; `.result` holds what was finished.
+            RunFailed: a step failed; `.result` holds everything that does not depend on it. Files that could not
+                be written are named in its notes.
+            Cancelled: `cancel` was called meanwhile; `.result` holds everything that was finished.
             FileProblem: the graph cannot be read, or the folder or a file in it cannot be written.
-            GraphflowError: this engine runs already, or a run in another thread computes with another number of
-                threads.
+            GraphflowError: this engine is already running a graph, or a run in another thread computes with another
+                number of threads.
         """
         with self._running() as cancellation:
             plan = self._plan(graph, inputs, seed, only)
@@ -134,7 +134,7 @@ class Engine:
 
         Raises:
             Cancelled: `cancel` was called meanwhile.
-            GraphflowError: the plan cannot run here, or the engine runs already.
+            GraphflowError: the plan cannot run on this machine, or the engine is already running a graph.
         """
         with self._running() as cancellation, self._ready(plan):
             return self._execute(plan, listener, recorder, cancellation)
@@ -142,9 +142,9 @@ class Engine:
     def _execute(
         self, plan: Plan, listener: Listener | None, recorder: Recording | None, cancellation: Cancellation
     ) -> Result:
-        # The recorder comes first: a listener that fails must not keep an output from being written.
-        told = _both(recorder, listener)
-        run = Run(plan, store=self.store, pool=self.pool, listener=told, cancellation=cancellation)
+        # The recorder comes first, so that an output is written even if the listener fails.
+        both = _both(recorder, listener)
+        run = Run(plan, store=self.store, pool=self.pool, listener=both, cancellation=cancellation)
         try:
             return run.execute()
         finally:
@@ -153,7 +153,7 @@ class Engine:
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[Cancellation]:
-        """The time in which `cancel` has something to cancel, planning included."""
+        """The time during which `cancel` has an effect; it includes planning."""
         alone = self._alone("this engine is running a graph already; use a second engine, or wait")
         with alone, no_errors():
             self._cancellation = cancellation = Cancellation()
@@ -164,14 +164,14 @@ class Engine:
 
     @contextlib.contextmanager
     def _ready(self, plan: Plan) -> Iterator[None]:
-        """The time in which the machine is ready for a plan."""
+        """The time during which libraries and threads are set up for a plan."""
         check_resources(plan, self.pool.budget)
         with libraries_ready(plan):
             yield
 
     @contextlib.contextmanager
     def _alone(self, why: str) -> Iterator[None]:
-        """A time in which nothing else uses this engine; raises `GraphflowError` at once where something does."""
+        """A time during which nothing else uses this engine; raises `GraphflowError` at once if it is in use."""
         if not self._busy.acquire(blocking=False):
             raise GraphflowError(why)
         try:
@@ -180,17 +180,17 @@ class Engine:
             self._busy.release()
 
     def cancel(self) -> None:
-        """Stop the run that is going on, from another thread; does nothing where none is."""
-        # The run may end, and take its switch away, at any time.
+        """Stop the current run, from another thread; does nothing if there is none."""
+        # The run may end at any time, which sets the attribute to None.
         cancellation = self._cancellation
         if cancellation is not None:
             cancellation.requested = True
 
     def close(self) -> None:
-        """Let all components and results go; the engine can still be used.
+        """Free all components and results; the engine can still be used afterwards.
 
         Raises:
-            GraphflowError: a run is going on, in whichever thread.
+            GraphflowError: the engine is running a graph, in this or another thread.
         """
         with self._alone("this engine cannot be closed while it runs a graph; cancel the run, and wait for its end"):
             self.pool.clear()
@@ -252,12 +252,12 @@ def _recorder(plan: Plan, folder: str | Path, overwrite: bool) -> Recorder:
 
 
 def _both(first: Listener | None, second: Listener | None) -> Listener | None:
-    """One listener for two."""
+    """A listener that calls two others in turn."""
     if first is None or second is None:
         return first or second
 
-    def tell(event: Event) -> None:
+    def both(event: Event) -> None:
         first(event)
         second(event)
 
-    return tell
+    return both

@@ -1,4 +1,4 @@
-"""Graphs built in Python: the same documents as YAML files, refused at once where they are wrong."""
+"""Graphs built in Python: they are the same documents as YAML files; mistakes raise an error at once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Graph:
 
     Args:
         name, description: as in a document.
-        catalog: the node types that it may use; graphflow's own where it is not given.
+        catalog: the node types that it may use; by default those of graphflow.
     """
 
     def __init__(self, name: str = "", description: str = "", *, catalog: Catalog | None = None) -> None:
@@ -48,7 +48,7 @@ class Graph:
 
     @classmethod
     def of(cls, document: Document, *, catalog: Catalog | None = None) -> Graph:
-        """The graph of a parsed document; nothing of it is checked yet."""
+        """The graph of a parsed document, which is not checked yet."""
         graph = cls.__new__(cls)
         graph._start(document, catalog)
         return graph
@@ -58,7 +58,7 @@ class Graph:
         self.document = document
         self._growing = GrowingDocument(document, self.catalog, library.templates)
         self._numbers: dict[str, int] = {}
-        """Base of ids → the number from which on one may be free."""
+        """Base of ids → the lowest number whose id may still be free."""
 
     # Building
 
@@ -81,7 +81,7 @@ class Graph:
             min, max: inclusive limits of a number.
 
         Raises:
-            InvalidGraph: the name is taken, the type is not one, or the default is not of it; the graph is unchanged.
+            InvalidGraph: the name is taken, or the type or default is not valid; the graph is unchanged.
         """
         self._free_name(name, "an input")
         try:
@@ -110,8 +110,7 @@ class Graph:
         """Give a checkpoint a short name, with details (`dtype`, `components`, `loras`, …); returns the name.
 
         Raises:
-            InvalidGraph: the name is none, a detail is unknown or wrong, or there is no such checkpoint; the graph is
-                unchanged.
+            InvalidGraph: the name or a detail is not valid, or there is no such checkpoint; the graph is unchanged.
         """
         if not NAME.match(name):
             raise refused("bad-name", f"{name!r} is not a valid name for a checkpoint", _NAMES)
@@ -145,12 +144,12 @@ class Graph:
         Args:
             type: a node type's name.
             template: a template's name or path.
-            id: the node's id; made from the type where it is not given.
+            id: the node's id; by default it is derived from the type.
             for_each, when, cache: as in a document.
             values: ports and params: handles, `text(…)`, plain values; strings are literal.
 
         Raises:
-            InvalidGraph: something is wrong with the node; the graph is unchanged.
+            InvalidGraph: the node has problems; the graph is unchanged.
         """
         ref = _inserted(type, template)
         id_ = id if id is not None else self._new_id(Path(ref).stem if template is not None else ref)
@@ -174,7 +173,7 @@ class Graph:
         """Declare graph outputs by name.
 
         Raises:
-            InvalidGraph: a value is no handle of this graph; the graph is unchanged.
+            InvalidGraph: a value is not a handle of this graph; the graph is unchanged.
         """
         decls = {}
         for name, handle in outputs.items():
@@ -188,10 +187,10 @@ class Graph:
         self.document = dataclasses.replace(self.document, outputs={**(self.document.outputs or {}), **decls})
 
     def save(self, path: str | Path) -> Path:
-        """Write the graph as a YAML document; paths of files are written from its folder. Returns the path.
+        """Write the graph as a YAML document, with paths of files relative to its folder; returns the path.
 
         Raises:
-            FileProblem: it cannot be written there.
+            FileProblem: the file cannot be written.
         """
         target = Path(path)
         written_there = rebase(self.document, target.absolute().parent, self.catalog, library.templates)
@@ -203,7 +202,7 @@ class Graph:
     def check(
         self, inputs: Mapping[str, Any] | None = None, *, seed: int | None = None, compute: Compute = CPU
     ) -> Checked:
-        """Check the whole graph; problems are in the result, nothing is raised for them."""
+        """Check the whole graph; problems are in the result, and no error is raised for them."""
         return check(self.document, self.catalog, inputs=inputs, seed=seed, library=library.templates, compute=compute)
 
     def plan(
@@ -214,7 +213,7 @@ class Graph:
         only: Sequence[str] = (),
         compute: Compute = CPU,
     ) -> Plan:
-        """What a run would do, on the CPU where `compute` does not say otherwise.
+        """The plan of a run; by default it runs on the CPU.
 
         Raises:
             InvalidGraph: the graph has problems.
@@ -222,7 +221,7 @@ class Graph:
         return plan(self.check(inputs, seed=seed, compute=compute), only=only)
 
     def __eq__(self, other: object) -> bool:
-        """Whether two graphs say the same, wherever their files are."""
+        """Whether two graphs are equal as documents; their paths are compared as absolute paths."""
         if not isinstance(other, Graph):
             return NotImplemented
         return self._anywhere() == other._anywhere()
@@ -243,7 +242,7 @@ class Graph:
         base = base if NAME.match(base) else "node"
         if not self._taken(base):
             return base
-        # Names never become free again, so the search goes on where the last one ended.
+        # Names never become free again, so the search starts where the last one ended.
         number = self._numbers.get(base, 2)
         while self._taken(f"{base}_{number}"):
             number += 1
@@ -266,8 +265,8 @@ def load(graph: str | Path, *, catalog: Catalog | None = None) -> Graph:
     """Load a graph from a file, or from the library by name.
 
     Raises:
-        FileProblem: there is none.
-        InvalidGraph: the document cannot be parsed; `Graph.check` finds what else is wrong.
+        FileProblem: there is no such file or graph, or it cannot be read.
+        InvalidGraph: the document cannot be parsed; all other problems are found by `Graph.check`.
     """
     try:
         _, document, problems = read_named(graph)
@@ -283,7 +282,7 @@ def _inserted(type: str | None, template: str | None) -> str:
     """The name of a node type or template, exactly one of which is given.
 
     Raises:
-        InvalidGraph: both are given or none, or it is not a name.
+        InvalidGraph: both or neither of them are given, or the value is not a name.
     """
     if (type is None) == (template is None):
         raise refused("type-and-template", "add() takes exactly one of type and template", "give one of the two")

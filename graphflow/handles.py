@@ -1,4 +1,4 @@
-"""Handles: what stands for values of a run while a graph is built in Python, and how it is written into a document."""
+"""Handles stand for values of a run while a graph is built in Python; they are written into documents as references."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from graphflow.problems import Problem, did_you_mean
 from graphflow.values.any_value import describe
 
 _SHOWN = re.compile(r"<(?:Node)?Handle \$")
-"""A handle in text that `str()` made of it."""
+"""A handle that was converted to text by `str()`."""
 
 
 class Handle:
-    """Stands for a value that exists in a run: an input, a node's output, or an item of one.
+    """Stands for a value that will exist in a run: an input, a node's output, or an item of one.
 
-    It can be printed, but not formatted: text with a value in it is made by `gf.text("a photo of {}", handle)`.
+    It can be printed, but not formatted; use `gf.text("a photo of {}", handle)` for text that contains the value.
     """
 
     __slots__ = ("_graph", "_reference")
@@ -53,7 +53,7 @@ class Handle:
 
 
 class NodeHandle(Handle):
-    """A node: itself is its first output, its attributes are its outputs by name."""
+    """A node: it stands for its first output, and has all outputs as attributes."""
 
     __slots__ = ("_outputs",)
 
@@ -73,16 +73,16 @@ class NodeHandle(Handle):
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    """Text with handles in it, made by `text`."""
+    """Text that contains handles, as returned by `text`."""
 
     pieces: tuple[str | Handle, ...]
 
 
 def text(template: str, *values: Handle | str | int | float, **named: Handle | str | int | float) -> Text:
-    """Text with values in it, in the manner of `str.format`: `text("a photo of {}", prompt)`.
+    """Text with values inserted in the style of `str.format`: `text("a photo of {}", prompt)`.
 
     Raises:
-        GraphflowError: a place has no value, a value has no place, or a place has a format.
+        GraphflowError: a placeholder has no value or has a format, or a value has no placeholder.
     """
     pieces: list[str | Handle] = []
     used: set[str | int] = set()
@@ -115,14 +115,14 @@ def text(template: str, *values: Handle | str | int | float, **named: Handle | s
 
 
 def tree_of(value: Any, graph: object) -> Tree:
-    """A Python value as a document has it: handles are references, strings are literal.
+    """Convert a Python value to a tree of a document: handles become references, strings are literal.
 
     Args:
         value: a handle, a `Text`, a plain value, or a list or map of those.
-        graph: which handles have to belong to.
+        graph: the graph to which handles must belong.
 
     Raises:
-        InvalidGraph: it cannot be written.
+        InvalidGraph: the value cannot be written into a document.
     """
     if isinstance(value, Handle):
         if value._graph is not graph:
@@ -144,10 +144,10 @@ def tree_of(value: Any, graph: object) -> Tree:
 
 
 def plain_tree_of(value: Any, graph: object) -> Tree:
-    """A plain value as the default of an input has it: a dollar in it is a plain one.
+    """Convert a plain value to a tree for the default of an input, in which a dollar has no special meaning.
 
     Raises:
-        InvalidGraph: it cannot be written, or is made of handles.
+        InvalidGraph: the value cannot be written into a document, or contains handles.
     """
     if isinstance(value, (Handle, Text)):
         fix = "write a plain value; nothing exists yet that a default could be made of"
@@ -158,12 +158,12 @@ def plain_tree_of(value: Any, graph: object) -> Tree:
 
 
 def plain_scalar(value: str | Path) -> Scalar:
-    """Text in which a dollar is a plain one; a path in it starts at the current folder."""
+    """A scalar in which a dollar has no special meaning; a path in it is relative to the current folder."""
     return Scalar(str(value), kind=str, folder=Path.cwd())
 
 
 def refused(code: str, message: str, fix: str) -> InvalidGraph:
-    """The error of a call that is refused, with one problem."""
+    """The error that refuses a call, with a single problem."""
     return InvalidGraph([Problem(code, message, "", fix)])
 
 
@@ -177,7 +177,7 @@ def _text_of(value: Text, graph: object) -> str:
 
 
 def _without_handles(text: str) -> str:
-    """The text; refused if `str()` made it of a handle, whose value it then would not hold."""
+    """The text; it is refused if it contains the name of a handle, made by `str()`, instead of its value."""
     if _SHOWN.search(text):
         fix = 'write gf.text("… {} …", handle)'
         raise refused("bad-value", f"{text!r} holds a handle's name instead of its value", fix)

@@ -1,4 +1,4 @@
-"""for_each: the values and the label of each item of a node."""
+"""Unrolling `for_each`: the values and the label of each item of a node."""
 
 from __future__ import annotations
 
