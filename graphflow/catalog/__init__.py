@@ -1,1 +1,1 @@
-"""Node types: how they are written, read from their functions, and listed."""
+"""Node types: their definition in Python, their signatures, and the catalogs that list them."""

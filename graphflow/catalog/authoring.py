@@ -1,7 +1,7 @@
-"""The vocabulary of node authors: markers, annotations, the plan function's values, the context.
+"""The names that node authors use: markers, annotations, the values of plan functions, and the context.
 
-Markers only label: `@node` and `@step` attach a description and return the function unchanged, so tests can call it
-directly and importing a module has no other effect. `graphflow.catalog.signature` reads the descriptions.
+The markers `@node` and `@step` only attach a description and return the function unchanged, so tests can call it
+directly, and importing its module has no other effect. `graphflow.catalog.signature` reads the descriptions.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 Environment = Literal["pure", "torch"]
-"""What a result's bytes depend on: `pure` = Pillow and numpy; `torch` = also torch, diffusers, device and threads."""
+"""What results depend on besides values: `pure` = Pillow, numpy; `torch` = also torch, diffusers, device, threads."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 PlanFunction = Callable[..., "Planned"]
@@ -83,16 +83,17 @@ def node(
     """Mark a function as a node type: ports before the `*`, params after it, outputs in the return annotation.
 
     Args:
-        version: increase it when the function returns other results than before for the same values.
-        environment: what else its results depend on; by default `pure`. A module that imports torch must give it.
+        version: increase it if the function now returns other results for the same values.
+        environment: what else its results depend on; by default `pure`. It is required if the module imports torch.
         deterministic: False if equal values can give different results; such results are never cached or merged.
-        plan: `plan(facts, params, checkpoints, wanted) -> Planned`, pure and without torch: facts of the outputs,
-            problems, steps. `facts` has an entry for each given port (`Facts.items` for a list), `params` for each
-            param, `checkpoints` for each checkpoint param; `wanted` is the set of outputs that are read.
+        plan: `plan(facts, params, checkpoints, wanted) -> Planned`, a pure function without torch, which returns
+            facts of the outputs, problems and steps. `facts` has an entry for each given port (`Facts.items` for a
+            list), `params` for each param, `checkpoints` for each checkpoint param; `wanted` is the set of outputs
+            that are read.
         select: `select(params)` returns the name of the port whose value every output passes on. Such a node is
             removed before the plan is made: neither it nor the nodes that only feed its other ports run.
-        usual: param → its effective value in words if it is not given, for params whose default is None because
-            it depends on the checkpoint.
+        usual: param → description of the value that is used if it is not given, for params whose default is None
+            because it depends on the checkpoint.
     """
 
     def mark(function: F) -> F:
@@ -160,17 +161,17 @@ class Context(Protocol):
         """Report the step's progress; raises `Cancelled` if the run was cancelled meanwhile."""
 
     def warn(self, message: str, why: str = "", fix: str = "") -> None:
-        """Report something that was probably not meant; the step continues. A cached step reports nothing."""
+        """Report something that was probably not intended; the step continues. A cached step reports nothing."""
 
     def borrow(self, role: str) -> Any:
-        """The loaded component of this role in the step's `uses`.
+        """Return the loaded component that has this role in the step's `uses`.
 
         Raises:
-            DefinitionError: the step declares no such role.
+            DefinitionError: the step does not declare this role.
         """
 
     def generator(self, seed: int) -> Any:
-        """A new torch generator on the CPU with this seed."""
+        """Return a new torch generator on the CPU with this seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ class Planned:
     Attributes:
         outputs: output → facts; an output without an entry has unknown facts.
         uses: role → component, for a node that is a single step.
-        problems: refusals and hints.
+        problems: errors and hints.
         steps: the node's steps in an order in which they can run; empty means one step, the function itself.
         verify: call the plan function again during the run with the ports' values, even if all sizes are known before.
     """

@@ -1,8 +1,8 @@
-"""The catalog: which node types a graph may name and which model families it may use, as a value that is handed around.
+"""The catalog: the node types that a graph may name and the model families that it may use.
 
-A catalog lists `module:function` strings, and imports a module when one of its node types is first looked
-up, so checking a graph imports no more than the graph names. Families are imported together, when a checkpoint is first
-read.
+A catalog lists strings `module:function`, and imports a module when one of its node types is first looked up, so
+checking a graph imports only the node types that the graph names. Families are imported together, when a checkpoint is
+first read.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from graphflow.system.distribution import DISTRIBUTION, shipped_version
 from graphflow.system.files import read_regular
 
 ENTRY_POINTS = "graphflow.nodes"
-"""The entry-point group in which a package lists its nodes: an iterable of functions or `module:function`."""
+"""The entry-point group in which a package lists its nodes: an iterable of functions or strings `module:function`."""
 FAMILY_ENTRY_POINTS = "graphflow.families"
-"""The group in which it lists its families: an iterable of `Family`, `ModelClass` or `module:NAME`."""
+"""The group in which it lists its families: an iterable of `Family`, `ModelClass` or strings `module:NAME`."""
 
 
 class Catalog:
-    """Node types by name, and model families; it never changes, `extended` gives a new one.
+    """Node types by name, and model families. It is immutable: `extended` and `joined` return a new catalog.
 
     Args:
-        entries: name → a marked function, or `module:function` to be imported when it is first asked for.
-        families: in the order in which a checkpoint is offered to them.
-        shipped_version: vouches for the source of `entries`; None for third-party nodes.
+        entries: name → a marked function, or `module:function`, which is imported when it is first looked up.
+        families: the model families, in the order in which they are tried for a checkpoint.
+        shipped_version: version of graphflow whose source contains `entries`; None for third-party nodes.
     """
 
     def __init__(
@@ -70,22 +70,22 @@ class Catalog:
         """The node type `name`.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such node type.
             DefinitionError: its function cannot be imported or read.
         """
-        found = self._read.get(name)
-        if found is None:
+        type_ = self._read.get(name)
+        if type_ is None:
             entry, version = self._entries[name]
             function = imported(entry) if isinstance(entry, str) else entry
-            found = self._read[name] = node_type(function, shipped_version=version)
-        return found
+            type_ = self._read[name] = node_type(function, shipped_version=version)
+        return type_
 
     @functools.cached_property
     def families(self) -> Families:
-        """The model families, and the classes of components that they bring.
+        """The model families, and the classes of their components.
 
         Raises:
-            DefinitionError: one of them cannot be imported, or two have one name.
+            DefinitionError: one of them cannot be imported, or two have the same name.
         """
         return families_of(self._families)
 
@@ -93,24 +93,24 @@ class Catalog:
         """A new catalog with these marked functions, families and classes of components added.
 
         Raises:
-            DefinitionError: a name is there already, or a function is no node.
+            DefinitionError: a name is already in the catalog, or a function is not marked as a node.
         """
-        families = [one for one in added if isinstance(one, (Family, ModelClass))]
-        functions = [one for one in added if not isinstance(one, (Family, ModelClass))]
+        families = [value for value in added if isinstance(value, (Family, ModelClass))]
+        functions = [value for value in added if not isinstance(value, (Family, ModelClass))]
         entries: dict[str, str | Callable[..., Any]] = {_node_name(function): function for function in functions}
         if len(entries) < len(functions):
             raise DefinitionError("two of the functions have one name")
         return self.joined(
-            Catalog(entries, families=[Listed(one, f"{one.name} given to extended()") for one in families])
+            Catalog(entries, families=[Listed(value, f"{value.name} given to extended()") for value in families])
         )
 
     def joined(self, *others: Catalog) -> Catalog:
-        """A new catalog with the node types and families of all.
+        """A new catalog with the node types and families of this and the other catalogs.
 
         Raises:
-            DefinitionError: two catalogs have node types, or families, of one name.
+            DefinitionError: two catalogs have node types, or families, of the same name.
         """
-        result = Catalog(families=[one for catalog in (self, *others) for one in catalog._families])
+        result = Catalog(families=[listed for catalog in (self, *others) for listed in catalog._families])
         for catalog in (self, *others):
             for name, entry in catalog._entries.items():
                 if name in result._entries:
@@ -124,7 +124,7 @@ class Catalog:
             if name not in result._read and callable(result._entries[name][0]):
                 result[name]
         if any(not isinstance(listed.entry, str) for listed in result._families):
-            _ = result.families  # names that are taken show at once, as those of nodes do
+            _ = result.families  # reports names that are taken at once, as for nodes
         return result
 
 
@@ -146,14 +146,14 @@ def default_catalog() -> Catalog:
 
 
 def named_catalog(names: Iterable[str]) -> Catalog:
-    """The default catalog, and the node types and families of the packages and files that the user named.
+    """The default catalog with the node types and families of packages and files that the user names.
 
     Args:
-        names: each an installed distribution with entry points in `graphflow.nodes` or `graphflow.families`, or a
-            `.py` file.
+        names: names of installed distributions with entry points in `graphflow.nodes` or `graphflow.families`, and
+            paths of `.py` files.
 
     Raises:
-        DefinitionError: a package or a file has neither nodes nor families, or a name is taken already.
+        DefinitionError: a package or file has neither nodes nor families, or a name is already taken.
         FileProblem: a file does not exist or cannot be imported.
     """
     return default_catalog().joined(
@@ -186,7 +186,7 @@ def _of_distribution(name: str, *, shipped_version: str | None = None) -> Catalo
 
 
 def _listed(name: str, point: metadata.EntryPoint, what: str = "nodes") -> list[Any]:
-    """What an entry point of the package `name` lists."""
+    """The nodes or families that an entry point of the package `name` lists."""
     try:
         return list(point.load())
     except GraphflowError:
@@ -197,13 +197,13 @@ def _listed(name: str, point: metadata.EntryPoint, what: str = "nodes") -> list[
 
 
 def loose_catalog(path: Path) -> Catalog:
-    """The node types that one Python file marks, and the families and classes of components at its top.
+    """The node types marked in a Python file, and the families and classes of components at its top level.
 
-    Importing the file runs it, so the user has to name it.
+    Importing the file runs its code, so only files that the user names are imported.
 
     Raises:
         FileProblem: the file does not exist, or importing it fails.
-        DefinitionError: it has neither.
+        DefinitionError: it has neither nodes nor families.
     """
     module = _module_from(path)
     functions = {
@@ -226,7 +226,7 @@ def loose_catalog(path: Path) -> Catalog:
 
 
 def _line(error: Exception, path: Path) -> str:
-    """The line of the file at `path` that an error came out of, in words."""
+    """The line of the file at `path` in which an error was raised, as ` (line 3)`; empty if there is none."""
     if isinstance(error, SyntaxError):
         return ""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
@@ -234,7 +234,7 @@ def _line(error: Exception, path: Path) -> str:
 
 
 def _module_from(path: Path) -> ModuleType:
-    # One name for one content: a changed file is a new module, an unchanged one keeps its step identities.
+    # Named by content: a changed file is a new module; an unchanged one keeps the identities of its steps.
     try:
         content = read_regular(path)
     except (OSError, ValueError) as error:

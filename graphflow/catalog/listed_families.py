@@ -1,4 +1,4 @@
-"""Families as a catalog lists them: as values, or as `module:NAME` to be imported when one is first needed."""
+"""A catalog's list of families: values, and strings `module:NAME` that are imported when one is first needed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from graphflow.checkpoints.model_class import ModelClass
 from graphflow.errors import DefinitionError
 
 FamilyEntry: TypeAlias = str | Family | ModelClass
-"""A family, or a class that belongs to none; as text, `module:NAME` of one or of a tuple of such."""
+"""A family, or a class that belongs to no family; or `module:NAME` of such a value or of a tuple of them."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """An entry, and where it is listed, for messages."""
+    """An entry of a catalog, with the place at which it is listed, for messages."""
 
     entry: FamilyEntry
     where: str
 
 
 def imported(entry: str) -> Any:
-    """What a `module:NAME` of a catalog names.
+    """Import the value that a catalog lists as `module:NAME`.
 
     Raises:
         DefinitionError: it cannot be imported.
@@ -38,10 +38,10 @@ def imported(entry: str) -> Any:
 
 
 def families_of(entries: Iterable[Listed]) -> Families:
-    """The families and classes of some entries; one that is listed twice counts once.
+    """The families and classes of these entries; duplicates are ignored.
 
     Raises:
-        DefinitionError: two families or two classes have one name, an entry is neither, or it cannot be imported.
+        DefinitionError: two families or two classes have the same name, or an entry cannot be imported or is neither.
     """
     families: dict[str, tuple[Family, str]] = {}
     classes: dict[str, tuple[ModelClass, str]] = {}
@@ -50,16 +50,16 @@ def families_of(entries: Iterable[Listed]) -> Families:
         if isinstance(value, Family):
             _add(families, value, where, "families")
     for value, where in values:
-        for one in value.classes if isinstance(value, Family) else (value,):
-            _add(classes, one, where, "classes of components")
+        for class_ in value.classes if isinstance(value, Family) else (value,):
+            _add(classes, class_, where, "classes of components")
     others = dict.fromkeys(value for value, _ in values if isinstance(value, ModelClass))
     return Families(tuple(family for family, _ in families.values()), tuple(others))
 
 
 def _values(entries: Iterable[Listed]) -> Iterator[tuple[Family | ModelClass, str]]:
     for listed in entries:
-        found = imported(listed.entry) if isinstance(listed.entry, str) else listed.entry
-        for value in found if isinstance(found, (tuple, list)) else (found,):
+        entry = imported(listed.entry) if isinstance(listed.entry, str) else listed.entry
+        for value in entry if isinstance(entry, (tuple, list)) else (entry,):
             if not isinstance(value, (Family, ModelClass)):
                 raise DefinitionError(f"{listed.where} is a {type(value).__name__}, neither a Family nor a ModelClass")
             yield value, listed.where

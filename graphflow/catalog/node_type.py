@@ -1,4 +1,4 @@
-"""A node type as data: its ports, params and outputs, and the function behind it."""
+"""A node type as data: its ports, params and outputs, and the function that implements it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from graphflow.values import types as gt
 from graphflow.values.coerce import coerce
 
 LABELS = "labels"
-"""The output that `for_each` adds."""
+"""Name of the output that `for_each` adds."""
 
 
 class Missing:
-    """The default of a param that must be given."""
+    """The type of `MISSING`, the default of a param that must be given."""
 
     def __repr__(self) -> str:
         return "required"
@@ -48,10 +48,10 @@ class Param:
 
     Attributes:
         annotation: the Python annotation, with its constraints.
-        default: `MISSING` if it must be given; None if the node treats it as not given.
+        default: `MISSING` if it must be given; None means that the node decides what to use.
         choices: the allowed values of a `Literal`.
-        usual: its effective value in words if it is not given, if the default alone doesn't say it.
-        derived_seed: by default derived from the run's seed and the node's path.
+        usual: description of the value that is used if it is not given; empty if the default already shows it.
+        derived_seed: whether the default is a seed derived from the run's seed and the node's path.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Param:
         """`value` converted to this param's type.
 
         Raises:
-            InvalidValue: it has another type, or the annotation does not allow it; the message says what is allowed.
+            InvalidValue: it has another type, or is not allowed by the annotation; the message names allowed values.
         """
         value = coerce(value, self.type)
         if self.choices and value not in self.choices:
@@ -96,7 +96,7 @@ class Param:
 
     @cached_property
     def adapter(self) -> Any:
-        """The pydantic adapter of the annotation: constraints and JSON schema."""
+        """The pydantic adapter of the annotation, which checks its constraints."""
         from pydantic import ConfigDict, TypeAdapter
 
         try:
@@ -105,7 +105,7 @@ class Param:
             return TypeAdapter(self.annotation)
 
     def allowed(self) -> str:
-        """The allowed values in words: `float ≥ 0`, `soft | binary`."""
+        """The allowed values as text: `float ≥ 0`, `soft | binary`."""
         if self.choices:
             return " | ".join(map(str, self.choices))
         signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "multiple_of": "a multiple of"}
@@ -120,7 +120,7 @@ class Param:
 
 
 def _length(limit: Any) -> str:
-    """A limit on a list's length in words; empty for any other constraint."""
+    """A limit on a list's length as text; empty for any other constraint."""
     least, most = getattr(limit, "min_length", None), getattr(limit, "max_length", None)
     if most and least != most:
         return (f"at least {least}, " if least else "") + f"at most {counted(most, 'item')}"
@@ -129,7 +129,7 @@ def _length(limit: Any) -> str:
 
 @dataclass(frozen=True)
 class Output:
-    """What a node gives; the first one is what the node's bare name means."""
+    """An output of a node; a reference to the node without a name of an output means the first one."""
 
     name: str
     type: gt.Type
@@ -140,17 +140,17 @@ class Output:
 
 @dataclass(frozen=True)
 class StepFunction:
-    """A function that the engine can call: of a node that is one step, or of one of a node's steps.
+    """A function that the engine can call: that of a node that is a single step, or that of one of a node's steps.
 
     Attributes:
-        identity: the rest that its results depend on: its qualified name, its version, its source.
+        identity: its qualified name, version and source, which determine its results for given arguments.
         environment: `pure` or `torch`.
-        arguments: every argument but the context.
-        context: the name of the argument annotated `Context`, if there is one.
+        arguments: all arguments except the context.
+        context: name of the argument annotated `Context`; None if there is none.
         outputs: output names, in the order of the returned tuple.
-        types: their types.
+        types: types of the outputs.
         optional: arguments with a default.
-        summary: what it does, in words: the first line of its docstring without the full stop; empty if it has none.
+        summary: the first line of its docstring without the full stop; empty if it has no docstring.
     """
 
     call: Callable[..., Any]
@@ -168,7 +168,7 @@ class StepFunction:
 
 @dataclass(frozen=True)
 class NodeType:
-    """A node type: its name, ports, params and outputs, and the function behind it."""
+    """A node type: its name, ports, params and outputs, and the function that implements it."""
 
     name: str
     summary: str
@@ -188,7 +188,7 @@ class NodeType:
 
     @cached_property
     def plain(self) -> bool:
-        """Whether the facts of its outputs follow from nothing: no plan function and no size or space annotation."""
+        """Whether facts of its outputs are always unknown: it has no plan function and no size or space annotation."""
         outputs = self.outputs.values()
         ports = self.ports.values()
         return (

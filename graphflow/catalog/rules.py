@@ -1,7 +1,7 @@
-"""The rules of a node type, asked for one node of a graph: what it plans, what its outputs are, what it refuses.
+"""Apply the rules of a node type to a node of a graph: they return its steps, facts of its outputs, and problems.
 
-`check` asks before the run, with the facts that are known then. Some facts only a value shows; then the run asks the
-same rules again, so that the refusal reads the same.
+`check` applies them before the run, with the facts that are known then. If some facts are known only once a value
+exists, the same rules are applied again during the run, so that the same problem has the same message.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NO_FACTS: Mapping[str, Facts] = {}
 
 
 class Asked(Protocol):
-    """A node whose rules are asked."""
+    """A node to which rules are applied."""
 
     @property
     def path(self) -> str:
@@ -30,7 +30,7 @@ class Asked(Protocol):
 
     @property
     def type(self) -> NodeType:
-        """Whose rules they are."""
+        """Its node type, which has the rules."""
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -38,15 +38,15 @@ class Asked(Protocol):
 
     @property
     def used(self) -> tuple[tuple[Place, str], ...]:
-        """Where the templates around the node are used."""
+        """The places at which the templates around the node are used."""
 
 
 class PlanFailed(DefinitionError):
-    """A plan function raised an error that it should not.
+    """A plan function raised an unexpected error.
 
     Attributes:
-        message: whose plan function it is.
-        why: the error.
+        message: names the node type.
+        why: names the error.
     """
 
     def __init__(self, node: Asked, error: Exception) -> None:
@@ -56,27 +56,27 @@ class PlanFailed(DefinitionError):
 
 
 def planned(node: Asked, facts: Mapping[str, Facts], wanted: Set[str]) -> Planned | None:
-    """The plan function's answer; None if the type has none.
+    """Call the plan function of a node; returns its result, or None if the node type has no plan function.
 
     Args:
-        node: whose plan function is called.
-        facts: of the value of each port that is given.
+        node: the node.
+        facts: facts of the value of each given port.
         wanted: the outputs that something reads.
 
     Raises:
-        PlanFailed: it fails.
-        DefinitionError: it answers something else.
+        PlanFailed: the plan function raised an error.
+        DefinitionError: it returned something other than `Planned`.
     """
     if node.type.plan is None:
         return None
     checkpoints = {name: value for name, value in node.params.items() if isinstance(value, Checkpoint)}
     try:
-        answer = node.type.plan(facts, node.params, checkpoints, frozenset(wanted))
+        result = node.type.plan(facts, node.params, checkpoints, frozenset(wanted))
     except Refusal as refusal:
-        # A file of a checkpoint that is read only now.
+        # Some files of a checkpoint are read only by plan functions.
         about = next(iter(checkpoints), "")
-        refused = (refusal, *refusal.more)
-        return Planned(problems=tuple(Fault(one.message, one.why, one.fix, about, one.code) for one in refused))
+        refusals = (refusal, *refusal.more)
+        return Planned(problems=tuple(Fault(r.message, r.why, r.fix, about, r.code) for r in refusals))
     except FileProblem as error:
         fix = error.fix or "get the file again"
         return Planned(problems=(Fault(error.message, error.why, fix, next(iter(checkpoints), ""), error.code),))
@@ -84,13 +84,13 @@ def planned(node: Asked, facts: Mapping[str, Facts], wanted: Set[str]) -> Planne
         raise
     except Exception as error:
         raise PlanFailed(node, error) from error
-    if not isinstance(answer, Planned):
-        raise DefinitionError(f"the plan function of {node.type.name} returned {describe(answer)}, and not Planned(…)")
-    return answer
+    if not isinstance(result, Planned):
+        raise DefinitionError(f"the plan function of {node.type.name} returned {describe(result)}, and not Planned(…)")
+    return result
 
 
 def output_facts(type_: NodeType, facts: Mapping[str, Facts], plan: Planned | None) -> Mapping[str, Facts]:
-    """Facts of the outputs: the plan function's, else what the annotations say."""
+    """Facts of the outputs: those of the plan function, and for all other outputs those of the annotations."""
     known = dict(plan.outputs) if plan is not None else {}
     for name, output in type_.outputs.items():
         if name not in known and (output.size_of or output.space_of):
@@ -101,7 +101,7 @@ def output_facts(type_: NodeType, facts: Mapping[str, Facts], plan: Planned | No
 
 
 def faults(type_: NodeType, facts: Mapping[str, Facts], plan: Planned | None) -> list[Fault]:
-    """What a node of this type refuses or advises, given these facts of its ports and its plan function's answer."""
+    """Errors and hints for a node of this type, given facts of its ports and the result of its plan function."""
     listed = list(plan.problems) if plan is not None else []
     for name, port in type_.ports.items():
         if port.same_size is None or name not in facts or port.same_size not in facts:
@@ -123,16 +123,16 @@ def _unequal_sizes(name: str, mine: tuple[int, int], other_name: str, other: tup
 
 
 def problem_of(fault: Fault, node: Asked, place: Place, sender: str) -> Problem:
-    """A fault of a node as a problem.
+    """Convert a fault of a node to a problem.
 
     Args:
-        fault: what the node refuses or advises.
-        node: whose rule it is.
-        place: where the value that it is about is written.
-        sender: how the output is called that gives this value; stands in the texts at `{sender}`.
+        fault: an error or hint of the node's rules.
+        node: the node.
+        place: place of the value that the fault is about.
+        sender: name of the output that has this value; it replaces `{sender}` in the texts.
 
     Raises:
-        DefinitionError: its code is not one of the table.
+        DefinitionError: the code of the fault is not in the table `CODES`.
     """
     if fault.code not in CODES:
         raise DefinitionError(f"{node.type.name} uses the problem code {fault.code}, which is not in the table")

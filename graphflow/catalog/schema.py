@@ -1,4 +1,4 @@
-"""The JSON Schema of documents, for editors' YAML plugins."""
+"""The JSON Schema of documents, for YAML plugins of editors."""
 
 from __future__ import annotations
 
@@ -135,12 +135,12 @@ def _type(type_: NodeType) -> dict[str, Any]:
 
 
 def _param(param: Param) -> dict[str, Any]:
-    found = _value(param.type, choices=param.choices, limits=_limits(param))
+    schema = _value(param.type, choices=param.choices, limits=_limits(param))
     usual = f" Not given: {param.usual}." if param.usual else ""
-    found["description"] = f"{param.allowed()}. {param.doc}{usual}".strip()
+    schema["description"] = f"{param.allowed()}. {param.doc}{usual}".strip()
     if param.default is not MISSING and param.default is not None and not param.derived_seed:
-        found["default"] = list(param.default) if isinstance(param.default, tuple) else param.default
-    return found
+        schema["default"] = list(param.default) if isinstance(param.default, tuple) else param.default
+    return schema
 
 
 def _limits(param: Param) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _limits(param: Param) -> dict[str, Any]:
 
 
 def _value(type_: Type, *, choices: tuple[Any, ...] = (), limits: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A value of this type, a reference, or (for a string) any scalar."""
+    """The schema of a value of this type or a reference; for a string, any scalar is allowed."""
     return {"anyOf": [*_plain(type_, choices, limits or {}), {"$ref": "#/$defs/reference"}]}
 
 
@@ -178,5 +178,5 @@ def _plain(type_: Type, choices: tuple[Any, ...], limits: dict[str, Any]) -> lis
         return [{"type": "integer" if word == "int" else "number", **limits}]
     if word == "bool":
         return [{"type": "boolean"}]
-    # A string is the text as written, so a number or a bool is text too.
+    # A string is read as it is written, so a number or a bool is also accepted.
     return [{"type": ["string", "number", "boolean"]}] if word == "string" else [{"type": "string"}]

@@ -43,8 +43,8 @@ def node_type(function: Callable[..., Any], *, shipped_version: str | None = Non
 
     Args:
         function: ports before `*`, params after it, the outputs in the return annotation.
-        shipped_version: the version of the distribution, which identifies the function's source; None for third
-            parties, whose module's source is digested instead.
+        shipped_version: the version of the distribution, which identifies the function's source; None for
+            third-party nodes, for which a digest of the module's source is used instead.
 
     Raises:
         DefinitionError: the function is not marked, or its signature is not valid; the message gives the reason.
@@ -140,7 +140,7 @@ def _step_function(
 
 
 def _name(function: Callable[..., Any]) -> str:
-    """The function in messages: with its module, or with file and line if it is from a single file of nodes."""
+    """The name of a function for messages: with its module, or with file and line if it is from a file of nodes."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is not None and function.__module__.startswith(LOOSE):
         return f"{shown_path(Path(code.co_filename))}:{code.co_firstlineno}: {function.__qualname__}"
@@ -173,7 +173,7 @@ def _is_context(hint: Any) -> bool:
 
 
 def _is_setting(hint: Any) -> bool:
-    """Whether an argument takes frozen data that is not a value of an edge, such as a latent space: a param only."""
+    """Whether an argument takes frozen data that edges cannot carry, such as a latent space; it can only be a param."""
     bare, _ = _split(hint)
     return isinstance(bare, type) and dataclasses.is_dataclass(bare) and word_of_class(bare) is None
 
@@ -186,7 +186,7 @@ def _split(hint: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _type(function: Callable[..., Any], name: str, hint: Any) -> tuple[gt.Type, bool]:
-    """The type that an annotation means, and whether None is allowed beside it."""
+    """The type that an annotation stands for, and whether None is also allowed."""
     bare, _ = _split(hint)
     optional = False
     if get_origin(bare) in (typing.Union, types.UnionType):
@@ -298,7 +298,7 @@ def _source_digest(function: Callable[..., Any]) -> str:
     try:
         text = _module_source(function)
     except (OSError, TypeError):
-        # Typed at a prompt: only the compiled code identifies it.
+        # The function was defined interactively, so only its compiled code identifies it.
         code = function.__code__
         return hashlib.sha256(code.co_code + repr((code.co_consts, code.co_names)).encode()).hexdigest()
     return hashlib.sha256(text.encode()).hexdigest()

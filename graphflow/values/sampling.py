@@ -1,4 +1,4 @@
-"""What a sampling step is told, as one frozen value with a digest."""
+"""The settings of a sampling step, as a frozen value with a digest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from graphflow.values.latent_space import LatentSpace, Noise
 
 @dataclass(frozen=True)
 class SchedulerChoice:
-    """A scheduler of diffusers, as a call makes it.
+    """The scheduler of a call: the checkpoint's own, or another class of diffusers built from its config.
 
     Attributes:
         own: class of the checkpoint's own scheduler.
-        config: what the checkpoint's files say.
-        class_name: the class that takes its place; None if the checkpoint's own runs.
-        changes: settings of that class over those of the checkpoint's config.
+        config: the config of that scheduler, as in the checkpoint's files.
+        class_name: the class that replaces it; None if the checkpoint's own is used.
+        changes: settings that replace those of the config.
     """
 
     own: str
@@ -30,37 +30,37 @@ class SchedulerChoice:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of everything that is said here, in hexadecimal."""
+        """sha256 of all settings, in hexadecimal."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def shown(self) -> dict[str, Any]:
-        """What a person wants to know of it."""
+        """The settings that are shown to users."""
         return {"scheduler": self.class_name or self.own}
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a stage samples.
+    """The settings of a sampling step.
 
     Attributes:
-        denoiser: role of the component that denoises; the pipeline has an argument of this name.
-        space: of the latents that come out.
-        seed: of the call's generator.
+        denoiser: role of the component that denoises, which is also an argument of the pipeline.
+        space: latent space of the resulting latents.
+        seed: seed of the call's generator.
         settings: further arguments of the call, such as `guidance_scale`.
-        scheduler: of diffusers; None if the family samples in its own way.
-        pipeline: the diffusers class; empty if the step calls none.
-        flags: arguments of the class beside its components.
-        vae: whether the class encodes something, or reads a setting off the VAE.
-        vae_argument: the argument of the class that takes the VAE.
-        sized: whether the call has the size of `image` as its `height` and `width`.
-        beside: whether latents also go in as `masked_image_latents`: some classes refuse them otherwise, and read these
-            only with a denoiser made for inpainting.
-        control: the argument that takes control pictures; empty if the class has none.
-        readout: what the family reads of its text encoders; see `Conditioning`.
-        joined: tensor of a conditioning → axis along which those of several text encoders are joined.
-        guided: whether a negative text is needed.
+        scheduler: the scheduler of diffusers; None if the family samples without one.
+        pipeline: class of the diffusers pipeline; empty if the step calls none.
+        flags: arguments of that class besides its components.
+        vae: whether the pipeline needs the VAE, to encode something or to read its settings.
+        vae_argument: name of the argument for the VAE.
+        sized: whether the call receives the size of `image` as `height` and `width`.
+        beside: whether latents are also passed as `masked_image_latents`: some classes require this, but use them only
+            with a denoiser made for inpainting.
+        control: name of the argument for control pictures; empty if the class has none.
+        readout: the readout of the family's text encoders; see `Conditioning`.
+        joined: tensor of a conditioning → axis along which those of several text encoders are concatenated.
+        guided: whether the call needs a negative text.
         zeros: whether the negative text is all zeros.
-        noise: what is known of the latents' noise, if denoising ends before the last step.
+        noise: the noise that is left in the latents, if denoising ends before the last step.
     """
 
     denoiser: str
@@ -83,16 +83,16 @@ class Sampling:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of everything that is said here, in hexadecimal."""
+        """sha256 of all settings, in hexadecimal."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def shown(self) -> dict[str, Any]:
-        """What a person wants to know of it."""
+        """The settings that are shown to users."""
         return {"pipeline": self.pipeline or None, "scheduler": self._sampler, "seed": self.seed, **self.settings}
 
     @property
     def kind(self) -> str:
-        """What decides which parts of the libraries the call imports."""
+        """The classes of pipeline and scheduler, which determine the parts of the libraries that the call imports."""
         return f"{self.pipeline} {self._sampler}"
 
     @property

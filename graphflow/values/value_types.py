@@ -1,4 +1,4 @@
-"""Which Python class has the values of which type."""
+"""The Python classes of the values of each type, and the type of a given class or value."""
 
 from __future__ import annotations
 
