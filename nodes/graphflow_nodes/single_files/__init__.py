@@ -1,1 +1,1 @@
-"""Checkpoints in one .safetensors file, as written by the original training code and its successors."""
+"""Checkpoints in a single .safetensors file, in the layout of the original training code."""

@@ -1,6 +1,6 @@
-"""Layouts of single files: which family's tensors a file holds, told by their names and shapes alone.
+"""Layouts of single files: the family and the components of a file, recognized by names and shapes of its tensors.
 
-A single file is one that the original training code wrote: a UNet, a VAE and text encoders, each under a prefix.
+A single file is in the layout of the original training code: a UNet, a VAE and text encoders, each with a prefix.
 Sources: the configs of CompVis/stable-diffusion, Stability-AI/stablediffusion and Stability-AI/generative-models.
 """
 
@@ -33,33 +33,34 @@ KINDS = {
     "conditioner.embedders.0.model.": "open_clip",
     "conditioner.embedders.1.model.": "open_clip",
 }
-"""How the names of a component's tensors begin → which code wrote it, and so how it names them."""
+"""Prefix of a component's tensors → kind of the original model, which determines the names of its tensors."""
 _OWN = {
     "unet": r"(time_embed|label_emb|input_blocks|middle_block|output_blocks|out)\.",
     "vae": r"(encoder|decoder|quant_conv|post_quant_conv)\.",
     "clip": r"(text_model\.)?(embeddings\.(?!position_ids)|encoder\.|final_layer_norm\.)",
     "open_clip": r"(token_embedding\.|positional_embedding$|transformer\.resblocks\.|ln_final\.|text_projection$)",
 }
-"""What belongs to a component; beside it stand losses, averages, schedules and what only training reads."""
+"""Names of the tensors that belong to a component; files also contain losses, averages and schedules of training."""
 _ENDS = {
     "unet": ("input_blocks.0.0.weight", "out.2.weight"),
     "vae": ("encoder.conv_in.weight", "decoder.conv_out.weight"),
     "clip": ("embeddings.token_embedding.weight", "final_layer_norm.weight"),
     "open_clip": ("token_embedding.weight", "ln_final.weight"),
 }
+"""A first and a last tensor of each kind; a file that has both is taken to have the whole component."""
 _LORA = re.compile(r"lora_(unet|te\d?|prior)_|[._](lora[._])?(lora_)?(up|down|A|B)\.weight$|\.(hada_w1|lokr_w1|oft_)")
 _CHANNELS = {5: "a depth-to-image model", 7: "the ×4 upscaler", 8: "InstructPix2Pix"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a single file holds.
+    """The content of a single file.
 
     Attributes:
         family: `sd15`, `sd2`, `sdxl` or `sdxl_refiner`.
-        channels: that the UNet takes; 4 where there is none.
-        prefixes: role → how the names of its tensors begin, for the components that are there.
-        missing: roles of components that the file has not, though its family does.
+        channels: number of input channels of the UNet; 4 if there is no UNet.
+        prefixes: role → prefix of its tensors, for the components that the file has.
+        missing: roles of the family's components that the file does not have.
     """
 
     family: str
@@ -69,22 +70,22 @@ class Layout:
 
 
 def layout_of(name: str, shapes: Shapes) -> Layout | None:
-    """What a single file holds; sizes are not compared with the family's, `check_sizes` does that.
+    """The layout of a single file; its sizes are not compared with those of the family, see `check_sizes`.
 
     Args:
-        name: how the file is called, for messages.
+        name: name of the file, for messages.
         shapes: tensor name → shape.
 
     Returns:
-        None if nothing is known of such a file.
+        None if the file is not recognized.
 
     Raises:
-        Refusal: it is no checkpoint, or of a family that no stage runs; says what it is.
+        Refusal: the file is recognized as something that is not a checkpoint, or as a family that is not supported.
     """
     inner = {key.removeprefix(_UNET): shape for key, shape in shapes.items() if key.startswith(_UNET)}
     if any(_LORA.search(key) for key in shapes):
         fix = f"name a checkpoint, and this file beside its source under checkpoints: {{source: …, loras: [{name}]}}"
-        raise _no_checkpoint(name, "a LoRA", shapes, fix)
+        raise _not_a_checkpoint(name, "a LoRA", shapes, fix)
     family = _family_by_unet(name, inner, shapes) if "input_blocks.0.0.weight" in inner else _family_by_texts(shapes)
     if family is None or (inner and "input_blocks.0.0.weight" not in inner):
         _refuse_other(name, shapes)
@@ -96,53 +97,53 @@ def layout_of(name: str, shapes: Shapes) -> Layout | None:
     if channels == 9 and family == "sdxl_refiner":
         raise unknown(name, "it is a refiner for inpainting, and none was published")
     prefixes = {"unet": _UNET, "vae": _VAE, **_TEXTS[family]}
-    there = {role: prefix for role, prefix in prefixes.items() if _is_there(prefix, shapes)}
-    return Layout(family, channels, there, tuple(role for role in prefixes if role not in there))
+    present = {role: prefix for role, prefix in prefixes.items() if _is_present(prefix, shapes)}
+    return Layout(family, channels, present, tuple(role for role in prefixes if role not in present))
 
 
 def tensors_of(prefix: str, shapes: Shapes, config: Mapping[str, Any]) -> list[str]:
-    """The names of a component's tensors, in the file's order; layers that its config has not are left out."""
+    """The names of a component's tensors, in the file's order, without layers that its config does not have."""
     kind = KINDS[prefix]
     own = re.compile(_OWN[kind])
-    found = [name for name in shapes if name.startswith(prefix) and own.match(name, len(prefix))]
+    names = [name for name in shapes if name.startswith(prefix) and own.match(name, len(prefix))]
     if kind != "open_clip":
-        return found
+        return names
     projected = "CLIPTextModelWithProjection" in config["architectures"]
     return [
         name
-        for name in found
+        for name in names
         if (projected or not name.endswith("text_projection")) and _layer(name) < config["num_hidden_layers"]
     ]
 
 
 def check_sizes(name: str, title: str, prefix: str, shapes: Shapes, config: Mapping[str, Any]) -> None:
-    """Compare a component's sizes with those of its config; its own input channels and words may differ.
+    """Compare a component's sizes with those of its config; input channels and the size of the vocabulary may differ.
 
     Args:
-        name: how the file is called.
-        title: the family's name.
-        prefix: of the component.
-        shapes: tensor name → shape, of the whole file.
-        config: in the form of diffusers or transformers.
+        name: name of the file, for messages.
+        title: name of the family.
+        prefix: prefix of the component.
+        shapes: tensor name → shape, for the whole file.
+        config: config of the component, in the form of diffusers or transformers.
 
     Raises:
         Refusal: they differ.
     """
     short = {without(prefix, key): shape for key, shape in shapes.items() if key.startswith(prefix)}
     for key, sides in _EXPECTED[KINDS[prefix]](config):
-        found = short.get(key)
-        if found is None and sides is None:
+        shape = short.get(key)
+        if shape is None and sides is None:
             continue
-        fits = found is not None and sides is not None and len(found) == len(sides)
-        if not fits or any(side not in (None, one) for side, one in zip(sides or (), found or (), strict=True)):
-            mine = "missing" if found is None else " × ".join(map(str, found))
-            theirs = "none" if sides is None else " × ".join("any" if one is None else str(one) for one in sides)
+        fits = shape is not None and sides is not None and len(shape) == len(sides)
+        if not fits or any(side not in (None, size) for side, size in zip(sides or (), shape or (), strict=True)):
+            mine = "missing" if shape is None else " × ".join(map(str, shape))
+            theirs = "none" if sides is None else " × ".join("any" if side is None else str(side) for side in sides)
             why = f"{prefix}{key} is {mine}; {title} has {theirs}"
             raise Refusal("checkpoint-unknown", f"{name} is laid out as {title} but has other sizes", why, FOLDER_FIX)
 
 
 def without(prefix: str, name: str) -> str:
-    """A tensor's name without its prefix; some files leave `text_model.` out, and it is left out everywhere."""
+    """A tensor's name without its prefix, and without `text_model.`, which only some files have."""
     return name.removeprefix(prefix).removeprefix("text_model.")
 
 
@@ -154,33 +155,33 @@ def _family_by_unet(name: str, inner: Shapes, shapes: Shapes) -> str:
         raise unknown(name, "it uses EDM's noise schedule, as Playground 2.5 and CosXL do")
     if embeds:
         return "sdxl_refiner" if "input_blocks.9.0.op.weight" in inner else "sdxl"
-    # Stable Diffusion 2 projects by linear layers what 1.5 does by convolutions of one pixel.
+    # Stable Diffusion 2 projects with linear layers, 1.5 with convolutions of one pixel.
     return "sd2" if len(inner.get("input_blocks.1.1.proj_in.weight", ())) == 2 else "sd15"
 
 
 def _family_by_texts(shapes: Shapes) -> str | None:
     for family in ("sdxl", "sdxl_refiner", "sd2", "sd15"):
-        if any(_is_there(prefix, shapes) for prefix in _TEXTS[family].values()):
+        if any(_is_present(prefix, shapes) for prefix in _TEXTS[family].values()):
             return family
     return None
 
 
-def _is_there(prefix: str, shapes: Shapes) -> bool:
+def _is_present(prefix: str, shapes: Shapes) -> bool:
     kind = KINDS[prefix]
     middle = ("", "text_model.") if kind == "clip" else ("",)
-    return all(any(f"{prefix}{one}{end}" in shapes for one in middle) for end in _ENDS[kind])
+    return all(any(f"{prefix}{part}{end}" in shapes for part in middle) for end in _ENDS[kind])
 
 
 def _layer(name: str) -> int:
-    found = re.search(r"resblocks\.(\d+)\.", name)
-    return int(found[1]) if found else -1
+    match = re.search(r"resblocks\.(\d+)\.", name)
+    return int(match[1]) if match else -1
 
 
 def _refuse_other(name: str, shapes: Shapes) -> None:
-    """Refuse a file without the prefixes of a checkpoint, if it is known what it is.
+    """Refuse a file that is recognized as something other than a checkpoint.
 
     Raises:
-        Refusal: it is.
+        Refusal: the file is recognized.
     """
     names = {without(_VAE, key) for key in shapes}
     part = "put it into a folder with its config.json, and name that under components: {%s: ./folder}"
@@ -188,21 +189,21 @@ def _refuse_other(name: str, shapes: Shapes) -> None:
         fix = (
             "put it into a folder with its config.json, and name that folder as the checkpoint of controlnet_condition"
         )
-        raise _no_checkpoint(name, "a ControlNet", shapes, fix)
+        raise _not_a_checkpoint(name, "a ControlNet", shapes, fix)
     if any(key.startswith(("control_model.", "input_hint_block.")) for key in names):
         fix = "get it in diffusers' layout, and name its folder, with config.json, as that of controlnet_condition"
-        raise _no_checkpoint(name, "a ControlNet in the original layout", shapes, fix)
+        raise _not_a_checkpoint(name, "a ControlNet in the original layout", shapes, fix)
     if {"encoder.conv_in.weight", "decoder.conv_in.weight"} & names:
-        raise _no_checkpoint(name, "a VAE alone", shapes, part % "vae")
+        raise _not_a_checkpoint(name, "a VAE alone", shapes, part % "vae")
     if {"conv_in.weight", "input_blocks.0.0.weight"} & names:
-        raise _no_checkpoint(name, "a UNet alone", shapes, part % "unet")
+        raise _not_a_checkpoint(name, "a UNet alone", shapes, part % "unet")
     if {"embeddings.token_embedding.weight", "token_embedding.weight"} & names:
-        raise _no_checkpoint(name, "a text encoder alone", shapes, part % "text_encoder")
+        raise _not_a_checkpoint(name, "a text encoder alone", shapes, part % "text_encoder")
     if {"emb_params", "clip_l", "clip_g"} & names:
-        raise _no_checkpoint(name, "an embedding of a word", shapes, "name a checkpoint here")
+        raise _not_a_checkpoint(name, "an embedding of a word", shapes, "name a checkpoint here")
 
 
-def _no_checkpoint(name: str, what: str, shapes: Shapes, fix: str) -> Refusal:
+def _not_a_checkpoint(name: str, what: str, shapes: Shapes, fix: str) -> Refusal:
     why = f"it has tensors such as {next(iter(shapes))}"
     return Refusal("checkpoint-unknown", f"{name} is {what}, not a checkpoint", why, fix)
 
@@ -211,7 +212,7 @@ Expected = Iterator[tuple[str, tuple[int | None, ...] | None]]
 
 
 def _unet(config: Mapping[str, Any]) -> Expected:
-    """Names and shapes that tell the sizes of a UNet (None: any, or no such tensor)."""
+    """Names and shapes of the tensors that determine the sizes of a UNet; None: any side, or no such tensor."""
     blocks, context = config["block_out_channels"], config["cross_attention_dim"]
     depths = config.get("transformer_layers_per_block", 1)
     depths = depths if isinstance(depths, list) else [depths] * len(blocks)
@@ -252,7 +253,7 @@ def _clip(config: Mapping[str, Any]) -> Expected:
 
 
 def _open_clip(config: Mapping[str, Any]) -> Expected:
-    """Layers beyond the config's may be there: Stable Diffusion 2 leaves the last one unread."""
+    """The file may have more layers than the config: Stable Diffusion 2 does not use the last one."""
     width, layers = config["hidden_size"], config["num_hidden_layers"]
     yield "token_embedding.weight", (None, width)
     yield "positional_embedding", (config["max_position_embeddings"], width)

@@ -1,8 +1,8 @@
-"""Names of tensors in the original layout, and their names in current diffusers and transformers.
+"""Translate names of tensors from the original layout to those of current diffusers and transformers.
 
-Computed without torch, from a component's config only, so that files can be compared.
+The names are computed from a component's config, without torch, so that files can be compared without loading them.
 
-Sources: the conversions of diffusers (loaders/single_file_utils.py), with which the tests compare.
+Sources: the conversions of diffusers (loaders/single_file_utils.py), with which tests compare the names.
 """
 
 from __future__ import annotations
@@ -47,23 +47,23 @@ _OPEN_CLIP_LAYER = {
 
 
 def current_names(kind: str, name: str, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The current names of a tensor of the original layout: three for a joined query, key and value.
+    """The current names of a tensor of the original layout: one, or three for a joint query, key and value.
 
     Args:
         kind: `unet`, `vae`, `clip` or `open_clip`.
-        name: without the prefix of the component.
-        config: of the component, in the form of diffusers or transformers.
+        name: name of the tensor, without the prefix of the component.
+        config: config of the component, in the form of diffusers or transformers.
 
     Raises:
         KeyError: there is no such kind.
     """
     if kind == "open_clip" and (match := re.fullmatch(r"transformer\.resblocks\.(\d+)\.attn\.in_proj_(\w+)", name)):
-        return tuple(f"encoder.layers.{match[1]}.self_attn.{one}_proj.{match[2]}" for one in "qkv")
+        return tuple(f"encoder.layers.{match[1]}.self_attn.{letter}_proj.{match[2]}" for letter in "qkv")
     return (_KINDS[kind](name, config),)
 
 
 def _unet(name: str, config: Mapping[str, Any]) -> str:
-    """A block has its layers and then a sampler, numbered consecutively; a block going up has one more layer."""
+    """The layers and the sampler of a block are numbered consecutively; upward blocks have one more layer."""
     if match := re.match(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)", name):
         way, number, place, rest = match[1], int(match[2]), int(match[3]), match[4]
         if way == "input" and number == 0:
@@ -88,7 +88,7 @@ def _unet_layer(way: str, layer: int, place: int, rest: str) -> str:
 
 
 def _vae(name: str, config: Mapping[str, Any]) -> str:
-    """Blocks of the decoder are counted from the pixels, but in diffusers from the latents."""
+    """Blocks of the decoder are numbered from the pixels on, but in diffusers from the latents on."""
     last = len(config["up_block_types"]) - 1
     name = re.sub(r"^encoder\.down\.", "encoder.down_blocks.", name)
     name = re.sub(r"^decoder\.up\.(\d+)\.", lambda match: f"decoder.up_blocks.{last - int(match[1])}.", name)
@@ -113,7 +113,7 @@ def _open_clip(name: str, _: Mapping[str, Any]) -> str:
 
 
 def _renamed(name: str, words: Mapping[str, str]) -> str:
-    """`name` with its first part, up to a dot, in its current form."""
+    """Replace the first part of a name, up to a dot, by its current form."""
     for old, new in words.items():
         if name == old or name.startswith(f"{old}."):
             return new + name.removeprefix(old)

@@ -1,4 +1,4 @@
-"""Single files in the original layout, as training code wrote them: a UNet, a VAE and text encoders under prefixes."""
+"""The reader of single files in the original layout, as an entry for model families."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from graphflow.checkpoints.safetensors_header import Tensors
 from graphflow.checkpoints.single_file import Shapes, SingleFile, SingleFiles
 from graphflow.document.refusal import Refusal
 
-# The reader is imported inside, since most checks meet folders alone.
+# The reader is imported in functions, since most graphs have no single files.
 
 
 def _read(name: str, path: Path, header: Tensors) -> SingleFile | None:

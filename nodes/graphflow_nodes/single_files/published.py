@@ -1,4 +1,4 @@
-"""The configs of published models, which single files omit."""
+"""The configs of published models, which single files do not contain."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from graphflow_nodes.models.clip_vocabulary import Vocabulary, clip_vocabulary
 
 @dataclass(frozen=True)
 class Published:
-    """A published model: the data that a single file omits.
+    """A published model, with the data that a single file does not contain.
 
     Attributes:
-        title: of its family.
-        class_name: the diffusers class of its pipeline.
+        title: name of its family.
+        class_name: diffusers class of its pipeline.
         configs: role → config, in the form of diffusers or transformers.
-        flags: the pipeline's own settings in its model_index.json.
-        vocabulary: of its tokenizers.
+        flags: settings of the pipeline in model_index.json.
+        vocabulary: returns the vocabulary of its tokenizers.
     """
 
     title: str
@@ -33,7 +33,7 @@ class Published:
 
 
 def published(family: str, variant: str) -> Published:
-    """The model of a family: `base`, `inpaint`, or `v` for Stable Diffusion 2 of 768 pixels.
+    """The published model of a family: `base`, `inpaint`, or `v` for Stable Diffusion 2 with 768 pixels.
 
     Raises:
         KeyError: the family has no such variant.
@@ -48,5 +48,5 @@ def published(family: str, variant: str) -> Published:
 @cache
 def _read(family: str) -> dict[str, Any]:
     text = resources.files("graphflow_nodes").joinpath(f"single_files/configs/{family}.json").read_text("utf-8")
-    found: dict[str, Any] = read_only(json.loads(text))
-    return found
+    data: dict[str, Any] = read_only(json.loads(text))
+    return data

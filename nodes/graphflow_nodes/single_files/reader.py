@@ -1,4 +1,4 @@
-"""What a single file in the original layout is: its parts, with the configs that were published for them."""
+"""Read single files in the original layout: their components, with the configs of the published models."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ from graphflow_nodes.single_files.names import current_names
 from graphflow_nodes.single_files.published import Published, published
 
 _SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
-_SAID = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "epsilon", "eps": "epsilon"}
+_PREDICTIONS = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "epsilon", "eps": "epsilon"}
 _NUMBERS = {"F16": ("e", 2), "F32": ("f", 4), "F64": ("d", 8)}
 _CLASSES = {
-    one.name: one for one in (UNET, AUTOENCODER_KL, CLIP_TEXT, CLIP_TEXT_WITH_PROJECTION, CLIP_TOKENIZER, *SCHEDULERS)
+    class_.name: class_
+    for class_ in (UNET, AUTOENCODER_KL, CLIP_TEXT, CLIP_TEXT_WITH_PROJECTION, CLIP_TOKENIZER, *SCHEDULERS)
 }
 
 
 def read(name: str, path: Path, header: Tensors) -> SingleFile | None:
-    """What a file is, from its header and the published configs; None if it isn't in this layout.
+    """Identify a single file by its header; None if it is not in the original layout.
 
     Raises:
-        Refusal: it has other sizes than the published models.
+        Refusal: its sizes differ from those of the published model.
     """
     shapes = {key: tensor.shape for key, tensor in header.tensors.items()}
     try:
@@ -67,16 +68,16 @@ def _part(
         return TokenizerPart(
             role, class_.library, class_.name, path, name, model=class_, settings=settings, vocabulary=model.vocabulary
         )
-    kept = tensors_of(prefix, shapes, settings) if prefix else []
-    names = {one: current_names(KINDS[prefix], one.removeprefix(prefix), settings) for one in kept}
-    stored = {one: _stored(one, names[one], shapes[one]) for one in kept}
+    tensors = tensors_of(prefix, shapes, settings) if prefix else []
+    names = {tensor: current_names(KINDS[prefix], tensor.removeprefix(prefix), settings) for tensor in tensors}
+    stored = {tensor: _stored(tensor, names[tensor], shapes[tensor]) for tensor in tensors}
     return FilePart(
         role, class_.library, class_.name, path, name, model=class_, settings=settings, stored=stored, names=names
     )
 
 
 def explain(name: str, shapes: Shapes) -> Refusal | None:
-    """What a file is that is laid out otherwise, or that no stage runs; None if that is not known."""
+    """Explain why a file is not read: what it is instead, if it is recognized; None if it is not."""
     try:
         layout_of(name, shapes)
     except Refusal as refusal:
@@ -91,16 +92,17 @@ def _variant(layout: Layout, prediction: str | None) -> str:
 
 
 def _prediction(layout: Layout, header: Tensors, path: Path) -> str | None:
-    """What the UNet predicts, as schedulers call it; None where the file does not tell and the family's usual holds.
+    """The `prediction_type` of the UNet; None if the file does not show it, so that the family's default is used.
 
-    Told, in this order, by what the file says of itself (ModelSpec's keys), by an empty tensor `v_pred`, and for
-    Stable Diffusion 2, whose models of 512 and of 768 pixels have equal names and shapes, by one bias whose
-    spread is above 0.09 where v was learnt. Sources: Stability-AI/ModelSpec; ComfyUI, supported_models.py.
+    It is determined by the first of these that the file has: the keys of ModelSpec in its metadata; an empty tensor
+    `v_pred`; for Stable Diffusion 2, whose models with 512 and 768 pixels have equal names and shapes, a bias whose
+    standard deviation is above 0.09 in models that predict v. Sources: Stability-AI/ModelSpec; ComfyUI,
+    supported_models.py.
     """
-    said = header.metadata.get("modelspec.prediction_type", "").lower()
+    declared = header.metadata.get("modelspec.prediction_type", "").lower()
     architecture = header.metadata.get("modelspec.architecture", "").lower()
-    if said in _SAID:
-        return _SAID[said]
+    if declared in _PREDICTIONS:
+        return _PREDICTIONS[declared]
     if architecture.endswith(("-v", "-v2-512")):
         return "v_prediction" if architecture.endswith("-v") else "epsilon"
     if "v_pred" in header.tensors:
@@ -129,20 +131,20 @@ def _values(path: Path, header: Tensors, tensor: Tensor) -> list[float]:
 def _adjusted(
     role: str, config: Mapping[str, Any], prefix: str, shapes: Shapes, prediction: str | None
 ) -> dict[str, Any]:
-    """The config with what the file tells of itself."""
-    found = dict(config)
+    """The config of a published component, adapted to the tensors of the file."""
+    adjusted = dict(config)
     short = {without(prefix, name): shape for name, shape in shapes.items() if prefix and name.startswith(prefix)}
     if role == "unet":
-        found["in_channels"] = short["input_blocks.0.0.weight"][1]
+        adjusted["in_channels"] = short["input_blocks.0.0.weight"][1]
     for name in ("embeddings.token_embedding.weight", "token_embedding.weight"):
         if name in short:
-            found["vocab_size"] = short[name][0]
+            adjusted["vocab_size"] = short[name][0]
     if role == "scheduler" and prediction is not None:
-        if prediction != found.get("prediction_type", "epsilon"):
-            found["prediction_type"] = prediction
+        if prediction != adjusted.get("prediction_type", "epsilon"):
+            adjusted["prediction_type"] = prediction
         if prediction == "v_prediction" and "ztsnr" in shapes:
-            found["rescale_betas_zero_snr"] = True
-    return found
+            adjusted["rescale_betas_zero_snr"] = True
+    return adjusted
 
 
 def _stored(name: str, own: tuple[str, ...], shape: tuple[int, ...]) -> Stored:
@@ -150,7 +152,7 @@ def _stored(name: str, own: tuple[str, ...], shape: tuple[int, ...]) -> Stored:
         return Stored.THIRDS
     if name.endswith(".text_projection"):
         return Stored.TRANSPOSED
-    # The attention of the original VAE is made of convolutions of one cell.
+    # The attention layers of the original VAE are convolutions of one cell.
     attends = ".mid_block.attentions." in own[0] and own[0].startswith(("encoder.", "decoder."))
     return Stored.CELL if attends and len(shape) == 4 and shape[2:] == (1, 1) else Stored.PLAIN
 
