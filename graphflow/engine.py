@@ -26,6 +26,7 @@ from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.device import Compute
 from graphflow.system.warning_filters import no_errors
 from graphflow.values.any_value import describe
+from graphflow.values.picture_format import PictureFormat
 
 if TYPE_CHECKING:
     from graphflow.record.recorder import Recorder
@@ -92,6 +93,8 @@ class Engine:
         on_event: Listener | None = None,
         record: str | Path | None = None,
         overwrite: bool = False,
+        format: str | None = None,
+        quality: int | None = None,
     ) -> Result:
         """Run a graph.
 
@@ -105,20 +108,24 @@ class Engine:
             on_event: called with every event, in this thread.
             record: folder into which outputs, run.json, events and report are written; None writes no files.
             overwrite: whether files in that folder that no run of graphflow wrote may be replaced.
+            format: of the pictures in that folder: `png`, `jpeg` or `webp`; None for what the graph says, else PNG.
+            quality: of JPEG and WebP pictures, 1 to 100; None for what the graph says, else 90.
 
         Raises:
             InvalidGraph: the graph has problems; nothing was run.
             RunFailed: a step failed; `.result` holds everything that does not depend on it. Files that could not
                 be written are named in its notes.
             Cancelled: `cancel` was called meanwhile; `.result` holds everything that was finished.
+            InvalidValue: there is no such format or quality.
             FileProblem: the graph cannot be read, or the folder or a file in it cannot be written.
             GraphflowError: this engine is already running a graph, or a run in another thread computes with another
                 number of threads.
         """
+        pictures = PictureFormat.of(format, quality)
         with self._running() as cancellation:
             plan = self._plan(graph, inputs, seed, only)
             with self._ready(plan):
-                recorder = None if record is None else _recorder(plan, record, overwrite)
+                recorder = None if record is None else _recorder(plan, record, overwrite, pictures)
                 result = self._execute(plan, on_event, recorder, cancellation)
         if result.failed:
             error = RunFailed(result)
@@ -232,6 +239,8 @@ def run(
     on_event: Listener | None = None,
     record: str | Path | None = None,
     overwrite: bool = False,
+    format: str | None = None,
+    quality: int | None = None,
     catalog: Catalog | None = None,
     device: str | None = None,
     dtype: str | None = None,
@@ -240,15 +249,23 @@ def run(
     """Run a graph once, with an engine of its own that keeps nothing; see `Engine` and `Engine.run`."""
     with Engine(catalog=catalog, keep=False, device=device, dtype=dtype, threads=threads) as engine:
         return engine.run(
-            graph, inputs=inputs, seed=seed, only=only, on_event=on_event, record=record, overwrite=overwrite
+            graph,
+            inputs=inputs,
+            seed=seed,
+            only=only,
+            on_event=on_event,
+            record=record,
+            overwrite=overwrite,
+            format=format,
+            quality=quality,
         )
 
 
-def _recorder(plan: Plan, folder: str | Path, overwrite: bool) -> Recorder:
+def _recorder(plan: Plan, folder: str | Path, overwrite: bool, pictures: PictureFormat) -> Recorder:
     from graphflow.record.folder_claim import folder_of
     from graphflow.record.recorder import Recorder
 
-    return Recorder(folder_of(folder), plan, overwrite=overwrite)
+    return Recorder(folder_of(folder), plan, overwrite=overwrite, pictures=pictures)
 
 
 def _both(first: Listener | None, second: Listener | None) -> Listener | None:

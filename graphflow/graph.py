@@ -14,7 +14,7 @@ from graphflow.check.checked import Checked
 from graphflow.check.read.growing import GrowingDocument
 from graphflow.check.rebase import absolute, rebase
 from graphflow.checkpoints.checkpoint_reader import CheckpointReader
-from graphflow.document.known_keys import CHECKPOINT_KEYS, NODE_KEYS
+from graphflow.document.known_keys import CHECKPOINT_KEYS, NODE_KEYS, OUTPUT_KEYS
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.named import read_named
 from graphflow.document.refusal import Refusal
@@ -22,7 +22,7 @@ from graphflow.document.text import NAME, Reference
 from graphflow.document.tree import Entry, Scalar
 from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.write import write
-from graphflow.errors import FileProblem, InvalidGraph
+from graphflow.errors import FileProblem, InvalidGraph, InvalidValue
 from graphflow.handles import Handle, NodeHandle, plain_scalar, plain_tree_of, refused, tree_of
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level, Place, did_you_mean
@@ -30,6 +30,7 @@ from graphflow.system.device import CPU, Compute
 from graphflow.system.files import write_atomically
 from graphflow.text_helpers.words import counted, one_line
 from graphflow.values.any_value import describe
+from graphflow.values.picture_format import PictureFormat
 from graphflow.values.types import ATOMS, parse_type
 
 _NAMES = "use lowercase letters, digits and _, starting with a letter"
@@ -172,18 +173,15 @@ class Graph:
     def output(self, **outputs: Any) -> None:
         """Declare graph outputs by name.
 
+        Args:
+            outputs: handles, or as in a document, maps with a handle as `value` and the `format` and `quality` of its
+                pictures: `g.output(image={"value": final, "format": "jpeg"})`.
+
         Raises:
-            InvalidGraph: a value is not a handle of this graph; the graph is unchanged.
+            InvalidGraph: a value is not a handle of this graph, or a format or quality is not valid; the graph is
+                unchanged.
         """
-        decls = {}
-        for name, handle in outputs.items():
-            if not NAME.match(name):
-                raise refused("bad-name", f"{name!r} is not a valid name for an output", _NAMES)
-            if not isinstance(handle, Handle):
-                raise refused(
-                    "wrong-shape", f"the output {name} is {describe(handle)}", "give a handle, such as node.image"
-                )
-            decls[name] = OutputDecl(name, tree_of(handle, self))  # type: ignore[arg-type]
+        decls = {name: self._output(name, value) for name, value in outputs.items()}
         self.document = dataclasses.replace(self.document, outputs={**(self.document.outputs or {}), **decls})
 
     def save(self, path: str | Path) -> Path:
@@ -237,6 +235,27 @@ class Graph:
         return absolute(self.document, self.catalog, library.templates)
 
     # Inside
+
+    def _output(self, name: str, value: Any) -> OutputDecl:
+        if not NAME.match(name):
+            raise refused("bad-name", f"{name!r} is not a valid name for an output", _NAMES)
+        given = dict(value) if isinstance(value, Mapping) else {"value": value}
+        for key in given:
+            if key not in OUTPUT_KEYS:
+                fix = did_you_mean(str(key), OUTPUT_KEYS, else_="its keys are")
+                raise refused("unknown-key", f"the output {name} has no key {key}", fix)
+        handle = given.pop("value", None)
+        if not isinstance(handle, Handle):
+            raise refused(
+                "wrong-shape", f"the output {name} is {describe(handle)}", "give a handle, such as node.image"
+            )
+        try:
+            PictureFormat.of(given.get("format"), given.get("quality"))
+        except InvalidValue as error:
+            message, _, fix = str(error).partition("; ")
+            raise refused("bad-value", f"the output {name}: {message}", fix) from error
+        details = {key: plain_tree_of(detail, self) for key, detail in given.items() if detail is not None}
+        return OutputDecl(name, tree_of(handle, self), **details)  # type: ignore[arg-type]
 
     def _new_id(self, base: str) -> str:
         base = base if NAME.match(base) else "node"

@@ -8,6 +8,7 @@ from graphflow.catalog.catalog import Catalog
 from graphflow.catalog.node_type import MISSING, NodeType, Param
 from graphflow.document.known_keys import NODE_KINDS, NODE_OPTIONS
 from graphflow.document.model import FORMAT_VERSION
+from graphflow.values.picture_format import LOSSY, PICTURE_FORMATS, QUALITIES
 from graphflow.values.types import ATOMS, ListOf, Type, Union, Variable
 
 _REFERENCE = r"^\$(?:[a-z][a-z0-9_]*|\{[a-z])"
@@ -39,13 +40,14 @@ def schema(catalog: Catalog) -> dict[str, Any]:
             "checkpoints": _named({"$ref": "#/$defs/checkpoint"}, "Short names for checkpoints, with details."),
             "nodes": _named({"$ref": "#/$defs/node"}, "Nodes by id."),
             "outputs": _named(
-                {"$ref": "#/$defs/reference"}, "Values that the run writes; by default those that no node reads."
+                {"$ref": "#/$defs/output"}, "Values that the run writes; by default those that no node reads."
             ),
         },
         "$defs": {
             "reference": {"type": "string", "pattern": _REFERENCE, "description": "$name, $node.port or $node.port[0]"},
             "input": _input(),
             "checkpoint": _checkpoint(),
+            "output": _output(),
             "for_each": _for_each(),
             "node": _node(types),
             **{f"node_{type_.name}": _type(type_) for type_ in types},
@@ -92,6 +94,29 @@ def _checkpoint() -> dict[str, Any]:
             "loras": {"type": ["array", "object", "string"]},
             "scheduler": {"type": ["string", "object"]},
         },
+    }
+
+
+def _output() -> dict[str, Any]:
+    return {
+        "anyOf": [
+            {"$ref": "#/$defs/reference"},
+            {
+                "type": "object",
+                "required": ["value"],
+                "additionalProperties": False,
+                "properties": {
+                    "value": {"$ref": "#/$defs/reference"},
+                    "format": {"enum": list(PICTURE_FORMATS), "description": "The format of pictures; png by default."},
+                    "quality": {
+                        "type": "integer",
+                        "minimum": QUALITIES[0],
+                        "maximum": QUALITIES[-1],
+                        "description": f"Quality of {' or '.join(LOSSY)}.",
+                    },
+                },
+            },
+        ]
     }
 
 

@@ -15,6 +15,7 @@ from graphflow.errors import InvalidGraph
 from graphflow.problems import NOWHERE, Level, Place, Problem
 from graphflow.system.device import CPU, Compute
 from graphflow.values.facts import Facts
+from graphflow.values.picture_format import PictureFormat
 from graphflow.values.sources import ItemOf
 
 
@@ -78,6 +79,7 @@ class Checked:
         seed: the run's seed.
         problems: problems, warnings and hints, by place.
         compute: device and precision of models.
+        formats: output name → how its pictures are written, for those for which the document chooses.
     """
 
     document: Document
@@ -89,6 +91,7 @@ class Checked:
     seed: int
     problems: tuple[Problem, ...]
     compute: Compute = CPU
+    formats: Mapping[str, PictureFormat] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -20,9 +20,10 @@ from graphflow.engine import Engine
 from graphflow.execute.events import to_json
 from graphflow.execute.resources import check_resources
 from graphflow.execute.result import Cancelled, Result
-from graphflow.plan.plan import plan
-from graphflow.problems import Level, Problem
+from graphflow.plan.plan import Plan, plan
+from graphflow.problems import Level, Place, Problem
 from graphflow.system.byte_sizes import parse_bytes
+from graphflow.values.picture_format import PICTURE_FORMATS, PictureFormat
 
 if TYPE_CHECKING:
     from graphflow.cli.progress import Display
@@ -41,8 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="allow the run to replace files in DIR that no run wrote, or that were changed since",
     )
+    parser.add_argument(
+        "--format", metavar="F", help=f"write pictures as {', '.join(PICTURE_FORMATS)} instead of what the graph says"
+    )
+    parser.add_argument("--quality", type=int, metavar="N", help="quality of JPEG and WebP pictures, 1 to 100")
     parser.add_argument("--memory-budget", metavar="8GiB", help="most memory for components at a time")
-    parser.add_argument("--no-metadata", action="store_true", help="write PNG files without the record of the run")
+    parser.add_argument("--no-metadata", action="store_true", help="write pictures without the record of the run")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
 
 
@@ -51,6 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from graphflow.record.folder_claim import folder_of, new_folder
     from graphflow.record.recorder import Recorder
 
+    pictures = PictureFormat.of(arguments.format, arguments.quality)
     budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
     if loaded.checked is None or not loaded.checked.ok:
@@ -58,6 +64,7 @@ def execute(arguments: argparse.Namespace) -> int:
         return WRONG
     show(loaded.problems, least=Level.WARNING)
     planned = plan(loaded.checked, only=arguments.only)
+    show(_no_effect(planned, pictures))
     check_resources(planned, budget)
     name = planned.checked.document.name or loaded.path.stem
     folder = folder_of(arguments.out) if arguments.out is not None else new_folder(name)
@@ -65,7 +72,12 @@ def execute(arguments: argparse.Namespace) -> int:
         _print_seed(arguments, planned.checked.seed)
     command = ["graphflow", *sys.argv[1:]]
     recorder = Recorder(
-        folder, planned, metadata=not arguments.no_metadata, command=command, overwrite=arguments.overwrite
+        folder,
+        planned,
+        metadata=not arguments.no_metadata,
+        pictures=pictures,
+        command=command,
+        overwrite=arguments.overwrite,
     )
     with (
         Engine(memory_budget=budget, keep=False) as engine,
@@ -86,6 +98,23 @@ def execute(arguments: argparse.Namespace) -> int:
         echo(f"graphflow: {problem}", error=True)
     code = _print_end(arguments, result, written, recorder)
     return max(code, FAILED) if recorder.problems else code
+
+
+def _no_effect(planned: Plan, pictures: PictureFormat) -> list[Problem]:
+    """Warnings about `--format` and `--quality` if no output of the run changes because of them."""
+    from graphflow.record.outputs import chosen_formats, has_pictures
+
+    shown = [format_ for name, format_ in chosen_formats(planned, pictures).items() if has_pictures(planned, name)]
+    if not shown:
+        given = [key for key, value in (("--format", pictures.name), ("--quality", pictures.quality)) if value]
+        return [_useless(key, "no output is a picture", "remove it") for key in given]
+    if pictures.quality is not None and not any(format_.lossy for format_ in shown):
+        return [_useless("--quality", "all pictures are PNG files, which lose nothing", "add --format jpeg or webp")]
+    return []
+
+
+def _useless(option: str, why: str, fix: str) -> Problem:
+    return Problem("no-effect", f"{option} has no effect", why, fix, Place(option))
 
 
 def _print_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -> None:

@@ -1,10 +1,12 @@
-"""The keys of a document, of its inputs, checkpoints and nodes; `graphflow.catalog.schema` describes each of them."""
+"""The keys of a document, of its sections; `graphflow.catalog.schema` describes each of them."""
 
 from __future__ import annotations
 
 TOP_KEYS = ("graphflow", "name", "description", "inputs", "checkpoints", "nodes", "outputs")
 INPUT_KEYS = ("type", "default", "min", "max", "description")
 CHECKPOINT_KEYS = ("source", "revision", "variant", "dtype", "components", "prior", "loras", "scheduler")
+
+OUTPUT_KEYS = ("value", "format", "quality")
 
 NODE_KINDS = ("type", "template")
 """What a node is; it has exactly one of these keys."""

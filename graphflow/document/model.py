@@ -69,10 +69,16 @@ class NodeDecl:
 
 @dataclass(frozen=True, slots=True)
 class OutputDecl:
-    """A graph output: its name and its reference."""
+    """A graph output: its name, its reference, and how its pictures are written.
+
+    Attributes:
+        format, quality: as written; None if the document does not choose.
+    """
 
     name: str
     value: Scalar
+    format: Scalar | None = None
+    quality: Scalar | None = None
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from graphflow.document.foreign import foreign_file
-from graphflow.document.known_keys import CHECKPOINT_KEYS, INPUT_KEYS, NODE_KEYS, NODE_KINDS, NODE_OPTIONS, TOP_KEYS
+from graphflow.document.known_keys import (
+    CHECKPOINT_KEYS,
+    INPUT_KEYS,
+    NODE_KEYS,
+    NODE_KINDS,
+    NODE_OPTIONS,
+    OUTPUT_KEYS,
+    TOP_KEYS,
+)
 from graphflow.document.model import (
     FORMAT_VERSION,
     CheckpointDecl,
@@ -335,7 +343,16 @@ class _Parser:
     def _output(self, name: str, entry: Entry) -> OutputDecl | None:
         if not self._name(name, entry.place, "an output"):
             return None
-        scalar = self._scalar(entry.value, f"the output {name}")
+        value, format_, quality = entry.value, None, None
+        if isinstance(value, Mapping):
+            format_, quality = (self._detail(name, key, value.entries.get(key)) for key in ("format", "quality"))
+            if "value" not in value.entries:
+                fix = "add value: $NODE or $NODE.PORT"
+                self._say("missing-key", f"the output {name} has no value", value.place, fix=fix)
+                return None
+            self._known_keys(value, OUTPUT_KEYS, f"the output {name}")
+            value = value.entries["value"].value
+        scalar = self._scalar(value, f"the output {name}")
         if scalar is None:
             return None
         parts = read_text(scalar.text)
@@ -343,7 +360,10 @@ class _Parser:
             fix = "write $NODE or $NODE.PORT"
             self._say("wrong-shape", f"the output {name} is not a reference", scalar.place, fix=fix)
             return None
-        return OutputDecl(name, scalar, entry.place)
+        return OutputDecl(name, scalar, format_, quality, entry.place)
+
+    def _detail(self, name: str, key: str, entry: Entry | None) -> Scalar | None:
+        return None if entry is None else self._scalar(entry.value, f"the {key} of the output {name}")
 
 
 BROKEN = Scalar("", NOWHERE, empty=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from graphflow.document.model import FORMAT_VERSION, Document, InputDecl, NodeDecl
+from graphflow.document.model import FORMAT_VERSION, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.scalars import write_scalar
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
 from graphflow.errors import InvalidValue
@@ -35,8 +35,8 @@ def write(document: Document) -> str:
     if not nodes:
         blocks[-1] = "nodes: {}\n"
     if document.outputs is not None:
-        outputs: dict[str, Tree] = {name: decl.value for name, decl in document.outputs.items()}
-        blocks.append(_section("outputs", outputs))
+        outputs: dict[str, Tree] = {name: _output(decl) for name, decl in document.outputs.items()}
+        blocks.append(_section("outputs", outputs, flow=True))
     return "\n".join(blocks)
 
 
@@ -118,6 +118,12 @@ def _node(decl: NodeDecl) -> Tree:
         **{key: entry.value for key, entry in decl.values.items()},
     }
     return _mapping(entries)
+
+
+def _output(decl: OutputDecl) -> Tree:
+    if decl.format is None and decl.quality is None:
+        return decl.value
+    return _mapping({"value": decl.value, "format": decl.format, "quality": decl.quality})
 
 
 def _mapping(entries: dict[str, Tree | None]) -> Mapping:

@@ -18,6 +18,7 @@ from graphflow.record.journal import is_journal, journal_digests
 from graphflow.record.names import EVENTS, RECORD, REPORT, RUN_JSON, output_of, spare_inputs
 from graphflow.record.outputs import files_possible
 from graphflow.system.files import open_regular, remove_temporary, write_atomically
+from graphflow.values.picture_format import PictureFormat
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -99,6 +100,7 @@ class Claim:
     Args:
         folder: created if it is missing.
         plan: the plan of the run, which determines the files it may write.
+        chosen: the format of each output's pictures.
         overwrite: whether files that no run wrote may be replaced.
 
     Attributes:
@@ -113,7 +115,9 @@ class Claim:
             replace a file that its graph reads or that no run wrote.
     """
 
-    def __init__(self, folder: Path, plan: Plan, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, folder: Path, plan: Plan, chosen: Mapping[str, PictureFormat], *, overwrite: bool = False
+    ) -> None:
         self._folder = folder
         self.written: dict[str, str] = {}
         self.replaced: list[str] = []
@@ -126,7 +130,7 @@ class Claim:
             remove_temporary(folder)
             self.earlier = earlier_run(folder)
             if not overwrite:
-                _refuse_others(folder, plan, self.earlier)
+                _refuse_others(folder, plan, chosen, self.earlier)
             self.replaced += [n for n in RECORD if os.path.lexists(folder / n) and n not in self.earlier.files]
         except BaseException:
             self.release()
@@ -218,8 +222,8 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _refuse_others(folder: Path, plan: Plan, earlier: Earlier) -> None:
-    possible = files_possible(plan)
+def _refuse_others(folder: Path, plan: Plan, chosen: Mapping[str, PictureFormat], earlier: Earlier) -> None:
+    possible = files_possible(plan, chosen)
     names = sorted(path.name for path in folder.iterdir())
     others = [name for name in names if (name in RECORD or possible(name)) and name not in earlier.files]
     if others:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,9 +12,13 @@ from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.record.formats import FORMATS, JSON, Format
 from graphflow.record.names import RESERVED, output_file
 from graphflow.values.any_value import describe
+from graphflow.values.picture_format import PictureFormat
 from graphflow.values.sources import Gather, ItemOf, Value
 from graphflow.values.types import Atom, ListOf, Type, Union
 from graphflow.values.value_types import value_word
+
+PNG = PictureFormat()
+"""The format of pictures, if nothing is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,13 @@ def kind_of(value: Any) -> str:
 
 
 def files_for(
-    name: str, value: Any, text: str | None, items: Sequence[int] | None = None, count: int = 0
+    name: str,
+    value: Any,
+    text: str | None,
+    items: Sequence[int] | None = None,
+    count: int = 0,
+    *,
+    choice: PictureFormat = PNG,
 ) -> Iterator[Pending]:
     """The files of the output `name`, in order.
 
@@ -45,16 +55,17 @@ def files_for(
         items: for an incomplete list, the index of each item of `value`, from 0; files are numbered accordingly,
             and a single file with all items has `null` for each missing one.
         count: the length of the complete list, if `items` is given.
+        choice: the format of pictures.
 
     Raises:
         ValueError: there is no file format for a value of this type.
     """
     if not isinstance(value, tuple):
-        yield _pending(name, value, _format(value), text)
+        yield _pending(name, value, _format(value, choice), text)
         return
     if items is None:
         items, count = range(len(value)), len(value)
-    formats = [_format(item) for item in value]
+    formats = [_format(item, choice) for item in value]
     if formats and all(format_.joined for format_ in formats):
         numbered = dict(zip(items, value, strict=True))
         yield _pending(name, tuple(map(numbered.get, range(count))), formats[0], text)
@@ -65,11 +76,11 @@ def files_for(
         yield _pending(f"{name}-{number:0{digits}}", item, format_, text)
 
 
-def _format(value: Any) -> Format:
+def _format(value: Any, choice: PictureFormat) -> Format:
     format_ = FORMATS.get(value_word(value) or "")
     if format_ is None:
         raise ValueError(f"there is no file format for {describe(value)}")
-    return format_
+    return format_.chosen(choice)
 
 
 def _pending(stem: str, value: Any, format_: Format, text: str | None) -> Pending:
@@ -78,9 +89,24 @@ def _pending(stem: str, value: Any, format_: Format, text: str | None) -> Pendin
     return Pending(f"{stem}-output.{ending}" if name in RESERVED else name, lambda: format_.encode(value, text))
 
 
-def files_possible(plan: Plan) -> Callable[[str], bool]:
-    """A function that says whether a run of `plan` may write a file of a given name, judging by its outputs' types."""
-    possible = {name: _possible(source, plan) for name, source in plan.outputs.items()}
+def chosen_formats(plan: Plan, call: PictureFormat) -> dict[str, PictureFormat]:
+    """Output name → the format of its pictures; that of the call overrides that of the document."""
+    return {name: call.over(plan.checked.formats.get(name, PNG)) for name in plan.outputs}
+
+
+def has_pictures(plan: Plan, name: str) -> bool:
+    """Whether an output may have pictures, judging by its type."""
+    return any(format_.raster is not None for format_ in _possible(plan.outputs[name], plan).formats)
+
+
+def files_possible(plan: Plan, chosen: Mapping[str, PictureFormat]) -> Callable[[str], bool]:
+    """A function that says whether a run may write a file of a given name, judging by its outputs' types.
+
+    Args:
+        plan: the plan of the run.
+        chosen: the format of each output's pictures.
+    """
+    possible = {name: _with(_possible(source, plan), chosen[name]) for name, source in plan.outputs.items()}
 
     def writes(name: str) -> bool:
         file = output_file(name)
@@ -100,6 +126,10 @@ class _Possible(NamedTuple):
     formats: Collection[Format]
     single: bool
     items: int
+
+
+def _with(possible: _Possible, choice: PictureFormat) -> _Possible:
+    return possible._replace(formats=[format_.chosen(choice) for format_ in possible.formats])
 
 
 def _possible(source: StepSource, plan: Plan) -> _Possible:

@@ -31,8 +31,10 @@ from graphflow.plan.plan import Plan
 from graphflow.record.folder_claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
+from graphflow.record.outputs import PNG, chosen_formats
 from graphflow.record.report_collector import ReportCollector
 from graphflow.values.any_value import digest_of
+from graphflow.values.picture_format import PictureFormat
 from graphflow.values.sources import Gather
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Recorder:
         folder: created if it is missing.
         plan: the plan of the run.
         metadata: whether pictures contain the record.
+        pictures: their format, which overrides those that the document chooses for its outputs.
         command: the command line, if there was one.
         overwrite: whether files that no run wrote, or that were changed since, may be replaced.
         clock: returns the time.
@@ -72,6 +75,7 @@ class Recorder:
         plan: Plan,
         *,
         metadata: bool = True,
+        pictures: PictureFormat = PNG,
         command: Sequence[str] | None = None,
         overwrite: bool = False,
         clock: Callable[[], datetime] = now,
@@ -88,7 +92,8 @@ class Recorder:
         self.report = ReportCollector(plan)
         self._closed = False
         self.result: Result | None = None
-        self._claim = Claim(folder, plan, overwrite=overwrite)
+        self._chosen = chosen_formats(plan, pictures)
+        self._claim = Claim(folder, plan, self._chosen, overwrite=overwrite)
         try:
             self._begin(describe(plan, command=command), metadata)
         except BaseException:
@@ -211,7 +216,7 @@ class Recorder:
         before = len(self.problems)
         try:
             entry.digest = digest_of(value)
-            for pending in files_for(name, value, self._text, event.items, count):
+            for pending in files_for(name, value, self._text, event.items, count, choice=self._chosen[name]):
                 content = self._encoded(pending.name, pending.encode)
                 if content is not None and self._attempt(self._write_output, pending.name, content):
                     entry.files.append(pending.name)

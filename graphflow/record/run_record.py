@@ -10,14 +10,19 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from graphflow.errors import FileProblem
+from graphflow.record.exif_pictures import read_comment
 from graphflow.record.names import RUN_JSON
+from graphflow.record.png import read_text
 from graphflow.system.files import open_regular
+from graphflow.values.picture_files import format_of
 
 FORMAT = 1
 MAX_BYTES = 64 * 2**20
 """A record with more bytes than this is not read."""
 
-_PNG_START = b"\x89PNG\r\n\x1a\n"
+_READERS = {"PNG": read_text, "JPEG": read_comment, "WebP": read_comment}
+"""The functions that read the record in a picture of each format."""
+
 
 _RECIPE = frozenset(
     {
@@ -236,7 +241,7 @@ class RunRecord(_Part):
 
     @classmethod
     def load(cls, path: Path) -> RunRecord:
-        """Read a record from run.json, from its folder, or from a PNG that was written with metadata.
+        """Read a record from run.json, from its folder, or from a picture that was written with metadata.
 
         Raises:
             FileProblem: there is no record, or it cannot be read; the message gives the reason.
@@ -264,12 +269,10 @@ def _json(model: BaseModel, *, indent: int | None = None, include: set[str] | No
 
 
 def _record_text(source: Path) -> str:
-    from graphflow.record.png import read_text
-
     try:
         with open_regular(source) as handle:
-            if handle.read(len(_PNG_START)) == _PNG_START:
-                text = read_text(source)
+            if read := _READERS.get(format_of(handle.read(16))):
+                text = read(source)
                 if text is None:
                     raise FileProblem(f"{source} contains no record of a run; it was written without metadata")
                 return text

@@ -28,6 +28,21 @@ def test_every_library_document_is_valid(name: str):
     assert VALIDATOR.is_valid(yaml.safe_load(path.read_text()))
 
 
+@pytest.mark.parametrize(
+    ("output", "right"),
+    [
+        ("$a", True),
+        ("{value: $a.image, format: jpeg, quality: 92}", True),
+        ("{format: jpeg}", False),
+        ("{value: $a, format: jpg}", False),
+        ("{value: $a, quality: 101}", False),
+    ],
+)
+def test_an_output_is_a_reference_or_a_map(output: str, right: bool):
+    written = {"graphflow": 1, "nodes": {}, "outputs": {"o": yaml.safe_load(output)}}
+    assert VALIDATOR.is_valid(written) is right
+
+
 def document(node: str, **top: object) -> dict[str, object]:
     return {"graphflow": 1, "nodes": {"a": yaml.safe_load(node)}, **top}
 

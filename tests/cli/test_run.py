@@ -311,3 +311,23 @@ def test_a_random_seed_is_shown_and_makes_the_same_again(graphflow, write, folde
     assert (folder / "here" / "n.json").read_bytes() == (folder / "again" / "n.json").read_bytes()
     event = json.loads(graphflow(*call, "third", "--seed", "random", "--json").stdout.splitlines()[0])
     assert json.loads((folder / "third" / "n.json").read_text()) == 600 + event["seed"]
+
+
+def test_the_call_chooses_the_format_of_all_pictures(graphflow, write, folder):
+    write("g.yaml", "small: {type: resize, image: $photo, width: 30}", outputs="{a: {value: $small, format: webp}}")
+    done = graphflow("run", "g.yaml", "--out", "here", "--format", "jpeg", "--quality", "40")
+    assert done.stdout.splitlines()[-1] == "wrote here: a.jpg, events.jsonl, run.json, report.html"
+    assert "no-effect" not in done.stderr
+    for options, said in (
+        (("--format", "png", "--quality", "40"), "--quality: warning: no-effect: --quality has no effect"),
+        (("--format", "gif"), "'gif' is not a format of pictures"),
+        (("--quality", "0"), "0 is not a quality"),
+    ):
+        assert said in graphflow("run", "g.yaml", "--out", "here", *options).stderr
+
+
+def test_a_format_has_no_effect_without_pictures(graphflow, write):
+    write("g.yaml", "n: {type: count, image: $photo}")
+    done = graphflow("run", "g.yaml", "--nodes", "toys.py", "--format", "webp", "--quality", "1")
+    assert done.returncode == 0
+    assert done.stderr.count("no output is a picture") == 2

@@ -109,8 +109,9 @@ def documents(draw: st.DrawFn) -> Document:
     taken = draw(st.lists(free_names, unique=True, max_size=6))
     cut = draw(st.integers(0, len(taken)))
     reference = st.sampled_from([Scalar("$a"), Scalar("$a.b"), Scalar("${a.b[0]}")])
-    outputs = st.dictionaries(names, reference, max_size=3).map(
-        lambda found: {name: OutputDecl(name, value) for name, value in found.items()}
+    details = st.none() | scalars.filter(lambda scalar: scalar.text)
+    outputs = st.dictionaries(names, st.tuples(reference, details, details), max_size=3).map(
+        lambda found: {name: OutputDecl(name, *parts) for name, parts in found.items()}
     )
     return Document(
         name=draw(texts),

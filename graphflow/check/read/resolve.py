@@ -7,6 +7,7 @@ from graphflow.check.input_values import input_value, outside_limits
 from graphflow.check.literals import Literals
 from graphflow.check.read.expressions import Expr, FromInput, references
 from graphflow.check.read.nodes import NodeReader, TemplateFinder
+from graphflow.check.read.picture_formats import picture_formats
 from graphflow.check.read.producers import circle_problem, producers_first
 from graphflow.check.read.resolved import Resolved
 from graphflow.check.read.unused import unused
@@ -28,6 +29,7 @@ def resolve(document: Document, catalog: Catalog, templates: TemplateFinder, lit
     resolved.order = order
     if document.outputs is not None:
         resolved.outputs = {name: _output(name, reader) for name in document.outputs}
+        resolved.formats = picture_formats(resolved)
     resolved.static_inputs = _static_inputs(resolved)
     for decl in document.inputs.values():
         _check_input(decl, reader, literals)

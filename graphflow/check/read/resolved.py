@@ -9,6 +9,7 @@ from graphflow.catalog.node_type import NodeType
 from graphflow.check.read.expressions import Expr
 from graphflow.document.model import Document, NodeDecl
 from graphflow.problems import Place, Problem
+from graphflow.values.picture_format import PictureFormat
 from graphflow.values.types import Type
 
 
@@ -65,6 +66,7 @@ class Resolved:
         nodes: in the order of the document.
         order: their ids, producers first.
         outputs: by name; None if the document has no `outputs`.
+        formats: output name → how its pictures are written, for those for which the document chooses.
         static_inputs: inputs that params need, so they must be known before the run.
         problems: everything found in this document; those of its templates are theirs.
     """
@@ -73,6 +75,7 @@ class Resolved:
     nodes: dict[str, ResolvedNode] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     outputs: dict[str, Expr] | None = None
+    formats: dict[str, PictureFormat] = field(default_factory=dict)
     static_inputs: frozenset[str] = frozenset()
     problems: list[Problem] = field(default_factory=list)
 
