@@ -1,1 +1,1 @@
-"""Files on disk and on the hub → components and what they are, without torch."""
+"""Checkpoints on disk and in the hub's cache: their components and the facts about them, read without torch."""

@@ -1,4 +1,4 @@
-"""Digests that were made once, remembered from process to process, and believed only where they are whole."""
+"""A cache of digests on disk, so that later processes need not read the weights again; damaged entries are ignored."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 from graphflow.system.files import read_regular, write_atomically
 
 CACHE_VARIABLE = "GRAPHFLOW_CACHE"
-"""Environment variable: the folder that remembers digests; by default `graphflow` in the user's cache folder."""
+"""Environment variable: the folder for cached digests; by default `graphflow` in the user's cache folder."""
 
 Digests = Mapping[str, tuple[str, ...]]
-"""Tensor name → the digest of each tensor that it holds."""
+"""Name of a tensor of a file → the digest of each tensor of a component that it contains."""
 
 _KIND = "graphflow-digests-1"
 
 
 def cache_folder() -> Path:
-    """Where graphflow remembers what can be found out again."""
+    """The folder for data that can be computed again."""
     named = os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named)
@@ -30,18 +30,18 @@ def cache_folder() -> Path:
 
 
 def remembered(key: str) -> Digests | None:
-    """What `remember` was given under this key; None where that is not there, or is damaged.
+    """The digests that were stored by `remember` with this key; None if there are none, or the entry is damaged.
 
-    An entry names its key, tells how many tensors it has and carries a checksum. Nothing is kept in memory: an entry
-    is small, and what lies on the disk may have changed.
+    An entry contains its key, the number of its tensors and a checksum. Entries are not kept in memory: they are small,
+    and the files on disk may have changed.
     """
     try:
         first, _, body = read_regular(_place(key)).partition(b"\n")
         kind, count, checksum = first.decode("ascii").split(" ")
         if kind != _KIND or checksum != hashlib.sha256(body).hexdigest():
             return None
-        whose, digests = json.loads(body)
-        if whose != key or len(digests) != int(count):
+        own_key, digests = json.loads(body)
+        if own_key != key or len(digests) != int(count):
             return None
         return {name: tuple(pieces) for name, pieces in digests.items()}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
@@ -49,11 +49,11 @@ def remembered(key: str) -> Digests | None:
 
 
 def remember(key: str, digests: Digests) -> None:
-    """Keep digests for a later process; a folder that cannot be written to costs time and nothing else."""
+    """Store digests for later processes; if this fails, they are computed again."""
     body = json.dumps([key, digests]).encode()
     first = f"{_KIND} {len(digests)} {hashlib.sha256(body).hexdigest()}\n".encode()
     place = _place(key)
-    # Whatever goes wrong here, the digests themselves are known.
+    # An error here is not a problem, since the caller already has the digests.
     with contextlib.suppress(Exception):
         place.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(place, first + body)

@@ -1,4 +1,4 @@
-"""The checkpoints that come with graphflow. Their package is named and not imported: the engine works without it."""
+"""The checkpoints that come with graphflow. Their package is not imported, so the engine also works without it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGE = "graphflow_embedded"
 
 
 def folder() -> Path:
-    """Where `checkpoints/NAME.json` and `components/` are.
+    """The folder that contains `checkpoints/NAME.json` and `components/`.
 
     Raises:
         ModuleNotFoundError: the package is not installed.
@@ -21,20 +21,20 @@ def folder() -> Path:
 
 
 def path_of(name: str) -> Path:
-    """The small file that says what `embedded/NAME` consists of."""
+    """The file that lists the components of `embedded/NAME`."""
     return folder() / "checkpoints" / f"{name}.json"
 
 
 def names() -> list[str]:
-    """All of them, sorted."""
+    """The names of all embedded checkpoints, sorted."""
     return sorted(path.stem for path in (folder() / "checkpoints").glob("*.json"))
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Class, components (role → folder in `components/`) and a few words.
+    """The description of a checkpoint: class, components (role → folder in `components/`) and a short text.
 
     Raises:
-        KeyError: there is none of this name.
+        KeyError: there is no such checkpoint.
     """
     if not path_of(name).is_file():
         raise KeyError(name)
@@ -42,9 +42,9 @@ def describe(name: str) -> dict[str, Any]:
 
 
 def components(name: str) -> dict[str, Path]:
-    """Role → folder of each part.
+    """Role → folder of each component.
 
     Raises:
-        KeyError: there is none of this name.
+        KeyError: there is no such checkpoint.
     """
     return {role: folder() / "components" / part for role, part in describe(name).get("components", {}).items()}

@@ -1,4 +1,4 @@
-"""The model families that a call may use, and the classes of components that they bring."""
+"""The model families that a call may use, and the classes of their components."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from graphflow.checkpoints.single_file import SingleFiles
 
 @dataclass(frozen=True, eq=False)
 class Families:
-    """Families, in the order in which a checkpoint is offered to them.
+    """Families, in the order in which they are tried for a checkpoint.
 
     Attributes:
-        known: with different names.
-        others: classes of models that are checkpoints of their own and belong to no family, such as depth estimators.
+        known: the families; their names differ.
+        others: classes of models that are checkpoints of their own without a family, such as depth estimators.
     """
 
     known: tuple[Family, ...] = ()
@@ -30,21 +30,21 @@ class Families:
 
     @cached_property
     def classes(self) -> Mapping[str, ModelClass]:
-        """Name → class, of all components that can be read; cannot be changed."""
-        of_families = (one for family in self.known for one in family.classes)
-        return MappingProxyType({one.name: one for one in (*of_families, *self.others)})
+        """Name → class, for all components that can be read; read-only."""
+        of_families = (class_ for family in self.known for class_ in family.classes)
+        return MappingProxyType({class_.name: class_ for class_ in (*of_families, *self.others)})
 
     @property
     def single_files(self) -> tuple[SingleFiles, ...]:
-        """Who reads single files, each once."""
-        return tuple(dict.fromkeys(one.single_files for one in self.known if one.single_files is not None))
+        """The readers of single files, without duplicates."""
+        return tuple(dict.fromkeys(family.single_files for family in self.known if family.single_files is not None))
 
     @property
     def lora_targets(self) -> tuple[LoraTarget, ...]:
-        """What LoRA files may change, of all families; by it a file is recognised."""
+        """The components that LoRA files may change, of all families; LoRA files are recognised by them."""
         return tuple(target for family in self.known for target in family.loras)
 
     def of(self, pipeline: str, roles: Iterable[str]) -> Family | None:
-        """The family of a checkpoint of this pipeline class, with these roles; None if it is of none of them."""
+        """The family of a checkpoint with this pipeline class and these roles; None if no family recognises it."""
         known = frozenset(roles)
         return next((family for family in self.known if family.recognises(pipeline, known)), None)

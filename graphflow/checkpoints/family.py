@@ -1,7 +1,7 @@
-"""A model family: what its checkpoints consist of, how they are recognised, and how its stages run.
+"""A model family: the parts of its checkpoints, how they are recognised, and how its stages run.
 
-A family is data and functions at the top of a module; torch and diffusers are imported inside these functions only.
-Nothing else in graphflow names a family: a catalog holds those that a call may use.
+A family is defined by data and functions at the top level of a module; torch and diffusers are imported only inside
+these functions. The engine does not name any family: a catalog lists those that a call may use.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class TextReader:
     """One of the text encoders of a family.
 
     Attributes:
-        text_encoder, tokenizer: roles of the checkpoint; empty if the step needs none.
+        text_encoder, tokenizer: roles of the checkpoint; empty if the step does not need one.
         encode: the step `encode(text, context, *, readout, encoder, clip_skip) -> Conditioning`. It borrows
-            `text_encoder` and `tokenizer`, whatever the roles are called in the checkpoint.
-        readout: what is read of the encoder, in words. Families that read the same encoder in the same way share
-            encoded texts; a conditioning with another readout is refused.
+            the roles `text_encoder` and `tokenizer`, even if they have other names in the checkpoint.
+        readout: text that describes which output of the encoder is used. Families with the same encoder and readout
+            share encoded texts; a conditioning with another readout is refused.
     """
 
     text_encoder: str
@@ -53,14 +53,14 @@ class TextReader:
 
 @dataclass(frozen=True)
 class LatentRules:
-    """How pictures become latents on edges, and back.
+    """The conversion of pictures to latents on edges, and back.
 
     Attributes:
-        space: returns the latent space of a checkpoint, from its parts.
+        space: returns the latent space of a checkpoint with these parts.
         encode: the step `encode(image, context, *, space, seed) -> Latents`; it borrows `vae`.
         decode: the step `decode(latents, context) -> Image`; it borrows `vae`.
-        vae: the role that both borrow.
-        multiple: both sides of a picture must be a multiple of so many pixels, and of the space's cell.
+        vae: the checkpoint's role that both steps borrow as `vae`.
+        multiple: both sides of a picture, in pixels, must be multiples of this number, and of the cell of the space.
     """
 
     space: Callable[[Parts], LatentSpace]
@@ -75,27 +75,27 @@ class StageSpec:
     """How a family runs a stage.
 
     Attributes:
-        defaults: param → what the class takes if it is not given; equal to the class's signature. The default of
-            `controlnet_conditioning_scale` stands for every control signal without a scale. Params without an entry
+        defaults: param → default value, equal to that in the signature of the class. The default of
+            `controlnet_conditioning_scale` is used for every control signal without a scale. Params without an entry
             are refused.
         sample: the step `sample(positive, context, negative, image, mask, control, *, sampling) -> Latents`. `positive`
             and `negative` are lists with a Conditioning for each of the family's text readers.
         pipeline: the diffusers class that `sample` calls; empty if it calls none.
-        decode: the step that decodes what `sample` gives; None for that of the family's latents.
-        decode_around: class of the VAE → step that decodes with the picture and the mask beside the latents.
+        decode: the step that decodes the result of `sample`; None for that of the family's latents.
+        decode_around: class of the VAE → step that decodes latents together with the picture and the mask.
         latents: whether the stage's `image` may be latents.
-        samplers: classes of schedulers that it can use → setting → values that other stages refuse; empty if it can use
-            all known ones.
-        before: params that only the steps before `sample` read.
-        beside: whether the class takes latents as `image` only beside themselves as `masked_image_latents`.
-        reads_vae: whether the class reads a setting off the VAE even if it encodes nothing.
-        sized: whether the class has `height` and `width`.
-        normalised: whether the class uses the VAE's mean and deviation, if there are any.
-        moves_steps: whether the class sets `steps_offset` of its scheduler to 1, whatever the checkpoint says.
-        control: the argument that takes control pictures; empty if the class has none.
-        flags: arguments of the class beside its components.
-        if_flag: param → flag of the family without which the class doesn't read the param; the class is given the flag.
-        rules: each `rule(request)` yields what the stage refuses; see `graphflow_nodes.planning.request`.
+        samplers: class of each scheduler that it can use → setting → values that only this stage accepts; empty if it
+            can use all known schedulers.
+        before: params that are only read by steps before `sample`.
+        beside: whether latents as `image` must also be passed as `masked_image_latents`.
+        reads_vae: whether the class reads a setting of the VAE even if it encodes nothing.
+        sized: whether the class has the arguments `height` and `width`.
+        normalised: whether the class uses the mean and standard deviation in the VAE's config, if there are any.
+        moves_steps: whether the class always sets `steps_offset` of its scheduler to 1.
+        control: name of the argument for control pictures; empty if the class has none.
+        flags: arguments of the class besides its components.
+        if_flag: param → flag of the family that the class needs to use the param; the flag is passed to the class.
+        rules: each `rule(request)` yields problems of the stage; see `graphflow_nodes.planning.request`.
     """
 
     defaults: Mapping[str, Any]
@@ -122,29 +122,31 @@ class Family:
     """A kind of checkpoint.
 
     Attributes:
-        name: as messages show it.
-        pipelines: classes of pipelines in whose model_index.json it is recognised.
-        has, lacks: roles by which families with the same pipeline class are told apart.
-        parts: role → classes that it may be; all roles are needed.
+        name: name of the family in messages.
+        pipelines: classes of pipelines, in model_index.json, by which it is recognised.
+        has, lacks: roles that a checkpoint must have, or must not have; they distinguish families with the same
+            pipeline class.
+        parts: role → allowed classes; all roles are required.
         denoiser: the role that denoises.
         texts: its text encoders, in the order in which the denoiser reads them.
-        joined: tensor of a conditioning → axis along which those of several encoders are joined; of other tensors the
-            last encoder's counts.
-        latents: its latent space; None if it makes no pictures, as priors do.
-        stages: stage → how it runs; a name with `+control` is the stage with ControlNets, `refiner+mask` the refiner
-            with a mask.
-        flags: settings of the pipeline, if the checkpoint doesn't say them.
-        adapters: classes of models that steer its stages and are checkpoints of their own, such as ControlNets.
-        rules: `rules(name, parts)` yields what doesn't fit between the parts of the checkpoint `name`.
-        own_size: returns (width, height) in pixels for which the checkpoint was trained; None if it doesn't say.
-        distilled: whether the denoiser takes the guidance scale as an input, so that no negative text is read.
-        reads_pixels: whether the denoiser reads a masked picture beside latents, as models for inpainting do.
-        loras: what LoRA files may change.
-        prior: the family of the checkpoints that turn a text into what its own read; None if it reads texts itself. A
-            document names one, a checkpoint has its parts as `prior_ROLE` among its own, or its model card names it.
+        joined: tensor of a conditioning → axis along which those of several encoders are concatenated; other tensors
+            are taken from the last encoder.
+        latents: rules for its latents; None if it makes no pictures, such as a prior.
+        stages: stage → specification; a name with `+control` stands for the stage with ControlNets, `refiner+mask` for
+            the refiner with a mask.
+        flags: settings of the pipeline that are used if the checkpoint doesn't have them.
+        adapters: classes of models that guide its stages and have checkpoints of their own, such as ControlNets.
+        rules: `rules(name, parts)` yields problems if parts of the checkpoint `name` don't match each other.
+        own_size: returns the (width, height) in pixels for which the checkpoint was trained; None if that is unknown.
+        distilled: returns whether the guidance scale is an input of the denoiser, so that no negative text is used.
+        reads_pixels: returns whether the denoiser also has a masked picture as input, as in models for inpainting.
+        loras: the components that LoRA files may change.
+        prior: the family of checkpoints that convert a text to the input of this family; None if it reads texts itself.
+            A document names such a checkpoint, or a checkpoint contains its parts as `prior_ROLE`, or names it in its
+            model card.
         read_prompt: `read_prompt(request)` returns the steps that read the prompt of a stage, as a
             `graphflow_nodes.planning.texts.Texts`; None for those of `texts`.
-        single_files: how its checkpoints are read that are one file; None if they are folders only.
+        single_files: reader for checkpoints that are a single file; None if all checkpoints are folders.
     """
 
     name: str
@@ -170,17 +172,17 @@ class Family:
 
     @property
     def readout(self) -> str:
-        """What conditionings of one kind have in common, so that they can be exchanged."""
+        """The readouts of all text encoders; conditionings with equal readouts are interchangeable."""
         return " + ".join(dict.fromkeys(reader.readout for reader in self.texts))
 
     @property
     def classes(self) -> tuple[ModelClass, ...]:
-        """The classes of its parts, of its prior's and of its adapters, each once."""
-        parts = [one for classes in self.parts.values() for one in classes]
+        """The classes of its parts, of the parts of its prior and of its adapters, without duplicates."""
+        parts = [class_ for classes in self.parts.values() for class_ in classes]
         parts += self.prior.classes if self.prior is not None else ()
         return tuple(dict.fromkeys((*parts, *self.adapters)))
 
     def recognises(self, pipeline: str, roles: Iterable[str]) -> bool:
-        """Whether a checkpoint of this pipeline class, with these roles, is of the family."""
+        """Whether a checkpoint with this pipeline class and these roles belongs to the family."""
         known = set(roles)
         return pipeline in self.pipelines and known.issuperset(self.has) and known.isdisjoint(self.lacks)

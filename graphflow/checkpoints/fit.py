@@ -1,4 +1,4 @@
-"""Whether a component's files hold what its config says: every tensor, under a name that is known, of its shape."""
+"""Compare a component's tensors with its config: all must exist, with known names and the expected shapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphflow.document.refusal import Refusal
 from graphflow.text_helpers.words import counted
 
 _COUNTER = ".num_batches_tracked"
-"""How the name of a batch normalisation's counter ends: the only tensor of these classes that holds an integer."""
+"""Ending of the name of a batch normalisation's counter, the only tensor of these classes that contains an integer."""
 _WHOLE = "get the file again; it may not be whole, or not belong to its config"
 _CONFIG = "get the config that belongs to the file, or the file that belongs to the config"
 
@@ -18,13 +18,13 @@ _CONFIG = "get the config that belongs to the file, or the file that belongs to 
 def misfits(
     label: str, model: ModelClass, config: Mapping[str, Any], shapes: Sequence[tuple[str, Shape]]
 ) -> Iterator[Refusal]:
-    """What does not fit between a component's config and its tensors.
+    """Yield differences between a component's config and its tensors.
 
     Args:
-        label: how the component is called, such as `unet of ./sd`.
-        model: its class.
-        config: with the class's defaults filled in.
-        shapes: (name, shape) of each tensor, as its files have it.
+        label: name of the component, such as `unet of ./sd`.
+        model: class of the component.
+        config: its config, with the class's defaults filled in.
+        shapes: (name, shape) of each tensor, as in its files.
     """
     message = f"the config of the {label} does not describe a {model.name}"
     if model.wrong is not None and (wrong := model.wrong(config)):
@@ -44,11 +44,11 @@ def misfits(
 
 
 def integer_weights(label: str, types: Mapping[str, str]) -> Iterator[Refusal]:
-    """The problem of weights stored as integers: without the scales of their quantization they mean nothing.
+    """Yield a problem if weights are stored as integers, which cannot be used without the scales of their quantization.
 
     Args:
-        label: how the component is called.
-        types: name → type, of the component's own tensors.
+        label: name of the component.
+        types: name → type, for the component's own tensors.
     """
     integers = [
         name for name, type_ in types.items() if not type_.startswith(("F", "BF")) and not name.endswith(_COUNTER)
@@ -63,24 +63,24 @@ def integer_weights(label: str, types: Mapping[str, str]) -> Iterator[Refusal]:
 def _compared(
     label: str, model: ModelClass, wanted: Mapping[str, Shape], shapes: Sequence[tuple[str, Shape]]
 ) -> Iterator[Refusal]:
-    found: dict[str, Shape] = {}
+    given: dict[str, Shape] = {}
     twice = []
     for name, shape in shapes:
         known = model.canonical(name)
-        if known in found:
+        if known in given:
             twice.append(known)
         if known is not None:
-            found[known] = shape
-    missing = [name for name in wanted if name not in found and not model.never_reads(name)]
-    surplus = [name for name in found if model.owns(name) and name not in wanted]
-    other = [name for name, shape in wanted.items() if name in found and found[name] != shape]
+            given[known] = shape
+    missing = [name for name in wanted if name not in given and not model.never_reads(name)]
+    surplus = [name for name in given if model.owns(name) and name not in wanted]
+    other = [name for name, shape in wanted.items() if name in given and given[name] != shape]
     of_all = f"of {counted(len(wanted), 'tensor')} of the {label}"
     if missing:
         message = f"{len(missing)} {of_all} {'is' if len(missing) == 1 else 'are'} missing"
         yield _broken(message, f"its files do not hold {_few(missing)}", _WHOLE)
     if other:
         first = other[0]
-        why = f"{first} is {_sides(found[first])}, and its config says {_sides(wanted[first])}"
+        why = f"{first} is {_sides(given[first])}, and its config says {_sides(wanted[first])}"
         rest = f"; the same goes for {_few(other[1:])}" if other[1:] else ""
         message = f"{len(other)} {of_all} {'does' if len(other) == 1 else 'do'} not have the shape of its config"
         yield _broken(message, why + rest, _CONFIG)

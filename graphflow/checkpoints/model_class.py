@@ -1,4 +1,4 @@
-"""A class of components: what its config may say, which tensors it has, and how one is loaded."""
+"""A class of components: the settings in its config, its tensors, and how a component is loaded."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Named: TypeAlias = tuple[str, Shape]
 """Name and shape of a tensor."""
 
 Kind = Literal["model", "tokenizer", "scheduler", "processor"]
-"""Only a model has weights."""
+"""The kind of a component; only models have weights."""
 
 
 MOST = 50_000
-"""Tensors that a config may describe; the largest UNets have a few thousand."""
+"""Most tensors that a config may describe; the largest UNets have a few thousand."""
 
 
 class NotModelled(Exception):
@@ -27,19 +27,19 @@ class NotModelled(Exception):
 
 
 class Tokenizer(Protocol):
-    """What a tokenizer's files say."""
+    """Facts about a tokenizer, read from its files."""
 
     @property
     def identity(self) -> str:
-        """A digest of all that changes the numbers of a text."""
+        """A digest of everything that affects the tokens of a text."""
 
     @property
     def size(self) -> int:
-        """How many numbers there are: all that a text can get are below it."""
+        """Size of the vocabulary; all token ids are below it."""
 
     @property
     def length(self) -> int:
-        """Tokens that a text is cut or filled up to."""
+        """Number of tokens to which texts are truncated or padded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,25 +47,24 @@ class ModelClass:
     """A class of components that a checkpoint may hold.
 
     Attributes:
-        name: as configs and model_index.json write it, such as `AutoencoderKL`.
-        library: the module that has the class, `diffusers` or `transformers`; empty if `load` makes the component.
-        kind: what a component of it is.
-        defaults: returns setting → default of the class, with which a config is completed; None if they are unknown.
-        wrong: returns what is wrong with the settings of a complete config, in words; asked before the layout.
-        settings: key of a map in the config that holds its settings, if there is one; empty if they always stand at the
-            top of the config.
-        layout: returns name and shape of each tensor, from a complete config; None if tensors are not compared. Raises
-            `NotModelled` if the config uses an option that it doesn't know, a `ValueError` and the like if no component
-            can have such a config.
-        own: regular expression for the beginning of its own tensors' names; other models' tensors may lie beside them.
-        unread: regular expression for the beginning of the names of tensors that it has and never reads.
-        renamed: returns the name in `layout` of a tensor, for names that only some files have; names of earlier
-            versions of the libraries are known.
-        tokenizer: `tokenizer(files)` returns what a tokenizer's files say, or raises a `Refusal`; without it tokenizers
-            of equal files are one.
-        load: `load(files, dtype)` returns the loaded component, for a class that `from_pretrained` of the library
-            cannot load: `files` is its `ComponentFiles`, `dtype` one of torch. It imports torch inside; a model is then
-            moved to its device.
+        name: name in configs and model_index.json, such as `AutoencoderKL`.
+        library: the module of the class, `diffusers` or `transformers`; empty if `load` creates the component.
+        kind: kind of its components.
+        defaults: returns setting → default, for settings that a config does not have; None if they are unknown.
+        wrong: returns messages about invalid settings of a complete config; called before `layout`.
+        settings: key of the map in the config that may contain the settings; empty if they are always at the top level.
+        layout: returns name and shape of each tensor for a complete config; None if tensors are not compared. Raises
+            `NotModelled` if the config uses an option that it doesn't support, and `ValueError` or the like if the
+            config is not valid.
+        own: regular expression for the beginning of its tensors' names; files may also contain tensors of other models.
+        unread: regular expression for the beginning of the names of tensors that it has but never uses.
+        renamed: returns the name in `layout` for names of tensors that only some files have; names of earlier versions
+            of the libraries are already translated.
+        tokenizer: `tokenizer(files)` returns facts about a tokenizer, or raises a `Refusal`; without it, tokenizers are
+            equal if their files are equal.
+        load: `load(files, dtype)` returns the loaded component, for a class that cannot be loaded by `from_pretrained`
+            of the library. `files` are its `ComponentFiles`, `dtype` is a dtype of torch. It imports torch inside the
+            function; models are moved to their device afterwards.
     """
 
     name: str
@@ -82,13 +81,13 @@ class ModelClass:
     load: Callable[[Any, Any], Any] | None = None
 
     def tensors(self, config: Mapping[str, Any]) -> dict[str, Shape] | None:
-        """Every tensor that a component with this config has.
+        """The tensors of a component with this config.
 
         Args:
-            config: complete, and with settings of the right types.
+            config: a complete config, with settings of the right types.
 
         Returns:
-            Name → shape, at most `MOST` and one more; None if the class, or an option of the config, has no layout.
+            Name → shape, at most `MOST` + 1 entries; None if the class, or an option of the config, has no layout.
         """
         if self.layout is None:
             return None
@@ -98,17 +97,17 @@ class ModelClass:
             return None
 
     def canonical(self, name: str) -> str | None:
-        """A tensor's name as the layout has it; None if models no longer have the tensor.
+        """The name of a tensor in the layout; None if models no longer have the tensor.
 
         Args:
-            name: as a file in a folder has it.
+            name: name in a file of a folder.
         """
         return in_folder(self.renamed(name) if self.renamed is not None else name)
 
     def owns(self, name: str) -> bool:
-        """Whether a tensor of this name, as a file in a folder has it, belongs to a component of this class itself."""
+        """Whether a tensor with this name, in a file of a folder, belongs to components of this class."""
         return re.match(self.own, self.canonical(name) or "-") is not None
 
     def never_reads(self, name: str) -> bool:
-        """Whether a component computes the same without this tensor."""
+        """Whether the results of a component do not depend on this tensor."""
         return bool(self.unread) and re.match(self.unread, name) is not None

@@ -1,4 +1,4 @@
-"""Checkpoints that name Python code of their own, which transformers would run after asking: they are refused."""
+"""Refuse checkpoints that contain Python code of their own, which transformers would run after asking the user."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from graphflow.checkpoints.reading import read_json
 from graphflow.document.refusal import Refusal
 
 _KEY = "auto_map"
-"""The key that names a class in a Python file of the checkpoint, or of another repository."""
+"""The key in a config that names a class in a Python file of the checkpoint or of another repository."""
 _LARGE = ("tokenizer.json", "vocab.json")
-"""Vocabularies: they hold any words, and name no class."""
+"""Vocabularies: they can contain any word, but do not name classes."""
 
 
 def refuse_own_code(name: str, folders: Iterable[Path]) -> None:
-    """Refuse a checkpoint one of whose configs names code of its own, anywhere in it.
+    """Refuse a checkpoint if one of its configs names code of its own, at any depth.
 
     Args:
-        name: of the checkpoint, for messages.
-        folders: that are read when it is loaded.
+        name: name of the checkpoint, for messages.
+        folders: the folders that are read when it is loaded.
 
     Raises:
         Refusal: a config names code.
@@ -32,7 +32,7 @@ def refuse_own_code(name: str, folders: Iterable[Path]) -> None:
             try:
                 config = read_json(path)
             except Refusal:
-                # A file that cannot be read names no code; whoever needs it reports it.
+                # The code that needs this file reports that it cannot be read.
                 continue
             if code := _named_code(config):
                 why = f"{_KEY} in {folder.name}/{path.name} names {code}, and loading can run it"
@@ -41,7 +41,7 @@ def refuse_own_code(name: str, folders: Iterable[Path]) -> None:
 
 
 def _named_code(config: Any) -> str:
-    """The first class that an `auto_map` names; empty where there is none."""
+    """The first class that an `auto_map` names; empty if there is none."""
     return next((_first(value[_KEY]) for value in _values(config) if isinstance(value, dict) and value.get(_KEY)), "")
 
 
@@ -50,7 +50,7 @@ def _first(value: Any) -> str:
 
 
 def _values(config: Any) -> Iterator[Any]:
-    """A value and all that is in it, however deep, in no order."""
+    """A value and all values in it, at any depth, in no particular order."""
     waiting = [config]
     while waiting:
         yield (value := waiting.pop())

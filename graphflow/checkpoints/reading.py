@@ -1,4 +1,4 @@
-"""Reading a checkpoint's files: the one place where errors become refusals that name the file."""
+"""Read files of a checkpoint; errors are converted to refusals that name the file."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _AGAIN = "get the file again; it may have been cut off on its way"
 
 @contextlib.contextmanager
 def reading(
-    path: Path, told: str = "cannot be read", fix: str = "get the file again", *, shown: str = ""
+    path: Path, fault: str = "cannot be read", fix: str = "get the file again", *, shown: str = ""
 ) -> Iterator[None]:
-    """Turn any error while reading a file into a refusal that names the file and the reason.
+    """Convert errors in the body of the `with` statement to a refusal that names the file and the reason.
 
     Args:
-        path: of the file.
-        told: what is wrong, to follow the file's name.
-        fix: what to do.
-        shown: how messages name the file; if empty, by its folder and name.
+        path: path of the file.
+        fault: what is wrong with the file; it follows the file's name in the message.
+        fix: how to correct it.
+        shown: name of the file in messages; by default its folder and name.
 
     Raises:
-        Refusal: what is done here failed.
+        Refusal: the body raised an error.
     """
     try:
         yield
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         named = shown or f"{path.parent.name}/{path.name}"
-        raise Refusal("checkpoint-broken", f"{named} {told}", _why(error), fix) from error
+        raise Refusal("checkpoint-broken", f"{named} {fault}", _why(error), fix) from error
 
 
 def _why(error: Exception) -> str:
@@ -50,20 +50,20 @@ def _why(error: Exception) -> str:
 
 
 def read_header(path: Path) -> Tensors:
-    """The header of a safetensors file.
+    """Read the header of a safetensors file.
 
     Raises:
-        Refusal: the file is cut off or is no safetensors file.
+        Refusal: the file is truncated, or is not a safetensors file.
     """
     with reading(path, "is not a complete safetensors file", _AGAIN, shown=path.name):
         return read_tensors(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, shared by all who read it: it cannot be changed.
+    """Read a JSON object; it is shared by all callers, so it is read-only.
 
     Raises:
-        Refusal: the file cannot be read, or holds something else.
+        Refusal: the file cannot be read, or does not contain a JSON object.
     """
     with reading(path):
         value: dict[str, Any] = _json(path)
@@ -73,10 +73,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """A text file.
+    """Read a text file.
 
     Raises:
-        Refusal: the file cannot be read, or is no UTF-8.
+        Refusal: the file cannot be read, or is not UTF-8.
     """
     with reading(path):
         return read_regular(path).decode("utf-8")

@@ -1,4 +1,4 @@
-"""The header of a safetensors file: its tensors with their types, shapes and places. No tensor is read."""
+"""The header of a safetensors file: types, shapes and positions of its tensors, which are not read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BITS = {
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of a file: its type such as F16, its shape, and where its bytes are (from the end of the header)."""
+    """A tensor of a file: its type, such as F16, its shape, and the range of its bytes, from the end of the header."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -36,42 +36,42 @@ class Tensor:
     end: int
 
     @classmethod
-    def of(cls, name: str, told: Mapping[str, Any]) -> Tensor:
-        """A tensor as a header tells it.
+    def of(cls, name: str, entry: Mapping[str, Any]) -> Tensor:
+        """Read the entry of a tensor in a header.
 
         Raises:
-            ValueError, KeyError, TypeError: it is no tensor; says what is wrong.
+            ValueError, KeyError, TypeError: the entry is not valid; the message names the reason.
         """
-        (start, end), shape, dtype = told["data_offsets"], tuple(told["shape"]), told["dtype"]
+        (start, end), shape, dtype = entry["data_offsets"], tuple(entry["shape"]), entry["dtype"]
         if not all(type(number) is int and number >= 0 for number in (start, end, *shape)) or start > end:
-            raise ValueError(f"{name} has the shape {told['shape']} and lies at {told['data_offsets']}")
+            raise ValueError(f"{name} has the shape {entry['shape']} and lies at {entry['data_offsets']}")
         if dtype not in _BITS:
             raise ValueError(f"{name} is of the type {dtype}, which is not a type of safetensors")
-        found, count = cls(dtype, shape, start, end), math.prod(shape)
+        tensor, count = cls(dtype, shape, start, end), math.prod(shape)
         if count * _BITS[dtype] != 8 * (end - start):
-            raise ValueError(f"{name} has {found.count} elements instead of {count}")
-        name.encode()  # a name that is no text is a ValueError, too
-        return found
+            raise ValueError(f"{name} has {tensor.count} elements instead of {count}")
+        name.encode()  # raises a ValueError if the name has lone surrogates
+        return tensor
 
     @property
     def bits(self) -> int:
-        """Bits of an element."""
+        """Number of bits of an element."""
         return _BITS[self.dtype]
 
     @property
     def count(self) -> int:
-        """Elements."""
+        """Number of elements."""
         return 8 * (self.end - self.start) // self.bits
 
 
 @dataclass(frozen=True)
 class Tensors:
-    """What a safetensors header tells.
+    """The content of a safetensors header.
 
     Attributes:
-        tensors: by name; cannot be changed.
-        offset: bytes before the first tensor.
-        metadata: what the file says of itself, such as `modelspec.architecture`; cannot be changed.
+        tensors: name → tensor; read-only.
+        offset: number of bytes before the first tensor.
+        metadata: further facts about the file, such as `modelspec.architecture`; read-only.
     """
 
     tensors: Mapping[str, Tensor]
@@ -84,12 +84,13 @@ class Tensors:
 
     @classmethod
     def of(cls, path: Path) -> Tensors:
-        """Read the header: 8 bytes of length, then JSON (safetensors' file format).
+        """Read the header of a file in the format of safetensors: 8 bytes with the length, then JSON.
 
-        Refused is what safetensors refuses, and a file without tensors.
+        A file is refused if the library safetensors would refuse it, or if it has no tensors.
 
         Raises:
-            ValueError: the file is cut off, is no safetensors file, or holds no tensor; says what was found.
+            ValueError: the file is truncated, is not a safetensors file, or has no tensors; the message names the
+                reason.
         """
         try:
             with open_regular(path) as handle:
@@ -109,19 +110,19 @@ class Tensors:
         metadata = header.pop("__metadata__", None) or {}
         if not all(isinstance(text, str) for text in metadata.values()):
             raise ValueError("a value of its __metadata__ is not text")
-        tensors = {name: Tensor.of(name, one) for name, one in header.items()}
+        tensors = {name: Tensor.of(name, entry) for name, entry in header.items()}
         if not tensors:
             raise ValueError("it holds no tensor")
         _check_places(tensors)
-        whole, size = 8 + length + max(one.end for one in tensors.values()), os.fstat(handle.fileno()).st_size
+        whole, size = 8 + length + max(tensor.end for tensor in tensors.values()), os.fstat(handle.fileno()).st_size
         if size != whole:
             raise ValueError(f"{size} bytes instead of {whole}")
         return cls(tensors, 8 + length, metadata)
 
     @functools.cached_property
     def count(self) -> int:
-        """Elements of all tensors."""
-        return sum(one.count for one in self.tensors.values())
+        """Number of elements of all tensors."""
+        return sum(tensor.count for tensor in self.tensors.values())
 
 
 def _refuse_constant(text: str) -> NoReturn:
@@ -129,20 +130,20 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def _check_places(tensors: Mapping[str, Tensor]) -> None:
-    """Every byte belongs to one tensor.
+    """Check that every byte belongs to exactly one tensor.
 
     Raises:
-        ValueError: two tensors share bytes, or bytes belong to none.
+        ValueError: two tensors share bytes, or bytes do not belong to any tensor.
     """
-    placed = sorted(tensors.items(), key=lambda one: (one[1].start, one[1].end))
+    placed = sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end))
     if placed[0][1].start:
         raise ValueError(f"{placed[0][1].start} bytes before {placed[0][0]} belong to no tensor")
-    for (before, one), (after, other) in pairwise(placed):
-        if other.start < one.end:
+    for (before, first), (after, second) in pairwise(placed):
+        if second.start < first.end:
             raise ValueError(f"{before} and {after} share bytes")
-        if other.start > one.end:
-            raise ValueError(f"{other.start - one.end} bytes before {after} belong to no tensor")
+        if second.start > first.end:
+            raise ValueError(f"{second.start - first.end} bytes before {after} belong to no tensor")
 
 
 read_tensors = once_a_file(Tensors.of)
-"""`Tensors.of`, once for a file that has not changed."""
+"""`Tensors.of`, with cached results for files that have not changed."""

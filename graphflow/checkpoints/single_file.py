@@ -1,7 +1,7 @@
-"""Checkpoints that are one .safetensors file: their components as data, and who reads such files.
+"""Checkpoints in a single .safetensors file: their components as data, and the readers of such files.
 
-A component of such a file is the same component as in a folder: its identity is made from its own tensors, with
-what the file stores joined or turned taken apart again.
+A component of such a file has the same identity as in a folder: it is computed from its own tensors, and those that the
+file stores joined or transposed are converted first.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class FilePart(ComponentFiles):
 
     Attributes:
         settings: its config.
-        stored: tensor of the file → how it holds the component's tensors; empty for a scheduler or tokenizer.
-        names: tensor of the file → what its class calls the tensors that it holds, in the order in which they lie.
+        stored: tensor of the file → how it stores tensors of the component; empty for a scheduler or tokenizer.
+        names: tensor of the file → names of the component's tensors that it contains, in the order in the file.
     """
 
     settings: Mapping[str, Any]
@@ -58,7 +58,7 @@ class FilePart(ComponentFiles):
 
     @property
     def shapes(self) -> list[tuple[str, Shape]]:
-        """Name and shape of each tensor as its class has it: apart where the file joins them, turned where it does."""
+        """Name and shape of each tensor in the component, in which joined and transposed tensors are converted."""
         return [
             (own, self.stored[name].shape_of(tensor.shape))
             for header in self.headers
@@ -68,7 +68,7 @@ class FilePart(ComponentFiles):
 
     @property
     def types(self) -> dict[str, str]:
-        return {name: one.dtype for header in self.headers for name, one in header.tensors.items()}
+        return {name: tensor.dtype for header in self.headers for name, tensor in header.tensors.items()}
 
     @cached_property
     def weights_digest(self) -> str:
@@ -79,13 +79,13 @@ class FilePart(ComponentFiles):
 
 @dataclass(frozen=True)
 class SingleFile:
-    """What a single file is.
+    """The checkpoint in a single file.
 
     Attributes:
-        class_name: of the pipeline.
-        components: by role, those that are there and those that need no file.
-        missing: roles that its family has and the file has not.
-        flags: what model_index.json would say of the pipeline itself.
+        class_name: class of the pipeline.
+        components: role → component, for those in the file and those without weights.
+        missing: roles of the family's components that the file does not have.
+        flags: settings of the pipeline, as in a model_index.json.
     """
 
     class_name: str
@@ -100,14 +100,14 @@ def _nothing(_name: str, _shapes: Shapes) -> None:
 
 @dataclass(frozen=True, eq=False)
 class SingleFiles:
-    """How single files of a layout are read; families may share it.
+    """The reader of single files in one layout; several families can share it.
 
     Attributes:
-        title: whose files it reads, for messages.
-        read: `read(name, path, header)` returns what the file is, or None if it isn't of this layout. Raises `Refusal`
-            if it is, and cannot be used.
-        explain: `explain(name, shapes)` returns why a file that nobody reads is none of this layout, or None if it
-            doesn't know; a refusal without a fix says whose files are read.
+        title: the families whose files it reads, for messages.
+        read: `read(name, path, header)` returns the checkpoint, or None if the file does not have this layout. Raises
+            `Refusal` if it does, but cannot be used.
+        explain: `explain(name, shapes)` returns the reason why a file is not read, or None if the reason is unknown;
+            if the refusal has no fix, the families whose files can be read are named instead.
     """
 
     title: str
@@ -116,25 +116,25 @@ class SingleFiles:
 
 
 def read_single_file(name: str, path: Path, readers: Iterable[SingleFiles]) -> SingleFile:
-    """What a single file is, from its header alone.
+    """Identify a checkpoint in a single file by its header.
 
     Args:
-        name: as written.
+        name: the name as written.
         path: a .safetensors file.
-        readers: each is asked, in this order.
+        readers: the readers, in the order in which they are tried.
 
     Raises:
-        Refusal: it is cut off, or no checkpoint that one of them reads; says what it is, if one of them knows.
+        Refusal: the file is truncated, or no reader can read it; the message says what it is instead, if that is known.
     """
     header, known = read_header(path), tuple(readers)
     for reader in known:
-        if (found := reader.read(name, path, header)) is not None:
-            return found
+        if (file := reader.read(name, path, header)) is not None:
+            return file
     raise why_unread(name, {key: tensor.shape for key, tensor in header.tensors.items()}, known)
 
 
 def why_unread(name: str, shapes: Shapes, readers: Iterable[SingleFiles]) -> Refusal:
-    """Why none of the readers reads a file."""
+    """The refusal of a file that no reader can read, with the reason."""
     known = tuple(readers)
     first = next(iter(shapes), None)
     refusal = next(filter(None, (reader.explain(name, shapes) for reader in known)), None) or unknown(
@@ -147,7 +147,7 @@ def why_unread(name: str, shapes: Shapes, readers: Iterable[SingleFiles]) -> Ref
 
 
 def unknown(name: str, why: str) -> Refusal:
-    """The file is of a family that is not known."""
+    """The refusal of a file whose family is not known."""
     return Refusal(
         "checkpoint-unknown", f"{name} belongs to no model family that graphflow reads from a single file", why
     )

@@ -1,8 +1,8 @@
-"""Names of tensors as current diffusers and transformers write them, whatever version of the libraries wrote a file.
+"""Translate names of tensors from earlier versions of diffusers and transformers to the current ones.
 
-What a tensor is called decides where it goes in a model, so files are compared under one set of names. Two freedoms are
-left: `text_model.`, which transformers 5 writes for one of its two CLIP text encoders and not for the other, is always
-left out, and a tensor of an unknown name keeps it.
+The name of a tensor determines its place in a model, so the same names must be used to compare files. There are two
+exceptions: `text_model.` is always removed, since transformers 5 writes it for only one of its two CLIP text encoders;
+and unknown names are not changed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ _OPEN = "text_model."
 
 
 def in_folder(name: str) -> str | None:
-    """The current name of a tensor in a file of a folder in diffusers' layout; None where models no longer have it.
+    """The current name of a tensor in a folder in diffusers' layout; None if models no longer have the tensor.
 
-    Known earlier names: attention of diffusers before 0.18 (its matrices were convolutions of one pixel, with the same
-    bytes), `text_model.` of transformers before 5, and its `position_ids`, which are no longer stored.
+    Known earlier names are those of attention layers of diffusers before 0.18 (whose matrices were convolutions of one
+    pixel, with the same bytes), `text_model.` of transformers before 5, and its `position_ids`, which are no longer
+    stored.
     """
     if name == "position_ids" or name.endswith(".position_ids"):
         return None

@@ -1,4 +1,4 @@
-"""How a tensor of a file holds the tensors of a component: as it is, or as an original checkpoint does."""
+"""The ways in which a file stores tensors of a component: unchanged, or converted as in the original layout."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from enum import Enum
 
 
 class Stored(Enum):
-    """How a tensor of a file holds the tensors of a component."""
+    """The way in which a tensor of a file stores one or more tensors of a component."""
 
     PLAIN = "plain"
-    """As it is."""
+    """One tensor, unchanged."""
     THIRDS = "thirds"
-    """Three tensors of equal size, joined along the first axis."""
+    """Three tensors of equal size, concatenated along the first axis."""
     TRANSPOSED = "transposed"
-    """A matrix, rows and columns exchanged."""
+    """A matrix, transposed."""
     CELL = "cell"
-    """A matrix as a convolution of one cell, (rows, columns, 1, 1)."""
+    """A matrix, stored as a convolution of one cell: (rows, columns, 1, 1)."""
 
     def shape_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of each of a component's tensors, from that of the file's tensor."""
+        """The shape of each tensor of the component, given the shape of the tensor in the file."""
         if self is Stored.THIRDS:
             return (shape[0] // 3, *shape[1:])
         if self is Stored.TRANSPOSED:
@@ -27,5 +27,5 @@ class Stored(Enum):
 
     @property
     def pieces(self) -> int:
-        """How many tensors of a component it is."""
+        """Number of tensors of the component that it contains."""
         return 3 if self is Stored.THIRDS else 1

@@ -1,6 +1,6 @@
-"""Weights by content: a digest of a component's tensors that is the same in every layout of its files.
+"""Identify weights by content: a digest of a component's tensors that does not depend on the layout of its files.
 
-Only bytes are read: neither torch nor numpy is needed to say whether two files hold the same component.
+Only bytes are read, so neither torch nor numpy is needed to decide whether two files contain the same component.
 """
 
 from __future__ import annotations
@@ -18,62 +18,65 @@ from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.system.files import open_regular
 
 _CODES: dict[int, Literal["B", "H", "I", "Q"]] = {8: "B", 16: "H", 32: "I", 64: "Q"}
-"""Bits of an element → code of an array of such elements."""
+"""Bits of an element → format code for an array of such elements."""
 
 
 def tensor_digests(path: Path, stored: Mapping[str, Stored] | None = None) -> Digests:
-    """Name of each tensor of a file, or of those in `stored` → digests of (type, number of elements, bytes).
+    """Name of each tensor of a file, or only of those in `stored` → digests of (type, number of elements, bytes).
 
-    A tensor that holds three gives three. Digests are made once for a (path, size, times, inode).
+    There is a digest for each tensor of the component that a tensor contains. Digests are cached by path, size, times
+    and inode.
 
     Raises:
         ValueError: the file is not a complete safetensors file.
-        KeyError: it has no tensor of one of the names.
+        KeyError: the file does not have one of the tensors.
     """
     header = read_tensors(path)
     if stored is None:
         stored = dict.fromkeys(header.tensors, Stored.PLAIN)
     key = _key(path, stored)
-    found = remembered(key)
-    if found is not None and _fits(found, stored):
-        return found
-    made = _digests(path, header, stored)
-    if _key(path, stored) == key:  # else somebody has changed the file meanwhile
-        remember(key, made)
-    return made
+    cached = remembered(key)
+    if cached is not None and _fits(cached, stored):
+        return cached
+    digests = _digests(path, header, stored)
+    if _key(path, stored) == key:  # otherwise the file was changed meanwhile
+        remember(key, digests)
+    return digests
 
 
 def weights_digest(named: Iterable[tuple[str, str]]) -> str:
-    """The digest of a component, from the name and the digest of each of its tensors in any order.
+    """The digest of a component, given the name and digest of each of its tensors, in any order.
 
-    Names say where a tensor goes in a model: give those of `graphflow.checkpoints.tensor_names`, which are the same in
-    every layout.
+    The names determine the places of tensors in a model. They should be those of `graphflow.checkpoints.tensor_names`,
+    which do not depend on the layout.
     """
     return hashlib.sha256(json.dumps(sorted(named)).encode()).hexdigest()
 
 
 def digest_of_files(paths: Sequence[Path], rename: Callable[[str], str | None] = str) -> str:
-    """The digest of all tensors in these files, whatever their order and their spread over the files.
+    """The digest of all tensors in these files; it does not depend on their order or their distribution over the files.
 
     Args:
         paths: safetensors files.
-        rename: name in a file → name that counts; None: the tensor does not count.
+        rename: returns the name to use for the name in a file; None to ignore the tensor.
 
     Raises:
         ValueError: a file is not a complete safetensors file.
     """
-    found = [one for path in paths for one in tensor_digests(path).items()]
-    return weights_digest((new, piece) for old, pieces in found if (new := rename(old)) is not None for piece in pieces)
+    tensors = [item for path in paths for item in tensor_digests(path).items()]
+    return weights_digest(
+        (new, piece) for old, pieces in tensors if (new := rename(old)) is not None for piece in pieces
+    )
 
 
 def _key(path: Path, stored: Mapping[str, Stored]) -> str:
-    found = path.stat()
-    key = f"{path.resolve()} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+    status = path.stat()
+    key = f"{path.resolve()} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
     return key + "".join(f"\n{name} {stored[name].value}" for name in sorted(stored))
 
 
-def _fits(found: Digests, stored: Mapping[str, Stored]) -> bool:
-    return found.keys() == stored.keys() and all(len(found[name]) == how.pieces for name, how in stored.items())
+def _fits(digests: Digests, stored: Mapping[str, Stored]) -> bool:
+    return digests.keys() == stored.keys() and all(len(digests[name]) == how.pieces for name, how in stored.items())
 
 
 def _digests(path: Path, header: Tensors, stored: Mapping[str, Stored]) -> Digests:
@@ -84,12 +87,12 @@ def _digests(path: Path, header: Tensors, stored: Mapping[str, Stored]) -> Diges
         mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content,
         memoryview(content) as view,
     ):
-        found = {}
+        digests = {}
         for name, how in stored.items():
-            one = header.tensors[name]
-            with view[header.offset + one.start : header.offset + one.end] as data:
-                found[name] = tuple(_pieces(one, data, how))
-        return found
+            tensor = header.tensors[name]
+            with view[header.offset + tensor.start : header.offset + tensor.end] as data:
+                digests[name] = tuple(_pieces(tensor, data, how))
+        return digests
 
 
 def _pieces(tensor: Tensor, data: memoryview, how: Stored) -> Iterator[str]:
