@@ -30,7 +30,7 @@ def sample(
     *,
     sampling: Sampling,
 ) -> Latents:
-    """Sample latents from noise, a picture or latents, everywhere or in the white part of a mask.
+    """Sample latents: from noise, a picture or latents, everywhere or in the white part of a mask.
 
     A picture is encoded in this step and not in one of its own, because that draws from the stage's generator.
 
