@@ -16,7 +16,6 @@ from graphflow.check.rebase import absolute, rebase
 from graphflow.checkpoints.checkpoint_reader import CheckpointReader
 from graphflow.document.known_keys import CHECKPOINT_KEYS, NODE_KEYS, OUTPUT_KEYS
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
-from graphflow.document.named import read_named
 from graphflow.document.refusal import Refusal
 from graphflow.document.text import NAME, Reference
 from graphflow.document.tree import Entry, Scalar
@@ -26,6 +25,7 @@ from graphflow.errors import FileProblem, InvalidGraph, InvalidValue
 from graphflow.handles import Handle, NodeHandle, plain_scalar, plain_tree_of, refused, tree_of
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level, Place, did_you_mean
+from graphflow.record.recorded_graph import read_graph
 from graphflow.system.device import CPU, Compute
 from graphflow.system.files import write_atomically
 from graphflow.text_helpers.words import counted, one_line
@@ -288,7 +288,7 @@ def load(graph: str | Path, *, catalog: Catalog | None = None) -> Graph:
         InvalidGraph: the document cannot be parsed; all other problems are found by `Graph.check`.
     """
     try:
-        _, document, problems = read_named(graph)
+        _, document, problems = read_graph(graph)
     except OSError as error:
         raise FileProblem(f"{graph} cannot be read: {error}") from error
     wrong = [problem for problem in problems if problem.level is Level.PROBLEM]

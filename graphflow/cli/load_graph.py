@@ -16,8 +16,8 @@ from graphflow.check.seeds import SEED, sets_input
 from graphflow.cli.settings import SEED_PLACE, read_seed, with_settings
 from graphflow.cli.shared_options import compute_of
 from graphflow.document.model import Document
-from graphflow.document.named import read_named
 from graphflow.problems import Problem, first_of
+from graphflow.record.recorded_graph import read_graph
 
 
 @dataclass
@@ -36,7 +36,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
         arguments: of the call; may lack `settings` and `seed`.
         complete: whether inputs without a value are problems.
     """
-    path, document, problems = read_named(graph)
+    path, document, problems = read_graph(graph)
     if document is None:
         return Loaded(None, tuple(first_of(problems)), path)
     seed = read_seed(getattr(arguments, "seed", None))

@@ -8,13 +8,15 @@ from itertools import count
 from pathlib import Path
 
 from graphflow import library
-from graphflow.check.rebase import rebased_text
+from graphflow.check.rebase import rebase, rebased_text
 from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.screens import echo, show
 from graphflow.cli.shared_options import add_nodes_argument, catalog_of
 from graphflow.document.parse import read_file
+from graphflow.document.write import write
 from graphflow.errors import FileProblem
 from graphflow.problems import Level
+from graphflow.record.recorded_graph import read_recorded
 from graphflow.system.files import write_atomically
 from graphflow.system.paths import path_of
 
@@ -22,7 +24,8 @@ from graphflow.system.paths import path_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the new document; it must not exist yet")
-    parser.add_argument("--from", dest="graph", required=True, metavar="GRAPH", help="a YAML file, or a library graph")
+    source = "a YAML file, a library graph, or a picture or run.json of a run"
+    parser.add_argument("--from", dest="graph", required=True, metavar="GRAPH", help=source)
     add_nodes_argument(parser)
 
 
@@ -33,14 +36,19 @@ def execute(arguments: argparse.Namespace) -> int:
         raise FileProblem(f"{target} already exists\n  fix: choose another name")
     if target.suffix not in (".yaml", ".yml"):
         raise FileProblem(f"{target} is not the name of a YAML file\n  fix: write {target.stem}.yaml")
+    recorded = read_recorded(arguments.graph)
     source = library.locate(arguments.graph)
-    document, problems = read_file(source)
+    document, problems = (recorded.document, recorded.problems) if recorded is not None else read_file(source)
     if document is None or any(problem.level is Level.PROBLEM for problem in problems):
         show(problems, least=Level.PROBLEM)
         return WRONG
-    text = source.read_text(encoding="utf-8-sig")
     copies = _Copies(target.absolute().parent)
-    text = rebased_text(text, document, target.absolute().parent, catalog_of(arguments), library.templates, copies.name)
+    moved = (target.absolute().parent, catalog_of(arguments), library.templates, copies.name)
+    if recorded is not None:
+        show(problems)
+        text = write(rebase(document, *moved))
+    else:
+        text = rebased_text(source.read_text(encoding="utf-8-sig"), document, *moved)
     copies.write()
     write_atomically(target, text.encode())
     if copies.contents:

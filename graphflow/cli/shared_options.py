@@ -10,7 +10,8 @@ from graphflow.system.device import Compute
 
 def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
     """GRAPH, and the options of every command that reads one graph."""
-    parser.add_argument("graph", metavar="GRAPH", help="a YAML file, or the name of a library graph")
+    known = "a YAML file, the name of a library graph, or a picture or run.json of a run"
+    parser.add_argument("graph", metavar="GRAPH", help=known)
     add_nodes_argument(parser)
 
 

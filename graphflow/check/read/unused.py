@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from graphflow.check.seeds import SEED
 from graphflow.document.model import Document
 from graphflow.document.references import node_references, tree_references
 from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.problems import Problem
+from graphflow.values.types import INT
 
 
 def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]:
@@ -20,7 +22,9 @@ def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]
     shown = [ref.name for decl in (document.outputs or {}).values() for ref, _ in tree_references(decl.value)]
     read = {reference.name for decl in document.nodes.values() for reference, _ in node_references(decl)}
     for name, decl in document.inputs.items() if document.nodes else ():
-        if name not in read and name not in shown and name not in meant:
+        # The seed of the run is the value of such an input, whether a node reads it or not.
+        is_seed = name == SEED and decl.type == INT
+        if name not in read and name not in shown and name not in meant and not is_seed:
             fix = f"reference it as ${name}, or remove it"
             yield Problem("unused-input", f"nothing reads the input {name}", "", fix, decl.place)
     named = _texts(document) if document.checkpoints else set()
