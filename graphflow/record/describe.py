@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from graphflow.check.checked import Checked, ExpandedNode
-from graphflow.check.literals import Picture
 from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
-from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place
 from graphflow.record.environment import environment
+from graphflow.record.home_paths import home_relative, homeless, named
+from graphflow.record.plain_values import plain
 from graphflow.record.run_record import (
     ComputeRecord,
     DocumentRecord,
@@ -26,10 +25,7 @@ from graphflow.record.run_record import (
     StepRecord,
     UseRecord,
 )
-from graphflow.values.any_value import digest_of
-from graphflow.values.file import File
 from graphflow.values.sources import Format, Gather, ItemOf, Value
-from graphflow.values.value_types import value_word
 
 
 def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
@@ -105,50 +101,3 @@ def _source(source: NodeSource, checked: Checked) -> Any:
     if isinstance(source, Unknown):
         return {"kind": "absent", "why": "not known"}
     raise TypeError(f"{source} is not a source")
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON data; see `RunRecord` for values that JSON cannot hold."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (tuple, list)):
-        return [plain(item) for item in value]
-    if isinstance(value, Picture):
-        return plain(value.file)
-    if isinstance(value, File):
-        return {"kind": "file", "path": home_relative(value.path), "sha256": value.digest}
-    if isinstance(value, Checkpoint):
-        path = "" if value.path is None else home_relative(value.path)
-        return {"kind": "checkpoint", "name": value.name, "path": path, "details": value.details.to_json()}
-    return {"kind": value_word(value) or type(value).__name__, "digest": digest_of(value)}
-
-
-def home_relative(path: Path) -> str:
-    """The path with `~` for the home folder: pictures are passed on, and need not reveal who made them."""
-    for home in _homes():
-        if path.is_relative_to(home):
-            return str(Path("~") / path.relative_to(home))
-    return str(path)
-
-
-def named(file: str) -> str:
-    """A document's file as a record names it: a path below the current folder, else only its name."""
-    path, here = Path(file), Path.cwd()
-    above_home = any(home != here and home.is_relative_to(here) for home in _homes())
-    return path.name if path.is_absolute() or ".." in path.parts or file.startswith("~") or above_home else file
-
-
-def homeless(text: str) -> str:
-    """A document's text with `~` for the home folder in paths; documents read both in the same way."""
-    for home in _homes():
-        text = re.sub(rf"(?<![\w/.~-]){re.escape(str(home))}(?=/)", "~", text)
-    return text
-
-
-def _homes() -> list[Path]:
-    """The home folder as named and with links resolved; nothing if it is the root or not known."""
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return []
-    return [folder for folder in dict.fromkeys([home, home.resolve()]) if folder.is_absolute() and folder.name]

@@ -47,7 +47,7 @@ def _json(value: Any, _: str | None) -> bytes:
 
 
 def _file(value: Any, _: str | None) -> bytes:
-    from graphflow.record.describe import plain
+    from graphflow.record.plain_values import plain
 
     return _json(plain(value), None)
 
