@@ -1,4 +1,4 @@
-"""The graphs that are tested: the library's, and beside this file those whose embedded checkpoint is not made yet."""
+"""The graphs that are tested: the library's, and beside this file those without an embedded checkpoint."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ CHECKPOINTS: dict[str, dict[str, str | list[str]]] = {
     "sdxl_inpaint": {"checkpoint": "sdxl_inpaint"},
     "inpaint_refine_img2img": {"checkpoint": "sd_inpaint", "refiner": "sdxl_refiner"},
     "sdxl_base_refiner": {"base": "sdxl", "refiner": "sdxl_refiner"},
+    "kandinsky_text2img": {"prior": "kandinsky_prior", "decoder": "kandinsky"},
+    "kandinsky_inpaint": {"checkpoint": "kandinsky_inpaint_combined"},
     "models_side_by_side": {"sd": "sd_inpaint", "sdxl": "sdxl_inpaint"},
     "controlnet_inpaint": {"checkpoint": "sd_inpaint", "controlnet": "controlnet_inpaint"},
     "controlnet_inpaint_style": {
@@ -42,7 +44,7 @@ CHECKPOINTS: dict[str, dict[str, str | list[str]]] = {
         "style_checkpoint": "sd_sibling",
     },
 }
-"""Graph → input → the tiny checkpoint that stands for the embedded one."""
+"""Graph → input → the tiny checkpoint that stands for the default one."""
 
 
 def checkpoints(name: str, tiny) -> dict[str, str | list[str]]:

@@ -81,6 +81,7 @@ UNETS = {
     "channels": {"in_channels": 9, "out_channels": 8, "norm_num_groups": 8},
     "text narrowed": {"encoder_hid_dim": 30, "encoder_hid_dim_type": "text_proj"},
     "text narrowed, untold": {"encoder_hid_dim": 30},
+    "added picture": {"addition_embed_type": "image", "encoder_hid_dim": 12},
     "two blocks": {
         "block_out_channels": [8, 16],
         "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
@@ -91,10 +92,33 @@ NOT_MODELLED = {
     "group norm of time": {"resnet_time_scale_shift": "ada_group"},
     "fourier": {"time_embedding_type": "fourier"},
     "gated": {"attention_type": "gated"},
-    "added picture": {"addition_embed_type": "image", "encoder_hid_dim": 12},
+    "added hint": {"addition_embed_type": "image_hint", "encoder_hid_dim": 12},
+    "normed context": {"cross_attention_norm": "layer_norm"},
     "two texts": {"dual_cross_attention": True},
     "other blocks": {"down_block_types": ["DownBlock2D", "AttnDownBlock2D", "CrossAttnDownBlock2D"]},
 }
+KANDINSKY = {
+    "unet": ("UNet2DConditionModel", {
+        "in_channels": 9, "out_channels": 8, "block_out_channels": [384, 768, 1152, 1536], "layers_per_block": 3,
+        "down_block_types": ["ResnetDownsampleBlock2D", *["SimpleCrossAttnDownBlock2D"] * 3],
+        "up_block_types": [*["SimpleCrossAttnUpBlock2D"] * 3, "ResnetUpsampleBlock2D"],
+        "mid_block_type": "UNetMidBlock2DSimpleCrossAttn", "resnet_time_scale_shift": "scale_shift",
+        "cross_attention_dim": 768, "attention_head_dim": 64, "addition_embed_type": "image",
+        "encoder_hid_dim": 1280, "encoder_hid_dim_type": "image_proj",
+    }),
+    "movq": ("VQModel", {
+        "block_out_channels": [128, 256, 256, 512], "layers_per_block": 2, "latent_channels": 4, "vq_embed_dim": 4,
+        "down_block_types": [*["DownEncoderBlock2D"] * 3, "AttnDownEncoderBlock2D"],
+        "up_block_types": ["AttnUpDecoderBlock2D", *["UpDecoderBlock2D"] * 3],
+        "num_vq_embeddings": 16384, "norm_type": "spatial",
+    }),
+    "prior": ("PriorTransformer", {"embedding_dim": 1280}),
+    "image encoder": ("CLIPVisionModelWithProjection", {
+        "hidden_size": 1664, "intermediate_size": 8192, "num_hidden_layers": 48, "num_attention_heads": 16,
+        "patch_size": 14, "projection_dim": 1280,
+    }),
+}  # fmt: skip
+"""Class and settings of the parts of Kandinsky 2.2."""
 CONTROLNET = {key: value for key, value in SMALL_UNET.items() if key != "up_block_types"}
 CONTROLNETS = {
     name: UNETS[name]
@@ -174,6 +198,11 @@ def test_controlnets(name: str) -> None:
 @pytest.mark.parametrize("name", VAES)
 def test_autoencoders(name: str) -> None:
     agree("AutoencoderKL", SMALL_VAE | VAES[name])
+
+
+@pytest.mark.parametrize("name", KANDINSKY)
+def test_parts_of_kandinsky(name: str) -> None:
+    agree(*KANDINSKY[name])
 
 
 @pytest.mark.parametrize("name", DEPTHS)

@@ -15,7 +15,7 @@ from diffusers.image_processor import VaeImageProcessor
 from PIL import Image, ImageFilter, ImageOps
 from transformers import pipeline
 
-from tests.plain import control, scripts, xl
+from tests.plain import control, kandinsky, scripts, xl
 
 SIDE, STEPS, GUIDANCE, BLUR, CROP, INSET = 64, 4, 4.0, 3.0, 8, 4
 """The models' own size, and what the graphs are given with it."""
@@ -141,6 +141,18 @@ def sdxl_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, see
     return {"image": _fill_xl(folders("sdxl_inpaint"), PROMPT, fit(photo), fit(mask), seed, **call)}
 
 
+def kandinsky_text2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    embeds = kandinsky.kandinsky_prior(folders("kandinsky_prior"), PROMPT, NEGATIVE, seed=seed)
+    call = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE, "height": SIDE, "width": SIDE}
+    return {"image": kandinsky.kandinsky_decoder(folders("kandinsky"), embeds, seed=seed, **call)}
+
+
+def kandinsky_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    call = {"negative_prompt": NEGATIVE, "num_inference_steps": STEPS, "guidance_scale": GUIDANCE}
+    folder = folders("kandinsky_inpaint_combined")
+    return {"image": kandinsky.kandinsky_inpaint(folder, PROMPT, fit(photo), fit(mask), seed=seed, **call)}
+
+
 def inpaint_refine_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
     filled = _fill(folders("sd_inpaint"), PROMPT, fit(photo), fit(mask), seed)
     large = Image.fromarray(filled).resize((LARGE, LARGE), Image.Resampling.LANCZOS)
@@ -247,6 +259,8 @@ FLOWS: Sequence[Callable[..., Pictures]] = (
     inpaint_img2img,
     paint_into_photo,
     sdxl_inpaint,
+    kandinsky_text2img,
+    kandinsky_inpaint,
     inpaint_refine_img2img,
     sdxl_base_refiner,
     models_side_by_side,

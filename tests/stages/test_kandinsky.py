@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import graphflow as gf
 from tests import plain
+from tests.tiny import kandinsky
 
 STEPS = {"num_inference_steps": 4, "prior_num_inference_steps": 3}
 CALL = {"prompt": "a red circle", "seed": 5, **STEPS}
@@ -420,8 +421,6 @@ def changed(folder: Path, file: str, **settings) -> Path:
 
 @pytest.mark.parametrize(("file", "settings", "told"), [
     ("unet/config.json", {"addition_embed_type": "image_hint"}, "reads something other than, or beside, image"),
-    ("unet/config.json", {"out_channels": 4}, "the movq needs 4 and a variance of each"),
-    ("unet/config.json", {"encoder_hid_dim": 12}, "reads embeddings of 12 numbers, but these have 16"),
     ("prior_tokenizer/tokenizer_config.json", {"model_max_length": 60}, "the tokenizer gives 60 tokens"),
     ("prior_scheduler/scheduler_config.json", {"variance_type": "learned"}, "variance_type"),
     ("scheduler/scheduler_config.json", {"variance_type": "odd"}, "variance_type"),
@@ -435,6 +434,33 @@ def test_parts_that_do_not_fit_are_refused(tiny, tmp_path, file, settings, told)
     except gf.InvalidGraph as error:
         found = [("", str(error))]
     assert told in found[0][1]
+
+
+@pytest.mark.parametrize(("settings", "told"), [
+    ({"out_channels": 4}, "the movq needs 4 and a variance of each"),
+    ({"width": 12}, "reads embeddings of 12 numbers, but these have 16"),
+])  # fmt: skip
+def test_a_unet_of_other_widths_is_refused(tiny, tmp_path, settings, told):
+    folder = tmp_path / "changed"
+    shutil.copytree(tiny("kandinsky_combined"), folder)
+    kandinsky.unet(61, **settings).save_pretrained(folder / "unet")
+    ((code, text),) = faults(("text2img", folder, CALL))
+    assert code == "wrong-part"
+    assert told in text
+
+
+def test_a_missing_tensor_is_refused_by_check(tiny, tmp_path):
+    folder = tmp_path / "changed"
+    shutil.copytree(tiny("kandinsky_combined"), folder)
+    for part in ("unet", "movq", "prior_prior", "prior_image_encoder"):
+        (file,) = (folder / part).glob("*.safetensors")
+        tensors = load_file(file)
+        del tensors[max(tensors)]
+        save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(gf.InvalidGraph) as refused:
+        faults(("text2img", folder, CALL))
+    assert [text for text in str(refused.value).splitlines() if "missing" in text][:1]
+    assert len(refused.value.problems) == 4
 
 
 @pytest.mark.parametrize("class_name", ["DDIMScheduler", "PNDMScheduler"])

@@ -22,13 +22,13 @@ WIDTH = 16
 _EYE = 28  # pixels that the image encoder sees, per side
 
 
-def unet(seed: int, *, channels: int = 4, width: int = WIDTH) -> UNet2DConditionModel:
+def unet(seed: int, *, channels: int = 4, width: int = WIDTH, out_channels: int = 8) -> UNet2DConditionModel:
     """`channels` = 9 is for inpainting."""
     return parts.random_weights(
         lambda: UNet2DConditionModel(
             sample_size=parts.SIZE // parts.FACTOR,
             in_channels=channels,
-            out_channels=8,
+            out_channels=out_channels,
             addition_embed_type="image",
             down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D", "SimpleCrossAttnDownBlock2D"),
             up_block_types=("SimpleCrossAttnUpBlock2D", "SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),

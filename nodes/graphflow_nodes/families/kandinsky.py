@@ -20,7 +20,7 @@ from graphflow_nodes.models.clip_vision import CLIP_IMAGE_PROCESSORS, CLIP_VISIO
 from graphflow_nodes.models.prior_transformer import PRIOR_TRANSFORMER
 from graphflow_nodes.models.samplers import SCHEDULERS, UNCLIP
 from graphflow_nodes.models.unet import UNET
-from graphflow_nodes.models.vae import VQ_MODEL
+from graphflow_nodes.models.vq_model import VQ_MODEL
 from graphflow_nodes.planning.checkpoint_rules import faults_of_parts
 from graphflow_nodes.planning.image_prior import prior_step, space_of_prior
 from graphflow_nodes.planning.request import Request

@@ -26,7 +26,14 @@ _ATTENDING = {
     "CrossAttnDownBlock2D": True,
     "UpBlock2D": False,
     "CrossAttnUpBlock2D": True,
+    "ResnetDownsampleBlock2D": False,
+    "SimpleCrossAttnDownBlock2D": True,
+    "ResnetUpsampleBlock2D": False,
+    "SimpleCrossAttnUpBlock2D": True,
 }
+"""Kind of block → whether it has attention."""
+_SIMPLE = ("Simple", "Resnet")
+"""Begin the kinds of blocks that have one attention layer in place of a transformer, and resample by a resnet."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,29 @@ class _Net:
     def resnet(self, name: str, into: int, out: int) -> Iterator[Named]:
         return resnet(name, into, out, self.time, scaled=self.scaled)
 
-    def attends(self, name: str, block: _Block, depth: int) -> Iterator[Named]:
+    def attends(self, name: str, kind: str, block: _Block, depth: int) -> Iterator[Named]:
+        if kind.startswith(_SIMPLE):
+            return self._attention(name, block)
         return transformer(
             name, block.width, depth=depth, heads=block.heads, context=block.context, linear_ends=self.linear_ends,
             only_cross=block.only_cross,
         )  # fmt: skip
+
+    def _attention(self, name: str, block: _Block) -> Iterator[Named]:
+        """One attention layer, which reads the picture and an embedding by matrices of their own."""
+        require(not block.only_cross)
+        width = block.width
+        yield from norm(f"{name}.group_norm", width)
+        for one in ("to_q", "to_k", "to_v", "to_out.0"):
+            yield from linear(f"{name}.{one}", width, width)
+        for one in ("add_k_proj", "add_v_proj"):
+            yield from linear(f"{name}.{one}", width, block.context)
+
+    def resamples(self, name: str, kind: str, width: int) -> Iterator[Named]:
+        """What makes a picture larger or smaller, at the end of a block."""
+        if kind.startswith(_SIMPLE):
+            return self.resnet(name, width, width)
+        return conv(f"{name}.conv", width, width)
 
 
 def _unet(config: Mapping[str, Any]) -> Iterator[Named]:
@@ -71,6 +96,7 @@ def _unet(config: Mapping[str, Any]) -> Iterator[Named]:
     Raises:
         NotModelled: it has an unknown option.
     """
+    require(config["cross_attention_norm"] is None)
     require(not config["dual_cross_attention"] and config["time_embedding_type"] == "positional")
     first = config["block_out_channels"][0]
     time = config["time_embedding_dim"] or 4 * first
@@ -144,13 +170,25 @@ def _embeddings(config: Mapping[str, Any], time: int) -> Iterator[Named]:
         yield from _summary(read or context, time)
     elif added == "text_time" and projected:
         yield from embedder("add_embedding", projected, time)
+    elif added == "image":
+        require(bool(read))
+        yield from linear("add_embedding.image_proj", time, read)
+        yield from norm("add_embedding.image_norm", time)
     else:
         require(added is None)
     kind = config["encoder_hid_dim_type"]
-    require(kind in (None, "text_proj") and (kind is None or bool(read)))
+    require(kind in (None, "text_proj", "image_proj") and (kind is None or bool(read)))
     if read:
         require(isinstance(context, int))
+    if kind == "image_proj":
+        yield from linear("encoder_hid_proj.image_embeds", _WORDS_OF_IMAGE * context, read)
+        yield from norm("encoder_hid_proj.norm", context)
+    elif read:
         yield from linear("encoder_hid_proj", context, read)
+
+
+_WORDS_OF_IMAGE = 32
+"""As how many words attention reads the embedding of a picture."""
 
 
 def _summary(read: int, time: int) -> Iterator[Named]:
@@ -192,20 +230,21 @@ def _down(config: Mapping[str, Any], net: _Net, blocks: list[_Block]) -> Iterato
         for number in range(block.layers):
             yield from net.resnet(f"{name}.resnets.{number}", into, block.width)
             if attends:
-                yield from net.attends(f"{name}.attentions.{number}", block, depths[number])
+                yield from net.attends(f"{name}.attentions.{number}", kind, block, depths[number])
             into = block.width
         if level < len(blocks) - 1:
-            yield from conv(f"{name}.downsamplers.0.conv", block.width, block.width)
+            yield from net.resamples(f"{name}.downsamplers.0", kind, block.width)
 
 
 def _mid(config: Mapping[str, Any], net: _Net, last: _Block) -> Iterator[Named]:
     kind = config["mid_block_type"]
-    require(kind in (None, "UNetMidBlock2D", "UNetMidBlock2DCrossAttn") and isinstance(last.depth, int))
+    attending = {"UNetMidBlock2DCrossAttn": "", "UNetMidBlock2DSimpleCrossAttn": _SIMPLE[0]}
+    require(kind in (None, "UNetMidBlock2D", *attending) and isinstance(last.depth, int))
     if kind is not None:
         yield from net.resnet("mid_block.resnets.0", last.width, last.width)
-    if kind == "UNetMidBlock2DCrossAttn":
+    if kind in attending:
         plain = _Block(last.width, 1, last.depth, last.heads, last.context, only_cross=False)
-        yield from net.attends("mid_block.attentions.0", plain, last.depth)
+        yield from net.attends("mid_block.attentions.0", attending[kind], plain, last.depth)
         yield from net.resnet("mid_block.resnets.1", last.width, last.width)
 
 
@@ -223,9 +262,9 @@ def _up(config: Mapping[str, Any], net: _Net, blocks: list[_Block]) -> Iterator[
             into = (before if number == 0 else block.width) + skipped
             yield from net.resnet(f"{name}.resnets.{number}", into, block.width)
             if attends:
-                yield from net.attends(f"{name}.attentions.{number}", block, deep)
+                yield from net.attends(f"{name}.attentions.{number}", kind, block, deep)
         if level < len(blocks) - 1:
-            yield from conv(f"{name}.upsamplers.0.conv", block.width, block.width)
+            yield from net.resamples(f"{name}.upsamplers.0", kind, block.width)
         before = block.width
 
 

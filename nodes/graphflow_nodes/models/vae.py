@@ -87,8 +87,6 @@ ASYMMETRIC_AUTOENCODER_KL = ModelClass(
     defaults=defaults_of("AsymmetricAutoencoderKL"),
     wrong=wrong_settings_of("AsymmetricAutoencoderKL"),
 )
-VQ_MODEL = ModelClass("VQModel", "diffusers", defaults=defaults_of("VQModel"), wrong=wrong_settings_of("VQModel"))
-
 _BLOCKS = {AUTOENCODER_TINY.name: "decoder_block_out_channels", ASYMMETRIC_AUTOENCODER_KL.name: "up_block_out_channels"}
 """Class → the setting that lists its blocks, if it isn't `block_out_channels`."""
 
