@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from graphflow.catalog.catalog import Catalog, default_catalog
     from graphflow.checkpoints.checkpoint import Checkpoint
     from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
+    from graphflow.checkpoints.hub import Hub
     from graphflow.checkpoints.lora import LoraTarget
     from graphflow.checkpoints.model_class import ModelClass
     from graphflow.engine import Engine, run
     from graphflow.errors import (
         DefinitionError,
+        DownloadFailed,
         FileProblem,
         GraphflowError,
         InvalidGraph,
@@ -61,11 +63,12 @@ _MEMBERS = {
     "catalog.catalog": "Catalog default_catalog",
     "checkpoints.checkpoint": "Checkpoint",
     "checkpoints.family": "Family LatentRules StageSpec TextReader",
+    "checkpoints.hub": "Hub",
     "checkpoints.lora": "LoraTarget",
     "checkpoints.model_class": "ModelClass",
     "values.sampling": "Sampling",
     "engine": "Engine run",
-    "errors": "DefinitionError FileProblem GraphflowError InvalidGraph InvalidValue StepError",
+    "errors": "DefinitionError DownloadFailed FileProblem GraphflowError InvalidGraph InvalidValue StepError",
     "execute.result": "Cancelled Result RunFailed",
     "values.animation": "Animation",
     "values.control": "Control",
@@ -97,6 +100,7 @@ __all__ = [
     "Control",
     "DefinitionError",
     "Doc",
+    "DownloadFailed",
     "EmbeddingSpace",
     "Engine",
     "Facts",
@@ -108,6 +112,7 @@ __all__ = [
     "Graph",
     "GraphflowError",
     "Gt",
+    "Hub",
     "Image",
     "ImageEmbedding",
     "InvalidGraph",

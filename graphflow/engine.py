@@ -10,9 +10,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from graphflow.catalog.catalog import Catalog
+from graphflow.checkpoints.hub import Hub
+from graphflow.checkpoints.remote import lacking
 from graphflow.document.model import Document
 from graphflow.errors import GraphflowError
 from graphflow.execute.cancellation import Cancellation
+from graphflow.execute.download import download_files
 from graphflow.execute.events import Event, Listener
 from graphflow.execute.loader import load as load_component
 from graphflow.execute.pool import Loader, Pool
@@ -59,6 +62,7 @@ class Engine:
         dtype: `float32`, `float16`, `bfloat16` for all models, `auto` for the faster one; None for the
             one that a checkpoint names, else float32 on a CPU and float16 on a GPU.
         threads: number of torch's threads on a CPU; None for torch's default. It affects the last bits of results.
+        offline: whether the model hub is never asked, so that only checkpoints of this machine are used.
 
     Raises:
         InvalidValue: device, dtype or threads is not valid.
@@ -75,8 +79,10 @@ class Engine:
         device: str | None = None,
         dtype: str | None = None,
         threads: int | None = None,
+        offline: bool = False,
     ) -> None:
         self.compute = Compute.of(device, dtype, threads)
+        self.hub = Hub(asks_nothing=offline)
         self.catalog = catalog
         self.store = (store if store is not None else MemoryStore()) if keep else None
         self.pool = Pool(loader, None if memory_budget is None else parse_bytes(memory_budget), keep=keep)
@@ -96,7 +102,7 @@ class Engine:
         format: str | None = None,
         quality: int | None = None,
     ) -> Result:
-        """Run a graph.
+        """Run a graph; files of checkpoints that are on the hub, and not on this machine, are downloaded first.
 
         Args:
             graph: a graph, a document's path, a library graph's name, or a plan made before (then `inputs`,
@@ -115,7 +121,9 @@ class Engine:
             InvalidGraph: the graph has problems; nothing was run.
             RunFailed: a step failed; `.result` holds everything that does not depend on it. Files that could not
                 be written are named in its notes.
-            Cancelled: `cancel` was called meanwhile; `.result` holds everything that was finished.
+            Cancelled: `cancel` was called meanwhile; `.result` holds everything that was finished,
+                and is None if no step had started.
+            DownloadFailed: a checkpoint is not on this machine, and cannot be downloaded.
             InvalidValue: there is no such format or quality.
             FileProblem: the graph cannot be read, or the folder or a file in it cannot be written.
             GraphflowError: this engine is already running a graph, or a run in another thread computes with another
@@ -124,6 +132,9 @@ class Engine:
         pictures = PictureFormat.of(format, quality)
         with self._running() as cancellation:
             plan = self._plan(graph, inputs, seed, only)
+            if self._download(plan, on_event, cancellation) and not isinstance(graph, Plan):
+                # Files that are here are known by what they hold.
+                plan = self._plan(graph, inputs, seed, only)
             with self._ready(plan):
                 recorder = None if record is None else _recorder(plan, record, overwrite, pictures)
                 result = self._execute(plan, on_event, recorder, cancellation)
@@ -135,6 +146,24 @@ class Engine:
         if recorder is not None:
             recorder.require()
         return result
+
+    def download(self, plan: Plan, listener: Listener | None = None) -> bool:
+        """Download the files of the hub that a plan needs and this machine lacks; returns whether there were any.
+
+        Raises:
+            Cancelled: `cancel` was called meanwhile.
+            DownloadFailed: a file cannot be downloaded, or this engine is offline.
+            GraphflowError: the plan cannot run here, or the engine runs already.
+        """
+        with self._running() as cancellation:
+            return self._download(plan, listener, cancellation)
+
+    def _download(self, plan: Plan, listener: Listener | None, cancellation: Cancellation) -> bool:
+        files = lacking(plan.components)
+        if files:
+            check_resources(plan, self.pool.budget)
+            download_files(files, self.hub, listener, cancellation)
+        return bool(files)
 
     def execute(self, plan: Plan, listener: Listener | None = None, recorder: Recording | None = None) -> Result:
         """Run a plan; failures are in the result, and a recorder is closed in any case.
@@ -227,7 +256,7 @@ class Engine:
             graph = Graph.of(graph, catalog=self.catalog)
         elif not isinstance(graph, Graph):
             raise GraphflowError(f"{describe(graph)} is not a graph; give a Graph, or a path or name of one")
-        return graph.plan(inputs, seed=seed, only=only, compute=self.compute)
+        return graph.plan(inputs, seed=seed, only=only, compute=self.compute, hub=self.hub)
 
 
 def run(
@@ -245,9 +274,10 @@ def run(
     device: str | None = None,
     dtype: str | None = None,
     threads: int | None = None,
+    offline: bool = False,
 ) -> Result:
     """Run a graph once, with an engine of its own that keeps nothing; see `Engine` and `Engine.run`."""
-    with Engine(catalog=catalog, keep=False, device=device, dtype=dtype, threads=threads) as engine:
+    with Engine(catalog=catalog, keep=False, device=device, dtype=dtype, threads=threads, offline=offline) as engine:
         return engine.run(
             graph,
             inputs=inputs,

@@ -6,6 +6,7 @@ GraphflowError
 ├── UnknownOutput     a node does not have the output that its handle is asked for
 ├── DefinitionError   a node type, a step or a catalog is not written correctly
 ├── FileProblem       a file the user named cannot be read or written
+│   └── DownloadFailed  a file of the model hub cannot be downloaded
 ├── StepError         one step failed; kept in `Result.failed`, and the cause of `RunFailed`
 ├── RunFailed         some steps of a run failed; `.result` holds what the other steps returned
 └── Cancelled         the caller stopped a run
@@ -67,6 +68,10 @@ class FileProblem(GraphflowError):
     def __init__(self, message: str, code: str = "file-unreadable", *, why: str = "", fix: str = "") -> None:
         self.message, self.code, self.why, self.fix = message, code, why, fix
         super().__init__(message + (f"\n  why: {why}" if why else "") + (f"\n  fix: {fix}" if fix else ""))
+
+
+class DownloadFailed(FileProblem):
+    """A checkpoint of the model hub cannot be downloaded; files that came whole stay on this machine."""
 
 
 class StepError(GraphflowError):

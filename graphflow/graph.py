@@ -14,6 +14,7 @@ from graphflow.check.checked import Checked
 from graphflow.check.read.growing import GrowingDocument
 from graphflow.check.rebase import absolute, rebase
 from graphflow.checkpoints.checkpoint_reader import CheckpointReader
+from graphflow.checkpoints.hub import Hub
 from graphflow.document.known_keys import CHECKPOINT_KEYS, NODE_KEYS, OUTPUT_KEYS
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.refusal import Refusal
@@ -123,7 +124,7 @@ class Graph:
         entries = {"source": Entry(scalar), **{key: Entry(tree_of(value, self)) for key, value in details.items()}}
         decl = CheckpointDecl(name, scalar, MapTree(entries))
         try:
-            CheckpointReader(CPU, self.catalog.families).declared(decl, self.document)
+            CheckpointReader(CPU, self.catalog.families, Hub(asks_later=True)).declared(decl, self.document)
         except Refusal as refusal:
             raise InvalidGraph(refusal.problems(Place())) from refusal
         self.document.checkpoints[name] = decl
@@ -198,10 +199,21 @@ class Graph:
     # Using
 
     def check(
-        self, inputs: Mapping[str, Any] | None = None, *, seed: int | None = None, compute: Compute = CPU
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        seed: int | None = None,
+        compute: Compute = CPU,
+        hub: Hub | None = None,
     ) -> Checked:
-        """Check the whole graph; problems are in the result, and no error is raised for them."""
-        return check(self.document, self.catalog, inputs=inputs, seed=seed, library=library.templates, compute=compute)
+        """Check the whole graph; problems are in the result, and no error is raised for them.
+
+        A checkpoint of the model hub that is not on this machine is looked up there, without its weights;
+        `gf.Hub(asks_nothing=True)` prevents that.
+        """
+        return check(
+            self.document, self.catalog, inputs=inputs, seed=seed, library=library.templates, compute=compute, hub=hub
+        )
 
     def plan(
         self,
@@ -210,13 +222,14 @@ class Graph:
         seed: int | None = None,
         only: Sequence[str] = (),
         compute: Compute = CPU,
+        hub: Hub | None = None,
     ) -> Plan:
-        """The plan of a run; by default it runs on the CPU.
+        """The plan of a run; by default it runs on the CPU. See `check` for `hub`.
 
         Raises:
             InvalidGraph: the graph has problems.
         """
-        return plan(self.check(inputs, seed=seed, compute=compute), only=only)
+        return plan(self.check(inputs, seed=seed, compute=compute, hub=hub), only=only)
 
     def __eq__(self, other: object) -> bool:
         """Whether two graphs are equal as documents; their paths are compared as absolute paths."""

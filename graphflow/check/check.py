@@ -15,6 +15,7 @@ from graphflow.check.propagate import propagate
 from graphflow.check.read.resolve import resolve
 from graphflow.check.read.templates import Library, Templates
 from graphflow.check.seeds import SEED, run_seed, sets_input
+from graphflow.checkpoints.hub import Hub
 from graphflow.document.model import Document
 from graphflow.document.tree import Scalar
 from graphflow.errors import InvalidValue
@@ -44,6 +45,7 @@ def check(
     problems: list[Problem] | None = None,
     complete: bool = True,
     compute: Compute = CPU,
+    hub: Hub | None = None,
 ) -> Checked:
     """Check a document.
 
@@ -58,12 +60,13 @@ def check(
         problems: found by parsing; they become part of the result.
         complete: whether an input without default and value is a problem, as for a run.
         compute: device and precision of models.
+        hub: asked about checkpoints that are not on this machine; None for one that is asked.
 
     Raises:
         InvalidValue: `seed` is not a whole number from 0, or `inputs` is not a map.
     """
     _require_call(seed, inputs)
-    literals = Literals(catalog, compute)
+    literals = Literals(catalog, compute, Hub() if hub is None else hub)
     templates = Templates(catalog, literals, library)
     templates.prepare(document)
     resolved = resolve(document, catalog, templates.find, literals)

@@ -14,6 +14,7 @@ from graphflow.catalog.catalog import Catalog
 from graphflow.check.patterns import files_in, matching_files
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.checkpoint_reader import CheckpointReader
+from graphflow.checkpoints.hub import Hub
 from graphflow.document.model import Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import hint, read_scalar
@@ -47,13 +48,14 @@ class Literals:
 
     catalog: Catalog
     compute: Compute = CPU
+    hub: Hub = field(default_factory=lambda: Hub(asks_nothing=True))
     _files: dict[Path, File] = field(default_factory=dict)
     _pictures: dict[Path, File] = field(default_factory=dict)
 
     @cached_property
     def checkpoints(self) -> CheckpointReader:
         """Reads checkpoints; only a graph that names one needs the catalog's families."""
-        return CheckpointReader(self.compute, self.catalog.families)
+        return CheckpointReader(self.compute, self.catalog.families, self.hub)
 
     def read(self, scalar: Scalar, text: str, type_: Type, document: Document) -> Any:
         """The value of `text` (the scalar's, with references replaced), read as `type_`.

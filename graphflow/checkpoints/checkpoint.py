@@ -22,7 +22,7 @@ class Checkpoint:
     Attributes:
         name: as written.
         kind: `pipeline` (folder with model_index.json), `component` (folder with config.json),
-            `file` (one .safetensors file), or `hub` (a repository that is not on this machine: its facts are unknown).
+            `file` (one .safetensors file), or `hub` (a repository of which nothing is known now).
         path: the folder or file; None for `hub`.
         class_name: of the pipeline or the component; empty where unknown.
         components: role → files of it; the one of a `component` has the role "".
@@ -34,6 +34,8 @@ class Checkpoint:
         details: what a document says of it beside its source.
         compute: what the call says about computing.
         source: what it is made from, as written, where a `CheckpointReader` found it: the path or name behind `name`.
+        unknown: why nothing is known of a `hub`.
+        remedy: what to do about that.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Checkpoint:
     details: Details = NO_DETAILS
     compute: Compute = CPU
     source: str = ""
+    unknown: str = field(default="", compare=False)
+    remedy: str = field(default="", compare=False)
 
     word = "checkpoint"
 

@@ -11,15 +11,25 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.details import Details, read_details
 from graphflow.checkpoints.families import Families
-from graphflow.checkpoints.hub_cache import is_repository, snapshot
-from graphflow.checkpoints.local_checkpoint import UNSAFE, embedded_checkpoint, part_of, read_checkpoint
+from graphflow.checkpoints.hub import Hub
+from graphflow.checkpoints.hub_cache import is_repository
+from graphflow.checkpoints.hub_checkpoint import of_hub, unknown, whole, with_variant
+from graphflow.checkpoints.hub_errors import UnreachableHub
+from graphflow.checkpoints.local_checkpoint import (
+    UNSAFE,
+    embedded_checkpoint,
+    part_of,
+    read_checkpoint,
+    read_repository,
+)
 from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.checkpoints.prior import named_by_card, parts_of_prior
+from graphflow.checkpoints.remote import RemoteFiles
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Scalar
 from graphflow.errors import FileProblem
-from graphflow.problems import Place, did_you_mean, nearest
+from graphflow.problems import did_you_mean, nearest
 from graphflow.system.device import Compute
 from graphflow.system.paths import path_of
 
@@ -29,10 +39,17 @@ MODELS_VARIABLE = "GRAPHFLOW_MODELS"
 
 @dataclass
 class CheckpointReader:
-    """Finds checkpoints of these families and reads their facts, each once, for a call that computes like this."""
+    """Finds checkpoints of these families and reads their facts, each once, for a call that computes like this.
+
+    Attributes:
+        compute: where models are to run, and how precisely.
+        families: those that a checkpoint may be of.
+        hub: asked about repositories that are not on this machine.
+    """
 
     compute: Compute
     families: Families
+    hub: Hub = field(default_factory=lambda: Hub(asks_nothing=True))
     _entries: dict[int, tuple[CheckpointDecl, Checkpoint]] = field(default_factory=dict)
     _known: dict[tuple[str, Path], Checkpoint] = field(default_factory=dict)
 
@@ -51,7 +68,7 @@ class CheckpointReader:
         if decl is not None:
             return self.declared(decl, document)
         found = self._located(text, folder, tuple(document.checkpoints))
-        return _whole(replace(found, prior=self._prior(found)))
+        return whole(replace(found, prior=self._prior(found)), self.hub)
 
     def declared(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
         """The checkpoint of an entry of `checkpoints`, details applied.
@@ -62,15 +79,25 @@ class CheckpointReader:
         known = self._entries.get(id(decl))
         if known is None:
             # The entry is kept beside, so that its number stays its own.
-            known = self._entries[id(decl)] = (decl, self._detailed(decl, document))
+            known = self._entries[id(decl)] = (decl, self._detailed_or_unknown(decl, document))
         return known[1]
+
+    def _detailed_or_unknown(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
+        try:
+            return self._detailed(decl, document)
+        except UnreachableHub as error:
+            if not self.hub.defers:
+                raise
+            return self._of_call(unknown(decl.name, error), decl.source.text)
 
     def _detailed(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
         found = self._located_at(decl.source, decl.source.folder or document.folder)
-        details = read_details(decl, document, self.families.lora_targets)
+        details = read_details(decl, document, self.families.lora_targets, self.hub)
         if found.kind == "hub":
             # Nothing is known of it, so nothing can be said of its details either.
             return replace(found, name=decl.name, details=details)
+        if details.variant is not None:
+            found = with_variant(found, details.variant, self.families, self.hub)
         components = dict(found.components)
         if details.variant is not None:
             components = _of_variant(decl, components, details.variant)
@@ -80,12 +107,16 @@ class CheckpointReader:
         # A single model, such as a ControlNet, takes no LoRA; its node reports that.
         for lora in details.loras if found.kind != "component" else ():
             _check_lora(decl, lora, components, self.families.lora_targets if family is None else family.loras)
-        whole = replace(found, name=decl.name, components=components, family=family, details=details)
-        prior = self._prior(whole) if details.prior is None else self._named_prior(decl, details.prior, whole, document)
+        detailed = replace(found, name=decl.name, components=components, family=family, details=details)
+        prior = (
+            self._prior(detailed)
+            if details.prior is None
+            else self._named_prior(decl, details.prior, detailed, document)
+        )
         # All parts of a stage run in one precision.
         own = Details(dtype=details.dtype)
-        whole = replace(whole, prior=None if prior is None else replace(prior, details=own))
-        return _whole(whole, decl.source.place)
+        detailed = replace(detailed, prior=None if prior is None else replace(prior, details=own))
+        return whole(detailed, self.hub, decl.source.place)
 
     def _part(
         self,
@@ -104,10 +135,13 @@ class CheckpointReader:
             fix = did_you_mean(role, roles, else_="they are")
             raise Refusal("checkpoint-broken", message, why, fix, place=source.place)
         other = self._located_at(source, source.folder or decl.source.folder or document.folder)
+        if other.kind == "hub" and self.hub.defers:
+            raise UnreachableHub(source.text, other.unknown)
         if other.kind == "hub":
             message = f"the checkpoint {decl.name} cannot take its {role} from {source.text}"
-            why, fix = "it is not on this machine", f"get it with: hf download {source.text.partition('@')[0]}"
-            raise Refusal("checkpoint-missing", message, why, fix, place=source.place)
+            raise Refusal("checkpoint-missing", message, other.unknown, other.remedy, place=source.place)
+        if isinstance(other.only, RemoteFiles) and other.kind == "component":
+            return replace(other.only, role=role)
         if other.kind == "component" and other.path is not None:
             return part_of(role, other.path, other.name, self.families)
         if role in other.components:
@@ -134,13 +168,13 @@ class CheckpointReader:
             return None
         return found if found.kind == "hub" or found.family is family else None
 
-    def _named_prior(self, decl: CheckpointDecl, source: Scalar, whole: Checkpoint, document: Document) -> Checkpoint:
+    def _named_prior(self, decl: CheckpointDecl, source: Scalar, owner: Checkpoint, document: Document) -> Checkpoint:
         """The checkpoint that the detail `prior` names.
 
         Raises:
             Refusal: the family has no priors, or it is none of them.
         """
-        family = None if whole.family is None else whole.family.prior
+        family = None if owner.family is None else owner.family.prior
         if family is None:
             having = [one.name for one in self.families if one.prior is not None]
             why = f"only checkpoints of {' and '.join(having)} have a prior" if having else "no known family has priors"
@@ -165,9 +199,13 @@ class CheckpointReader:
     def _located(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
         key = (text, folder)
         if key not in self._known:
-            found, known = self._look(text, folder, names), tuple(family.name for family in self.families)
-            self._known[key] = replace(found, compute=self.compute, source=text, known_families=known)
+            self._known[key] = self._of_call(self._look(text, folder, names), text)
         return self._known[key]
+
+    def _of_call(self, found: Checkpoint, text: str) -> Checkpoint:
+        """A checkpoint with what the call says beside it."""
+        known = tuple(family.name for family in self.families)
+        return replace(found, compute=self.compute, source=text, known_families=known)
 
     def _look(self, text: str, folder: Path, names: tuple[str, ...]) -> Checkpoint:
         if text.startswith("embedded/"):
@@ -182,8 +220,7 @@ class CheckpointReader:
             if (Path(place) / text).exists():
                 return read_checkpoint(text, Path(place) / text, self.families)
         if is_repository(text) and not text.endswith((".safetensors", *UNSAFE)):
-            here = snapshot(text)
-            return Checkpoint(text, "hub") if here is None else read_checkpoint(text, here, self.families)
+            return of_hub(text, self.families, self.hub)
         there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
         close = nearest(text, names) or (
             (found := nearest(path.name, there)) and (Path(text).parent / found).as_posix()
@@ -194,20 +231,14 @@ class CheckpointReader:
         fix = f"did you mean {close}?" if close else listed
         raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", why, fix)
 
+    def pulled(self, text: str) -> Checkpoint:
+        """A repository as the hub has it now.
 
-def _whole(checkpoint: Checkpoint, place: Place | None = None) -> Checkpoint:
-    """The checkpoint, if its components have no faults.
-
-    Raises:
-        Refusal: files of components do not hold what their configs say, or cannot be read; holds one for each fault.
-    """
-    prior = () if checkpoint.prior is None else checkpoint.prior.components.values()
-    # A prior's parts may be among the checkpoint's own.
-    parts = {id(files): files for files in (*checkpoint.components.values(), *prior)}
-    faults = [fault for files in parts.values() for fault in files.faults]
-    if faults:
-        raise Refusal.together(faults, place)
-    return checkpoint
+        Raises:
+            Refusal: there is none, it cannot be used, or the hub cannot be asked.
+        """
+        found = self._of_call(read_repository(text, self.hub.ask(text), self.families), text)
+        return whole(replace(found, prior=self._prior(found)), self.hub)
 
 
 def _check_lora(

@@ -59,9 +59,14 @@ class ComponentFiles:
         return read_json(path) if path is not None else {}
 
     @cached_property
+    def file_names(self) -> tuple[str, ...]:
+        """Names of the files in its folder, sorted."""
+        return tuple(sorted(path.name for path in self.folder.glob("*")))
+
+    @cached_property
     def variants(self) -> dict[str, tuple[Path, ...]]:
         """Variant, such as fp16 (empty for the usual files) → its safetensors files, all shards."""
-        return weight_files.files_by_variant(self.folder, self.library)
+        return weight_files.files_by_variant(self.folder, self.file_names, self.library)
 
     @cached_property
     def weights(self) -> tuple[Path, ...]:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from graphflow.checkpoints.hub import Hub
 from graphflow.checkpoints.hub_cache import is_repository, snapshot
-from graphflow.checkpoints.lora import Lora, LoraTarget, other_kind, roles_in
+from graphflow.checkpoints.hub_facts import Repository
+from graphflow.checkpoints.lora import USUAL_FILE, Lora, LoraTarget, other_kind, roles_in
 from graphflow.checkpoints.reading import read_header
+from graphflow.checkpoints.remote import RemoteLora
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import read_scalar
@@ -70,26 +73,26 @@ class Details:
 
 
 NO_DETAILS = Details()
-_USUAL_LORA = "pytorch_lora_weights.safetensors"
 
 
-def read_details(decl: CheckpointDecl, document: Document, targets: tuple[LoraTarget, ...]) -> Details:
+def read_details(decl: CheckpointDecl, document: Document, targets: tuple[LoraTarget, ...], hub: Hub) -> Details:
     """Read the details of a declared checkpoint.
 
     Args:
         decl: the entry.
         document: where it stands.
         targets: what LoRA files may change.
+        hub: asked about LoRAs that are not on this machine.
 
     Raises:
         Refusal: one of them is wrong; it knows its place.
     """
-    return _Reader(decl, document, targets).details()
+    return _Reader(decl, document, targets, hub).details()
 
 
 class _Reader:
-    def __init__(self, decl: CheckpointDecl, document: Document, targets: tuple[LoraTarget, ...]) -> None:
-        self._decl, self._targets = decl, targets
+    def __init__(self, decl: CheckpointDecl, document: Document, targets: tuple[LoraTarget, ...], hub: Hub) -> None:
+        self._decl, self._targets, self._hub = decl, targets, hub
         self._folder = decl.source.folder or document.folder
         self._entries = {key: entry.value for key, entry in decl.details.entries.items()}
 
@@ -156,7 +159,7 @@ class _Reader:
 
     def _lora_file(self, tree: Tree, scale: float) -> Lora:
         text = self._text(tree)
-        path = self._lora_path(tree, text)
+        path, repository = self._lora_path(tree, text)
         if path.suffix != ".safetensors":
             why = "files of other kinds can run code when they are loaded"
             fix = "name a .safetensors file, a folder with one, or a repository: owner/name"
@@ -166,7 +169,9 @@ class _Reader:
             fix = f"install it: {install_command('peft')}"
             self._refuse(tree, "LoRAs need the package peft, which is not installed", why, fix, "checkpoint-broken")
         try:
-            names = read_header(path).tensors
+            if repository is not None:
+                repository = self._hub.with_headers(repository, (repository.path_of(path),))
+            names = (read_header(path) if repository is None else repository.headers[repository.path_of(path)]).tensors
         except Refusal as error:
             self._refuse(tree, error.message, error.why, error.fix, error.code)
             raise
@@ -180,10 +185,14 @@ class _Reader:
             self._refuse(
                 tree, f"{text} is not a LoRA of a UNet or a text encoder", why, "name a LoRA file", "checkpoint-broken"
             )
+        if repository is not None:
+            return RemoteLora(path, scale, roles, tree.place, repository=repository)
         return Lora(path, scale, roles, tree.place)
 
-    def _lora_path(self, tree: Tree, text: str) -> Path:
-        """The file that a LoRA's source names: itself, the one in a folder, or the one in a repository on this machine.
+    def _lora_path(self, tree: Tree, text: str) -> tuple[Path, Repository | None]:
+        """The file that a LoRA's source names, and the facts of its repository if it is not on this machine yet.
+
+        It is the file itself, the one in a folder, or the one in a repository of the hub.
 
         Raises:
             Refusal: there is none.
@@ -194,33 +203,42 @@ class _Reader:
             self._refuse(tree, f"the LoRA {error.message}", error.why, error.fix, "checkpoint-missing")
             raise
         if not path.exists() and is_repository(text) and path.suffix != ".safetensors":
-            found = snapshot(text)
-            if found is None:
-                fix = f"get it with: hf download {text.partition('@')[0]}"
-                why = "it is read as a repository of the hub, since no such folder exists"
-                self._refuse(tree, f"the LoRA {text} is not on this machine", why, fix, "checkpoint-missing")
-            else:
-                path = found
+            return self._lora_of_hub(tree, text)
         if path.is_dir():
-            return self._lora_in(tree, text, path)
+            return self._lora_in(tree, text, path, sorted(one.name for one in path.glob("*.safetensors"))), None
         if path.suffix == ".safetensors" and not path.is_file():
             self._refuse(tree, f"the LoRA {text} does not exist", "", "name a file that is there", "checkpoint-missing")
-        return path
+        return path, None
 
-    def _lora_in(self, tree: Tree, text: str, folder: Path) -> Path:
+    def _lora_of_hub(self, tree: Tree, text: str) -> tuple[Path, Repository | None]:
+        """The LoRA of a repository; a name of a folder that does not exist is taken for one, too."""
+        known, here = self._hub.remembered(text), snapshot(text)
+        names = [] if here is None else sorted(one.name for one in here.glob("*.safetensors"))
+        if known is None and here is not None and (names or self._hub.offline):
+            return self._lora_in(tree, text, here, names), None
+        try:
+            known = known or self._hub.ask(text)
+        except Refusal as error:
+            if self._hub.defers:
+                raise
+            self._refuse(tree, f"the LoRA {text} is not on this machine", error.why, error.fix, "checkpoint-missing")
+        names = [name for name in known.names_in(known.folder) if name.endswith(".safetensors")]
+        path = self._lora_in(tree, text, known.folder, names)
+        return path, known if known.lacking([path]) else None
+
+    def _lora_in(self, tree: Tree, text: str, folder: Path, names: list[str]) -> Path:
         """The LoRA of a folder: the file that training scripts of diffusers write, or the only one.
 
         Raises:
             Refusal: there is none, or several.
         """
-        found = sorted(folder.glob("*.safetensors"))
-        usual = [path for path in found if path.name == _USUAL_LORA] or found
+        usual = [name for name in names if name == USUAL_FILE] or names
         if len(usual) != 1:
-            message = f"the folder {text} holds {'several LoRAs' if found else 'no LoRA'}"
-            why = ", ".join(path.name for path in found[:5]) if found else "there is no .safetensors file in it"
-            fix = f"name one, such as {folder / found[0].name}" if found else "name a .safetensors file"
+            message = f"the folder {text} holds {'several LoRAs' if names else 'no LoRA'}"
+            why = ", ".join(names[:5]) if names else "there is no .safetensors file in it"
+            fix = f"name one, such as {folder / names[0]}" if names else "name a .safetensors file"
             self._refuse(tree, message, why, fix, "checkpoint-missing")
-        return usual[0]
+        return folder / usual[0]
 
     def _scheduler(self, tree: Tree) -> SamplerChoice:
         if not isinstance(tree, Mapping):

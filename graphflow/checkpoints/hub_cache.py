@@ -6,7 +6,11 @@ import os
 import re
 from pathlib import Path
 
+from graphflow.system.files import write_atomically
+
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?\Z")
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+_FOLDER = "models--"
 
 
 def cache_folder() -> Path:
@@ -29,21 +33,63 @@ def _expanded(text: str) -> Path:
 
 def is_repository(text: str) -> bool:
     """Whether this is written as a repository: `owner/name`, or `owner/name@revision`."""
-    return _REPOSITORY.match(text) is not None and not text.startswith((".", "/", "~"))
+    is_name = _REPOSITORY.match(text) is not None and not text.startswith((".", "/", "~"))
+    return is_name and not {"", ".", ".."}.intersection(split_name(text)[1].split("/"))
 
 
-def snapshot(name: str) -> Path | None:
-    """The folder with the files of a repository, or None where it is not on this machine.
+def split_name(text: str) -> tuple[str, str]:
+    """The repository, and the branch, tag or commit: `main` if the text names none."""
+    name, _, revision = text.partition("@")
+    return name, revision or "main"
+
+
+def snapshot_folder(name: str, commit: str) -> Path:
+    """Where the files of a repository `owner/name` at a commit are kept; need not exist."""
+    return _folder_of(name) / "snapshots" / commit
+
+
+def commit_of(text: str) -> str | None:
+    """The commit that `owner/name` or `owner/name@revision` stands for on this machine; None if that is not known."""
+    name, revision = split_name(text)
+    try:
+        return (_folder_of(name) / "refs" / revision).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        known = _COMMIT.match(revision) or (_folder_of(name) / "snapshots" / revision).is_dir()
+        return revision if known else None
+
+
+def remember_commit(text: str, commit: str) -> None:
+    """Let `owner/name` or `owner/name@revision` stand for a commit on this machine, as the hub's programs do.
+
+    Raises:
+        FileProblem, OSError: the cache cannot be written to.
+    """
+    name, revision = split_name(text)
+    if revision != commit:
+        place = _folder_of(name) / "refs" / revision
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(place, commit.encode())
+
+
+def snapshot(text: str) -> Path | None:
+    """The folder with the files of a repository; None if this machine has none of them.
 
     Args:
-        name: `owner/name`, or `owner/name@revision` with a branch, tag or commit; `main` where none is said.
+        text: `owner/name`, or `owner/name@revision` with a branch, tag or commit; `main` if it names none.
     """
-    repository, _, revision = name.partition("@")
-    folder = cache_folder() / f"models--{repository.replace('/', '--')}"
-    revision = revision or "main"
-    try:
-        commit = (folder / "refs" / revision).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        commit = revision
-    found = folder / "snapshots" / commit
-    return found if found.is_dir() else None
+    commit = commit_of(text)
+    found = None if commit is None else snapshot_folder(split_name(text)[0], commit)
+    return found if found is not None and found.is_dir() else None
+
+
+def origin(path: Path) -> tuple[str, str] | None:
+    """The repository and the commit that a file or folder belongs to; None if it is not in a folder of the hub."""
+    parts = path.parts
+    for folder, kind, commit in zip(parts, parts[1:], parts[2:], strict=False):
+        if folder.startswith(_FOLDER) and kind == "snapshots":
+            return folder.removeprefix(_FOLDER).replace("--", "/", 1), commit
+    return None
+
+
+def _folder_of(name: str) -> Path:
+    return cache_folder() / f"{_FOLDER}{name.replace('/', '--')}"

@@ -13,8 +13,10 @@ from graphflow.checkpoints import embedded
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.families import Families
+from graphflow.checkpoints.hub_facts import NOT_READ, Repository
 from graphflow.checkpoints.own_code import refuse_own_code
 from graphflow.checkpoints.reading import read_header, read_json
+from graphflow.checkpoints.remote import RemoteFiles
 from graphflow.checkpoints.single_file import read_single_file
 from graphflow.document.refusal import Refusal
 from graphflow.problems import nearest
@@ -62,9 +64,17 @@ def part_of(role: str, folder: Path, checkpoint: str, families: Families) -> Com
 
 
 def _files(
-    role: str, library: str, class_name: str, folder: Path, checkpoint: str, families: Families
+    role: str,
+    library: str,
+    class_name: str,
+    folder: Path,
+    checkpoint: str,
+    families: Families,
+    repository: Repository | None = None,
 ) -> ComponentFiles:
     model = families.classes.get(class_name)
+    if repository is not None:
+        return RemoteFiles(role, library, class_name, folder, checkpoint, model=model, repository=repository)
     return ComponentFiles(role, library, class_name, folder, checkpoint, model=model)
 
 
@@ -86,6 +96,20 @@ def read_checkpoint(name: str, path: Path, families: Families) -> Checkpoint:
         Refusal: it is neither, its weights are pickled, or its files are damaged.
     """
     return _unchanged(name, path, _stamp(name, path), families)
+
+
+def read_repository(name: str, repository: Repository, families: Families) -> Checkpoint:
+    """The facts of a checkpoint of the hub, whose weights need not be on this machine.
+
+    Args:
+        name: as written.
+        repository: its facts; the small files are in its folder.
+        families: those that it may be of.
+
+    Raises:
+        Refusal: it is none, or its weights are pickled.
+    """
+    return _folder(name, repository.folder, families, repository)
 
 
 Stamp = tuple[tuple[str, int, int, int, int], ...]
@@ -141,14 +165,18 @@ def _unchanged(name: str, path: Path, _: Stamp, families: Families) -> Checkpoin
         return Checkpoint(
             name, "file", path, single.class_name, single.components, single.missing, single.flags, family
         )  # fmt: skip
+    return _folder(name, path, families)
+
+
+def _folder(name: str, path: Path, families: Families, repository: Repository | None = None) -> Checkpoint:
     if (path / "model_index.json").is_file():
-        return _pipeline(name, path, families)
+        return _pipeline(name, path, families, repository)
     if (path / "config.json").is_file():
         config = read_json(path / "config.json")
         class_name = str(config.get("_class_name") or _architecture(config))
         refuse_own_code(name, [path])
         library = "diffusers" if "_class_name" in config else "transformers"
-        files = _files("", library, class_name, path, name, families)
+        files = _files("", library, class_name, path, name, families, repository)
         _safe_weights(files)
         return Checkpoint(name, "component", path, class_name, {"": files})
     raise Refusal(
@@ -159,14 +187,14 @@ def _unchanged(name: str, path: Path, _: Stamp, families: Families) -> Checkpoin
     )
 
 
-def _pipeline(name: str, path: Path, families: Families) -> Checkpoint:
+def _pipeline(name: str, path: Path, families: Families, repository: Repository | None) -> Checkpoint:
     index = read_json(path / "model_index.json")
     components = {}
     for role, value in index.items():
         if role.startswith("_") or not isinstance(value, list) or len(value) != 2 or value[0] is None:
             continue
         folder = path / role
-        if role in ("safety_checker", "feature_extractor"):
+        if role in NOT_READ:
             continue
         if not folder.is_dir():
             raise Refusal(
@@ -175,7 +203,7 @@ def _pipeline(name: str, path: Path, families: Families) -> Checkpoint:
                 "model_index.json names it",
                 "get the whole checkpoint",
             )
-        components[role] = _files(role, str(value[0]), str(value[1]), folder, name, families)
+        components[role] = _files(role, str(value[0]), str(value[1]), folder, name, families, repository)
         _safe_weights(components[role])
     refuse_own_code(name, [path, *(files.folder for files in components.values())])
     flags = {key: value for key, value in index.items() if isinstance(value, bool)}
@@ -186,11 +214,11 @@ def _pipeline(name: str, path: Path, families: Families) -> Checkpoint:
 
 def _safe_weights(files: ComponentFiles) -> None:
     name, folder = files.checkpoint, files.folder
-    if any(folder.glob("*.safetensors")):
-        for file in folder.glob("*.safetensors"):
+    if any(named.endswith(".safetensors") for named in files.file_names):
+        for file in () if isinstance(files, RemoteFiles) else folder.glob("*.safetensors"):
             read_header(file)
         return
-    unsafe = sorted(file.name for file in folder.iterdir() if file.suffix in UNSAFE)
+    unsafe = [named for named in files.file_names if named.endswith(UNSAFE)]
     if unsafe:
         why = f"{folder.name} holds only {unsafe[0]}, and loading such a file can run code"
         raise Refusal(
@@ -200,7 +228,7 @@ def _safe_weights(files: ComponentFiles) -> None:
             "get the safetensors variant of this checkpoint",
         )
     if files.model is not None and files.model.kind == "model":
-        quantized = sorted(file.name for file in folder.iterdir() if file.suffix == ".gguf")
+        quantized = [named for named in files.file_names if named.endswith(".gguf")]
         why = f"{folder.name} holds no .safetensors file"
         fix = "get the whole checkpoint"
         if quantized:

@@ -15,6 +15,9 @@ from graphflow.checkpoints.safetensors_header import Tensors, read_tensors
 from graphflow.checkpoints.weights_digest import digest_of_files
 from graphflow.problems import Place
 
+USUAL_FILE = "pytorch_lora_weights.safetensors"
+"""How training scripts of diffusers call a LoRA file."""
+
 
 @dataclass(frozen=True)
 class LoraTarget:
@@ -74,12 +77,18 @@ class Lora:
     place: Place | None = field(default=None, compare=False, repr=False)
 
     @cached_property
-    def _header(self) -> Tensors:
+    def header(self) -> Tensors:
+        """What the file's header tells."""
         return read_tensors(self.path)
+
+    @cached_property
+    def weights_digest(self) -> str:
+        """Digest of its tensors."""
+        return digest_of_files((self.path,))
 
     def misfit(self, target: LoraTarget, config: Mapping[str, Any]) -> str:
         """Why it does not fit a component with this config; empty if it does, as far as its shapes show."""
-        for name, tensor in self._header.tensors.items():
+        for name, tensor in self.header.tensors.items():
             if target.names.match(name) and target.reading.search(name) and len(tensor.shape) >= 2:
                 width, own = tensor.shape[1], config.get(target.setting)
                 fits = not isinstance(own, int) or width == own
@@ -91,6 +100,6 @@ class Lora:
     @cached_property
     def identity(self) -> str:
         """Its weights, what they are called, what the file says of them (alphas may stand there), and its scale."""
-        named = sorted((name, one.dtype, one.shape) for name, one in self._header.tensors.items())
-        told = json.dumps([named, sorted(self._header.metadata.items())])
-        return f"{digest_of_files((self.path,))} {hashlib.sha256(told.encode()).hexdigest()} × {self.scale!r}"
+        named = sorted((name, one.dtype, one.shape) for name, one in self.header.tensors.items())
+        told = json.dumps([named, sorted(self.header.metadata.items())])
+        return f"{self.weights_digest} {hashlib.sha256(told.encode()).hexdigest()} × {self.scale!r}"

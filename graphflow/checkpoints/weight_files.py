@@ -19,13 +19,18 @@ _NAME = re.compile(r"(?P<stem>[^.]+?)(?P<early>-\d+-of-\d+)?(\.(?P<variant>\w+?)
 _FIX = "get the whole checkpoint"
 
 
-def files_by_variant(folder: Path, library: str) -> dict[str, tuple[Path, ...]]:
+def files_by_variant(folder: Path, names: Iterable[str], library: str) -> dict[str, tuple[Path, ...]]:
     """Variant, such as fp16 (empty for the usual files) → the safetensors files that are read for it, all shards.
 
-    Where none has the name that the library looks for, all are listed; `faults` reports that.
+    If none has the name that the library looks for, all are listed; `faults` reports that.
+
+    Args:
+        folder: of the component.
+        names: of the files in it, sorted; weight files need not be there.
+        library: that reads them.
     """
     found: dict[str, list[tuple[Path, bool]]] = {}
-    parts = [(path, match) for path in sorted(folder.glob("*.safetensors")) if (match := _NAME.fullmatch(path.name))]
+    parts = [(folder / name, match) for name in names if (match := _NAME.fullmatch(name))]
     stem = _STEMS.get(library)
     own = [part for part in parts if part[1]["stem"] == stem]
     for path, match in own or parts:

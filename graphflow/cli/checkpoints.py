@@ -11,8 +11,11 @@ from graphflow.catalog.catalog import default_catalog
 from graphflow.checkpoints import embedded
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.checkpoint_reader import CheckpointReader
+from graphflow.checkpoints.remote import RemoteFiles
 from graphflow.cli.codes import DONE, FAILED
+from graphflow.cli.pull import pull_checkpoints
 from graphflow.cli.screens import echo
+from graphflow.cli.shared_options import add_nodes_argument, add_value_arguments
 from graphflow.document.model import Document
 from graphflow.document.refusal import Refusal
 from graphflow.errors import GraphflowError
@@ -30,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="write an embedded checkpoint as a folder for from_pretrained")
     export.add_argument("name", metavar="NAME", help="such as sd-inpaint")
     export.add_argument("folder", type=Path, metavar="DIR")
+    pull = actions.add_parser("pull", help="download checkpoints of the model hub, or those that graphs need")
+    pull.add_argument("names", nargs="+", metavar="NAME|GRAPH", help="owner/name[@revision], or a graph")
+    add_nodes_argument(pull)
+    add_value_arguments(pull)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -38,6 +45,8 @@ def execute(arguments: argparse.Namespace) -> int:
         return _list()
     if arguments.action == "export":
         return _export(arguments.name.removeprefix("embedded/"), arguments.folder)
+    if arguments.action == "pull":
+        return pull_checkpoints(arguments)
     return _verify(arguments.names or [f"embedded/{name}" for name in _embedded()])
 
 
@@ -91,13 +100,16 @@ def _verify(names: list[str]) -> int:
 
 def _verified(checkpoint: Checkpoint, published: dict[str, str]) -> list[tuple[bool, str]]:
     if checkpoint.kind == "hub":
-        return [(False, f"not on this machine; get it with: hf download {checkpoint.source.partition('@')[0]}")]
+        return [(False, f"not on this machine; get it with: graphflow checkpoints pull {checkpoint.source}")]
     lines = []
     for role, files in checkpoint.components.items():
         if not files.weights:
             continue
-        digest = files.weights_digest
         named = role or files.class_name
+        if isinstance(files, RemoteFiles):
+            lines.append((False, f"{named} is not on this machine"))
+            continue
+        digest = files.weights_digest
         expected = published.get(files.folder.name, digest)
         if digest == expected:
             result = "as published" if files.folder.name in published else "complete"

@@ -14,7 +14,7 @@ from graphflow.check.check import check
 from graphflow.check.checked import Checked
 from graphflow.check.seeds import SEED, sets_input
 from graphflow.cli.settings import SEED_PLACE, read_seed, with_settings
-from graphflow.cli.shared_options import compute_of
+from graphflow.cli.shared_options import compute_of, hub_of
 from graphflow.document.model import Document
 from graphflow.problems import Problem, first_of
 from graphflow.record.recorded_graph import read_graph
@@ -51,6 +51,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
         problems=[*problems, *found],
         complete=complete,
         compute=compute_of(arguments),
+        hub=hub_of(arguments),
     )
     if seed is not None and checked.ok and not sets_input(document, inputs) and not _derives_seeds(checked):
         why = f"{_why_no_input(document, inputs)}, and no node derives its seed from it"

@@ -12,7 +12,13 @@ from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.load_graph import load_checked
 from graphflow.cli.plan_table import lines
 from graphflow.cli.screens import echo, echo_json, show
-from graphflow.cli.shared_options import add_compute_arguments, add_graph_arguments, add_value_arguments, catalog_of
+from graphflow.cli.shared_options import (
+    add_compute_arguments,
+    add_graph_arguments,
+    add_offline_argument,
+    add_value_arguments,
+    catalog_of,
+)
 from graphflow.cli.step_text import is_data, source_text, value_text
 from graphflow.cli.tables import encodable, terminal_width
 from graphflow.plan.plan import Plan, plan
@@ -25,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_graph_arguments(parser)
     add_value_arguments(parser)
     add_compute_arguments(parser)
+    add_offline_argument(parser)
     parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="plan only this output")
     parser.add_argument("--verbose", action="store_true", help="print every step's arguments below the table")
     parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")

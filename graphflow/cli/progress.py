@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from graphflow.cli import screens
 from graphflow.execute.events import (
     ComponentLoaded,
+    DownloadFinished,
+    DownloadProgress,
+    DownloadStarted,
     Event,
     Listener,
     StepFailed,
@@ -19,10 +22,12 @@ from graphflow.execute.events import (
     StepProgress,
     StepStarted,
 )
-from graphflow.text_helpers.words import counted, printable
+from graphflow.text_helpers.words import counted, printable, size_text
 
 LINES = 12
 """Most steps in the live tree; older ones scroll away."""
+BETWEEN_LINES = 10.0
+"""Seconds between two lines about one download, without a terminal."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,17 @@ def say(sentence: str) -> None:
 
 @contextlib.contextmanager
 def plain(count: int) -> Iterator[Display]:
-    """One line per step on standard error."""
-    done = 0
+    """One line per step or file on standard error, and one every ten seconds for a file that is being downloaded."""
+    done, last = 0, time.monotonic()
 
     def show(event: Event) -> None:
-        nonlocal done
+        nonlocal done, last
         line = _line(event)
-        if isinstance(event, (StepFinished, StepFailed, StepNotRun)):
+        if isinstance(event, DownloadProgress):
+            late = time.monotonic() - last >= BETWEEN_LINES
+            line = line if late else ""
+        last = time.monotonic() if line else last
+        if isinstance(event, (StepFinished, StepFailed, StepNotRun, DownloadFinished)):
             done += 1
             line = f"[{done}/{count}] {line}"
         if line:
@@ -71,6 +80,12 @@ def _line(event: Event) -> str:
         return f"{event.step} not run: {event.why}"
     if isinstance(event, ComponentLoaded):
         return f"loaded {event.component} {_seconds(event.seconds)}"
+    if isinstance(event, DownloadStarted):
+        return f"downloading {event.repository}/{event.file}, {size_text(event.nbytes)}"
+    if isinstance(event, DownloadProgress):
+        return f"{event.repository}/{event.file}: {size_text(event.done)} of {size_text(event.total)}"
+    if isinstance(event, DownloadFinished):
+        return f"downloaded {event.repository}/{event.file} {_seconds(event.seconds)}"
     return ""
 
 
@@ -88,6 +103,8 @@ class _State:
     running: str = ""
     started: float = 0.0
     parts: tuple[int, int] = (0, 0)
+    unit: Callable[[int], str] = str
+    noun: str = "step"
     sentence: str = ""
 
     def note(self, sentence: str) -> None:
@@ -96,20 +113,29 @@ class _State:
     def take(self, event: Event) -> None:
         if isinstance(event, StepStarted):
             self.running, self.started, self.parts = printable(event.step), time.monotonic(), (0, 0)
-        elif isinstance(event, StepProgress):
+        elif isinstance(event, DownloadStarted):
+            self.running, self.started, self.parts = printable(event.file), time.monotonic(), (0, event.nbytes)
+            self.unit = size_text
+        elif isinstance(event, (StepProgress, DownloadProgress)):
             self.parts = (event.done, event.total)
+        elif isinstance(event, DownloadFinished):
+            self.done, self.running = self.done + 1, ""
+            self._add("green", f"✓ {_line(event)}")
         elif isinstance(event, (StepFinished, StepFailed, StepNotRun)):
             self.done += 1
             self.running = ""
             ended = not isinstance(event, StepNotRun)
             style = "red" if not isinstance(event, StepFinished) else "dim" if event.cached else "green"
             mark = "✓" if isinstance(event, StepFinished) else "✗" if ended else "–"
-            self.lines.append((style, printable(f"{mark} {_line(event)}")))
-            del self.lines[:-LINES]
+            self._add(style, f"{mark} {_line(event)}")
+
+    def _add(self, style: str, line: str) -> None:
+        self.lines.append((style, printable(line)))
+        del self.lines[:-LINES]
 
 
 @contextlib.contextmanager
-def live(count: int) -> Iterator[Display]:
+def live(count: int, noun: str = "step") -> Iterator[Display]:
     """A tree on the terminal: the number of finished steps, their names, and the running step with a bar."""
     from rich.console import Console, Group, RenderableType
     from rich.live import Live
@@ -118,10 +144,10 @@ def live(count: int) -> Iterator[Display]:
     from rich.text import Text
     from rich.tree import Tree
 
-    state = _State(count)
+    state = _State(count, noun=noun)
 
     def render() -> RenderableType:
-        tree = Tree(Text(f"{state.done} of {counted(state.count, 'step')}", style="bold"))
+        tree = Tree(Text(f"{state.done} of {counted(state.count, state.noun)}", style="bold"))
         for style, line in state.lines:
             tree.add(Text(line, style=style))
         if state.running:
@@ -131,7 +157,7 @@ def live(count: int) -> Iterator[Display]:
             row.add_column()
             total = state.parts[1]
             bar = ProgressBar(total=total or None, completed=state.parts[0], width=24, pulse=not total)
-            shown = f"{state.parts[0]}/{total} " if total else ""
+            shown = f"{state.unit(state.parts[0])}/{state.unit(total)} " if total else ""
             row.add_row(Text(state.running, style="cyan"), bar, f"{shown}{_seconds(time.monotonic() - state.started)}")
             tree.add(row)
         if state.sentence:

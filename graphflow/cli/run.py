@@ -12,11 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graphflow.checkpoints.remote import lacking
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.load_graph import load_checked
 from graphflow.cli.screens import echo, echo_json, show
-from graphflow.cli.shared_options import add_compute_arguments, add_graph_arguments, add_value_arguments, catalog_of
+from graphflow.cli.shared_options import (
+    add_compute_arguments,
+    add_graph_arguments,
+    add_offline_argument,
+    add_value_arguments,
+    catalog_of,
+)
 from graphflow.engine import Engine
+from graphflow.errors import DownloadFailed
 from graphflow.execute.events import to_json
 from graphflow.execute.resources import check_resources
 from graphflow.execute.result import Cancelled, Result
@@ -35,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_graph_arguments(parser)
     add_value_arguments(parser)
     add_compute_arguments(parser)
+    add_offline_argument(parser)
     parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="make only this output")
     parser.add_argument("--out", metavar="DIR", help="write into this folder instead of runs/TIME-NAME")
     parser.add_argument(
@@ -66,6 +75,11 @@ def execute(arguments: argparse.Namespace) -> int:
     planned = plan(loaded.checked, only=arguments.only)
     show(_no_effect(planned, pictures))
     check_resources(planned, budget)
+    if lacking(planned.components):
+        downloaded = _download(arguments, planned)
+        if isinstance(downloaded, int):
+            return downloaded
+        planned = downloaded
     name = planned.checked.document.name or loaded.path.stem
     folder = folder_of(arguments.out) if arguments.out is not None else new_folder(name)
     if arguments.seed == "random":
@@ -80,7 +94,7 @@ def execute(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
     )
     with (
-        Engine(memory_budget=budget, keep=False) as engine,
+        Engine(memory_budget=budget, keep=False, offline=arguments.offline) as engine,
         _display(arguments, len(planned.steps)) as display,
         _interrupts(engine, display),
     ):
@@ -115,6 +129,35 @@ def _no_effect(planned: Plan, pictures: PictureFormat) -> list[Problem]:
 
 def _useless(option: str, why: str, fix: str) -> Problem:
     return Problem("no-effect", f"{option} has no effect", why, fix, Place(option))
+
+
+def _download(arguments: argparse.Namespace, planned: Plan) -> Plan | int:
+    """The plan with the files of the hub that it needs on this machine; an exit code if they cannot be had."""
+    with (
+        Engine(keep=False, offline=arguments.offline) as engine,
+        _display(arguments, len(lacking(planned.components)), "file") as display,
+        _interrupts(engine, display),
+    ):
+        try:
+            engine.download(planned, display.show)
+        except Cancelled:
+            return _print_no_run(arguments, "cancelled", INTERRUPTED)
+        except DownloadFailed as error:
+            return _print_no_run(arguments, f"graphflow: {error}", FAILED)
+    # Files that are here are known by what they hold. A seed that was drawn stays.
+    again = argparse.Namespace(**{**vars(arguments), "seed": str(planned.checked.seed)})
+    loaded = load_checked(again if arguments.seed == "random" else arguments, arguments.graph, catalog_of(arguments))
+    if loaded.checked is None or not loaded.checked.ok:
+        _print_problems(arguments, loaded.problems)
+        return WRONG
+    return plan(loaded.checked, only=arguments.only)
+
+
+def _print_no_run(arguments: argparse.Namespace, sentence: str, code: int) -> int:
+    echo(sentence, error=True)
+    if arguments.json:
+        echo_json({"event": "not_run", "why": sentence, "exit": code})
+    return code
 
 
 def _print_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -> None:
@@ -160,14 +203,14 @@ def _print_end(arguments: argparse.Namespace, result: Result, written: list[Path
 
 
 @contextlib.contextmanager
-def _display(arguments: argparse.Namespace, count: int) -> Iterator[Display]:
+def _display(arguments: argparse.Namespace, count: int, noun: str = "step") -> Iterator[Display]:
     from graphflow.cli.progress import Display, live, plain, say
 
     if arguments.json:
         yield Display(lambda event: echo_json(to_json(event)), say)
         return
 
-    with live(count) if sys.stderr.isatty() else plain(count) as display:
+    with live(count, noun) if sys.stderr.isatty() else plain(count) as display:
         yield display
 
 

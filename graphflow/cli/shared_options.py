@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from graphflow.catalog.catalog import Catalog, default_catalog, named_catalog
+from graphflow.checkpoints.hub import Hub
+from graphflow.cli.screens import echo
 from graphflow.system.device import Compute
 
 
@@ -53,6 +55,18 @@ def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
         "--dtype", metavar="T", help="precision of all models: float32, float16, bfloat16, or auto for the fastest"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of torch on a CPU; affects bits of results")
+
+
+def add_offline_argument(parser: argparse.ArgumentParser) -> None:
+    """`--offline`."""
+    parser.add_argument(
+        "--offline", action="store_true", help="never ask the model hub: use only checkpoints of this machine"
+    )
+
+
+def hub_of(arguments: argparse.Namespace) -> Hub:
+    """The model hub as the call may use it; a command without `--offline` never asks it."""
+    return Hub(getattr(arguments, "offline", True), lambda sentence: echo(sentence, error=True))
 
 
 def compute_of(arguments: argparse.Namespace) -> Compute:

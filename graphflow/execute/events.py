@@ -11,6 +11,35 @@ from graphflow.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
+class DownloadStarted:
+    """A file of the model hub is about to be downloaded; downloads come before all other events of a run."""
+
+    repository: str
+    file: str
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress:
+    """Of the file that is being downloaded, `done` of `total` bytes are here."""
+
+    repository: str
+    file: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadFinished:
+    """A file has been downloaded, and is the one that the hub says."""
+
+    repository: str
+    file: str
+    nbytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """The first event; `steps` are the paths of all steps in run order."""
 
@@ -110,7 +139,10 @@ class RunFinished:
 
 
 Event: TypeAlias = (
-    RunStarted
+    DownloadStarted
+    | DownloadProgress
+    | DownloadFinished
+    | RunStarted
     | StepStarted
     | StepProgress
     | StepWarned

@@ -16,6 +16,7 @@ from graphflow.plan.sources import StepSource, renumbered
 from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Place, Problem, did_you_mean
 from graphflow.system.gc_pause import paused
+from graphflow.values.component import Component
 from graphflow.values.sources import Gather
 
 
@@ -46,6 +47,11 @@ class Plan:
     def skipped(self) -> dict[str, str]:
         """Path of each node that does not run → reason."""
         return self.checked.skipped
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The components that its steps use; one that several use is named by each."""
+        return tuple(component for step in self.steps for component in step.uses.values())
 
     @property
     def uses_torch(self) -> bool:

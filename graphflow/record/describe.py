@@ -10,6 +10,8 @@ from typing import Any
 
 from graphflow.check.checked import Checked, ExpandedNode
 from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
+from graphflow.checkpoints.components import Placed
+from graphflow.checkpoints.hub_cache import origin
 from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place
@@ -21,6 +23,7 @@ from graphflow.record.run_record import (
     DocumentRecord,
     NodeRecord,
     OutputRecord,
+    RepositoryRecord,
     RunRecord,
     StepRecord,
     UseRecord,
@@ -58,12 +61,23 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
         nodes=[_node(node, checked, short) for node in checked.nodes],
         skipped=dict(plan.skipped),
         compute=_compute(checked) if plan.uses_torch else None,
+        repositories=_repositories(plan),
         environment=environment(plan),
     )
 
 
 def _compute(checked: Checked) -> ComputeRecord:
     return ComputeRecord(**dataclasses.asdict(checked.compute))
+
+
+def _repositories(plan: Plan) -> list[RepositoryRecord]:
+    """The repositories of the hub that have components or LoRAs of the plan."""
+    paths: list[Path] = []
+    for component in plan.components:
+        if isinstance(placed := component.spec, Placed):
+            paths += [placed.files.folder, *(lora.path for lora in placed.loras)]
+    found = {origin(path) for path in paths}
+    return [RepositoryRecord(name=name, commit=commit) for name, commit in sorted(filter(None, found))]
 
 
 def _step(step: PlannedStep) -> StepRecord:

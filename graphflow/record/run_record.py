@@ -37,6 +37,7 @@ _RECIPE = frozenset(
         "nodes",
         "compute",
         "environment",
+        "repositories",
     }
 )
 
@@ -81,6 +82,13 @@ class EnvironmentRecord(_Part):
     cpu_capability: str = ""
     variables: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class RepositoryRecord(_Part):
+    """A repository of the model hub that the run uses files of, `owner/name`, and the commit that these are of."""
+
+    name: str
+    commit: str
 
 
 class DocumentRecord(_Part):
@@ -201,6 +209,7 @@ class RunRecord(_Part):
         replaced: files that existed before and that the run replaced with other bytes.
         removed: outputs of earlier runs that the run removed.
         compute: where its models run; None if it has no models.
+        repositories: of the model hub, by name.
         environment: other facts on which its bytes depend.
         peak_memory_bytes: the most memory that the process ever used; None if the system does not report it.
     """
@@ -224,6 +233,7 @@ class RunRecord(_Part):
     skipped: dict[str, str] = Field(default_factory=dict)
     loads: list[LoadRecord] = Field(default_factory=list)
     compute: ComputeRecord | None = None
+    repositories: list[RepositoryRecord] = Field(default_factory=list)
     environment: EnvironmentRecord = Field(default_factory=EnvironmentRecord)
     peak_memory_bytes: int | None = None
     files: dict[str, str] = Field(default_factory=dict)

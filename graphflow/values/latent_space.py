@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
+ALIAS = "files "
+"""How a digest of weights begins that is made of the digests of their files, because nobody has read them yet."""
+
 
 class Match(Enum):
     """How two latent spaces compare."""
@@ -16,6 +19,8 @@ class Match(Enum):
     """Same facts, different weights of the same precision: probably a fine-tuned VAE."""
     PRECISION = "precision"
     """Same facts, different weights because the files' precision differs."""
+    UNKNOWN = "unknown"
+    """Same facts; whether the weights are the same shows when they are read."""
     OTHER = "other"
 
 
@@ -55,7 +60,7 @@ class LatentSpace:
         scaling_factor, shift_factor: latents on edges are (z - shift) * scaling.
         mean, std: per channel, for VAEs that have them.
         factor: pixels per latent cell and axis.
-        weights: digest of the VAE's weights.
+        weights: digest of the VAE's weights; of weights that are not on this machine yet, one that starts with `ALIAS`.
         precision: dtype of the file's tensors, such as F16.
     """
 
@@ -88,6 +93,8 @@ class LatentSpace:
             return Match.OTHER
         if self.weights == other.weights:
             return Match.SAME
+        if self.weights.startswith(ALIAS) or other.weights.startswith(ALIAS):
+            return Match.UNKNOWN
         return Match.SIBLING if self.precision == other.precision else Match.PRECISION
 
     def _facts(self) -> tuple[Any, ...]:

@@ -33,7 +33,7 @@ def test_verify_tells_a_damaged_checkpoint(graphflow, folder):
     told = graphflow("checkpoints", "verify", str(damaged), "owner/name")
     assert told.returncode == 1
     assert "not a complete safetensors file" in told.stdout
-    assert "hf download owner/name" in told.stdout
+    assert "graphflow checkpoints pull owner/name" in told.stdout
 
 
 def test_export_writes_a_folder_once(graphflow, folder):

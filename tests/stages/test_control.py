@@ -520,10 +520,9 @@ def test_a_controlnet_that_is_not_on_this_machine_passes_check_with_a_hint_and_e
     stage = graph.add("text2img", checkpoint=str(tiny("sd")), control=net, **CALL)
     graph.output(image=stage.image)
     problems = graph.check({"image": picture}).problems
-    assert [(one.code, one.fix) for one in problems] == [
-        ("node-hint", "get it with: hf download owner/depth"), ("node-hint", "get it with: hf download owner/net")
-    ]  # fmt: skip
-    with pytest.raises(gf.RunFailed, match="hf download owner"):
+    fix = "unset HF_HUB_OFFLINE, and get it with: graphflow checkpoints pull owner"
+    assert [(one.code, one.fix) for one in problems] == [("node-hint", f"{fix}/depth"), ("node-hint", f"{fix}/net")]
+    with pytest.raises(gf.RunFailed, match="graphflow checkpoints pull owner"):
         gf.run(graph, inputs={"image": picture})
 
 

@@ -178,7 +178,8 @@ def test_of_several_loras_in_a_folder_the_usual_name_is_taken_and_else_all_are_t
 def test_a_repository_with_a_lora_is_found_in_the_hubs_folder(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     problem = refused_lora(tiny, "owner/style@v1")
-    assert (problem.code, problem.fix) == ("checkpoint-missing", "get it with: hf download owner/style")
+    fix = "unset HF_HUB_OFFLINE, and get it with: graphflow checkpoints pull owner/style@v1"
+    assert (problem.code, problem.fix) == ("checkpoint-missing", fix)
     kept = tmp_path / "hub" / "models--owner--style"
     (kept / "snapshots" / "0123").mkdir(parents=True)
     lora = make_lora(kept / "snapshots" / "0123" / "pytorch_lora_weights.safetensors", 41)

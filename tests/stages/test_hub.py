@@ -1,4 +1,4 @@
-"""Checkpoints of the hub: those on this machine are used, the others are known by name alone until a run."""
+"""Checkpoints of the hub without a connection: those on this machine are used, the others are known by name alone."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ def test_a_repository_on_this_machine_is_a_folder_like_others(tiny, cached, name
 def test_a_repository_that_is_not_here_passes_check_with_a_hint(cached):
     checked = graph("owner/other").check()
     assert checked.ok
-    assert [(one.code, one.fix) for one in checked.problems] == [("node-hint", "get it with: hf download owner/other")]
+    fix = "unset HF_HUB_OFFLINE, and get it with: graphflow checkpoints pull owner/other"
+    assert [(one.code, one.fix) for one in checked.problems] == [("node-hint", fix)]
 
 
 def test_a_run_without_the_repository_ends_at_once_with_the_way_out(cached):
-    with pytest.raises(gf.RunFailed, match="hf download owner/other --revision v1"):
+    with pytest.raises(gf.RunFailed, match="graphflow checkpoints pull owner/other@v1"):
         gf.run(graph("owner/other@v1"))
 
 

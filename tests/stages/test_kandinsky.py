@@ -205,8 +205,8 @@ def test_a_prior_that_is_not_here_is_a_hint_and_ends_a_run(connected, tmp_path, 
     for type_ in ("text2img", "image_prior"):
         ((code, text),) = faults((type_, connected, {"prompt": "x"}))
         assert code == "node-hint"
-        assert "get it with: hf download owner/prior" in text
-    with pytest.raises(gf.RunFailed, match="hf download owner/prior"):
+        assert "get it with: graphflow checkpoints pull owner/prior" in text
+    with pytest.raises(gf.RunFailed, match="graphflow checkpoints pull owner/prior"):
         ran("text2img", connected)
 
 

@@ -7,6 +7,7 @@ from graphflow.check.literals import Literals
 from graphflow.check.read.nodes import NodeReader
 from graphflow.check.read.producers import producers_first
 from graphflow.check.read.templates import Library, Templates
+from graphflow.checkpoints.hub import Hub
 from graphflow.document.model import Document, NodeDecl
 from graphflow.problems import Level, Problem
 
@@ -48,7 +49,7 @@ class GrowingDocument:
 
     def _ready(self) -> NodeReader:
         if self._reader is None:
-            literals = Literals(self._catalog)
+            literals = Literals(self._catalog, hub=Hub(asks_later=True))
             templates = Templates(self._catalog, literals, self._library)
             templates.prepare(self._document)
             self._reader = NodeReader(self._document, self._catalog, templates.find, literals)

@@ -97,11 +97,10 @@ def refused(checkpoint: Checkpoint, faults: tuple[Fault, ...]) -> Planned:
 
 
 def not_here(checkpoint: Checkpoint, outputs: tuple[str, ...] = ("image", "latents")) -> Planned:
-    """The result for a checkpoint that is not on this machine: a warning now, and a step that ends a run."""
-    name, _, revision = checkpoint.source.partition("@")
-    fix = f"get it with: hf download {name}" + (f" --revision {revision}" if revision else "")
+    """The result for a checkpoint of which nothing is known: a hint now, and a step that ends a run."""
+    fix = checkpoint.remedy
     message = f"{checkpoint.source} is not on this machine"
-    why = "so it cannot be checked, and a run would end immediately"
-    params = {"name": checkpoint.source, "fix": fix}
+    why = f"{checkpoint.unknown}, so it cannot be checked, and a run would end immediately"
+    params = {"name": checkpoint.source, "why": checkpoint.unknown, "fix": fix}
     step = Step("checkpoint", missing, {}, params, dict.fromkeys(outputs, "image"))
     return Planned(problems=(Fault(message, why, fix, "checkpoint", "node-hint"),), steps=(step,))

@@ -17,8 +17,8 @@ class Painted(NamedTuple):
     latents: Latents
 
 
-@step(version=1, deterministic=False)
-def missing(*, name: str, fix: str) -> Painted:
+@step(version=2, deterministic=False)
+def missing(*, name: str, why: str, fix: str) -> Painted:
     """Stop, because the checkpoint is not on this machine.
 
     Replaces all steps of a stage.
@@ -26,4 +26,4 @@ def missing(*, name: str, fix: str) -> Painted:
     Raises:
         FileProblem: always.
     """
-    raise FileProblem(f"the checkpoint {name} is not on this machine; {fix}")
+    raise FileProblem(f"the checkpoint {name} is not on this machine", "checkpoint-missing", why=why, fix=fix)

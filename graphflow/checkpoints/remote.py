@@ -1,0 +1,123 @@
+"""Components and LoRAs of the hub whose weights are not on this machine yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from graphflow.checkpoints.components import ComponentFiles, Placed
+from graphflow.checkpoints.hub_facts import HubFile, Repository
+from graphflow.checkpoints.lora import USUAL_FILE, Lora
+from graphflow.checkpoints.safetensors_header import Tensors
+from graphflow.values.component import Component
+from graphflow.values.latent_space import ALIAS
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFiles(ComponentFiles):
+    """A component whose configs are here and whose weights, or some of them, are not.
+
+    It is known by the digests of its files, an alias of what it is: the same file in two repositories is one component,
+    but the same weights in another layout are another one until they are downloaded.
+
+    Attributes:
+        repository: the facts of the repository that has it; `folder` is in the repository's folder.
+    """
+
+    repository: Repository = field(compare=False, repr=False)
+
+    @cached_property
+    def file_names(self) -> tuple[str, ...]:
+        return self.repository.names_in(self.folder)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where its weights are in the repository."""
+        return tuple(map(self.repository.path_of, self.weights))
+
+    @cached_property
+    def headers(self) -> tuple[Tensors, ...]:
+        """What the weights' headers tell; they have been asked for when the checkpoint was read."""
+        return tuple(self.repository.headers[path] for path in self.paths)
+
+    @cached_property
+    def weights_digest(self) -> str:
+        return _alias(self.repository, self.paths)
+
+    @property
+    def lacking(self) -> tuple[HubFile, ...]:
+        """The files that have to be downloaded before it can be loaded."""
+        return self.repository.lacking(self.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteLora(Lora):
+    """A LoRA file that is not on this machine yet.
+
+    Attributes:
+        repository: the facts of the repository that has it; `path` is in the repository's folder.
+    """
+
+    repository: Repository = field(compare=False, repr=False)
+
+    @cached_property
+    def header(self) -> Tensors:
+        return self.repository.headers[self.repository.path_of(self.path)]
+
+    @cached_property
+    def weights_digest(self) -> str:
+        return _alias(self.repository, (self.repository.path_of(self.path),))
+
+    @property
+    def lacking(self) -> tuple[HubFile, ...]:
+        """The files that have to be downloaded before it can be loaded."""
+        return self.repository.lacking((self.path,))
+
+
+def _alias(repository: Repository, paths: tuple[str, ...]) -> str:
+    told = json.dumps([repository.files[path].digest for path in paths])
+    return f"{ALIAS}{hashlib.sha256(told.encode()).hexdigest()}"
+
+
+def settled(files: ComponentFiles) -> ComponentFiles:
+    """The component as one of this machine, if all its weights are here."""
+    if not isinstance(files, RemoteFiles) or files.lacking:
+        return files
+    return ComponentFiles(
+        files.role, files.library, files.class_name, files.folder, files.checkpoint, files.asked, files.model
+    )
+
+
+def lora_of(repository: Repository) -> HubFile | None:
+    """The LoRA of a repository that is not a checkpoint; None if it has none, or several."""
+    if {"model_index.json", "config.json"}.intersection(repository.files):
+        return None
+    names = [name for name in repository.files if "/" not in name and name.endswith(".safetensors")]
+    usual = [name for name in names if name == USUAL_FILE] or names
+    return repository.files[usual[0]] if len(usual) == 1 else None
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A file of the hub that is not on this machine."""
+
+    repository: Repository
+    file: HubFile
+
+
+def lacking(components: Iterable[Component]) -> tuple[Lacking, ...]:
+    """The files that have to be downloaded before these components can be loaded, each once."""
+    found = {}
+    for component in components:
+        placed = component.spec
+        if not isinstance(placed, Placed):
+            continue
+        for one in (placed.files, *placed.loras):
+            if isinstance(one, (RemoteFiles, RemoteLora)):
+                repository = one.repository
+                known = {(repository.name, repository.commit, file.path): file for file in one.lacking}
+                found.update({key: Lacking(repository, file) for key, file in known.items()})
+    return tuple(found.values())

@@ -1,0 +1,44 @@
+"""Facts of a checkpoint of the hub: known without its weights, asked for once."""
+
+from __future__ import annotations
+
+import graphflow as gf
+from tests.hub.standin import Stored
+
+LIMIT = 100_001
+"""The most that is read of a weight file to know its header."""
+
+
+def test_check_of_a_hub_name_reads_no_weights_and_less_than_a_megabyte(hub, sd, graph):
+    checked = graph().check()
+    assert checked.problems == ()
+    assert sum(hub.sent.values()) < 1_000_000
+    assert set(hub.weights) == {path for path in sd.files if path.endswith(".safetensors")}
+    assert all(count <= LIMIT for count in hub.weights.values())
+
+
+def test_the_second_check_asks_the_hub_nothing(hub, sd, graph):
+    graph().check()
+    hub.forget()
+    assert graph().check().problems == ()
+    assert hub.requests == []
+
+
+def test_plan_knows_the_sizes_of_components_as_of_a_folder(hub, sd, graph, tiny):
+    remote, local = graph().plan(), graph(tiny("sd")).plan()
+    assert [one.nbytes for one in remote.components] == [one.nbytes for one in local.components]
+    assert [step.path for step in remote.steps] == [step.path for step in local.steps]
+    assert remote.lifetimes.peak == local.lifetimes.peak
+
+
+def test_equal_files_of_two_repositories_are_one_component(hub, sd, tiny):
+    hub.stored["other/copy"] = Stored(tiny("sd"))
+    made = gf.Graph()
+    for name in ("owner/tiny-sd", "other/copy"):
+        stage = made.add("text2img", checkpoint=name, prompt=name, num_inference_steps=2)
+        made.output(**{name.split("/")[0]: stage.image})
+    assert len({one.identity for one in made.plan().components}) == len({*graph_roles(made)})
+
+
+def graph_roles(made):
+    return {role for step in made.plan().steps for role in step.uses}
