@@ -26,5 +26,5 @@ def test_padded_mask_stays_a_mask(mask):
 
 def test_plan_refuses_what_is_no_colour_and_giants(picture, refused):
     assert "'blurple' is not a colour" in refused(pad, image=picture(4, 4), color="blurple")
-    assert "transparency" in refused(pad, image=picture(4, 4), color="#ff880080")
+    assert "is transparent" in refused(pad, image=picture(4, 4), color="#ff880080")
     assert "picture-too-large" in refused(pad, image=picture(1000, 1000), left=200_000)

@@ -20,13 +20,13 @@ def rows(of: str = "graphflow") -> list[list[str]]:
 
 
 def test_every_folder_and_loose_module_of_the_engine_is_in_the_table():
-    there = [path for path in (ROOT / "graphflow").iterdir() if path.is_dir() or path.suffix == ".py"]
+    there = [path for path in (ROOT / "graphflow").iterdir() if any(path.glob("*.py")) or path.suffix == ".py"]
     names = {path.stem for path in there if not path.name.startswith("_")}
     assert {name for row in rows() for name in row} == names
 
 
 def test_every_folder_of_the_nodes_is_in_the_table():
-    there = {path.name for path in (ROOT / "nodes" / "graphflow_nodes").iterdir() if path.is_dir()} - {"__pycache__"}
+    there = {path.name for path in (ROOT / "nodes" / "graphflow_nodes").iterdir() if any(path.glob("*.py"))}
     assert {name for row in rows("nodes/graphflow_nodes") for name in row} == there
 
 
