@@ -110,7 +110,7 @@ class Engine:
             inputs: input name → value: plain values, paths of files, Pillow pictures, arrays, `gf.Image`.
             seed: the run's seed, from which stages without a seed derive theirs, and the value of an input named
                 `seed` that `inputs` does not give; None for that input's value, or 0 if there is none.
-            only: names of the outputs to compute; empty for all.
+            only: names of the outputs to compute, or results of any node (`fill`, `fill.image`); empty for all outputs.
             on_event: called with every event, in this thread.
             record: folder into which outputs, run.json, events and report are written; None writes no files.
             overwrite: whether files in that folder that no run of graphflow wrote may be replaced.

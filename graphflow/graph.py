@@ -226,10 +226,49 @@ class Graph:
     ) -> Plan:
         """The plan of a run; by default it runs on the CPU. See `check` for `hub`.
 
+        Args:
+            inputs, seed: as for a run.
+            only: names of outputs, or results of any node (`fill`, `fill.image`); empty for all outputs.
+            compute: device and precision of models.
+
         Raises:
-            InvalidGraph: the graph has problems.
+            InvalidGraph: the graph has problems, or not the output or node that `only` names.
         """
-        return plan(self.check(inputs, seed=seed, compute=compute, hub=hub), only=only)
+        only = (only,) if isinstance(only, str) else only
+        checked = check(
+            self.document,
+            self.catalog,
+            inputs=inputs,
+            seed=seed,
+            library=library.templates,
+            compute=compute,
+            hub=hub,
+            only=only,
+        )
+        return plan(checked, only=only)
+
+    def __getitem__(self, name: str) -> Any:
+        """The handle of a node or an input, with which a loaded graph can be extended.
+
+        A node's is a `NodeHandle`, which has the node's outputs as attributes; an input's is a `Handle`.
+
+        Raises:
+            InvalidGraph: it has neither.
+        """
+        if name in self.document.nodes:
+            return NodeHandle(self, Reference(name), self._growing.outputs_of)
+        if name in self.document.inputs:
+            return Handle(self, Reference(name))
+        known = [*self.document.nodes, *self.document.inputs]
+        fix = did_you_mean(str(name), known, else_="it has")
+        raise refused("unknown-name", f"the graph has no node and no input {name}", fix)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether it has a node or an input of this name."""
+        return name in self.document.nodes or name in self.document.inputs
+
+    # Otherwise Python would iterate by calling graph[0], graph[1], …
+    __iter__ = None
 
     def __eq__(self, other: object) -> bool:
         """Whether two graphs are equal as documents; their paths are compared as absolute paths."""

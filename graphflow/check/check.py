@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def check(
     complete: bool = True,
     compute: Compute = CPU,
     hub: Hub | None = None,
+    only: Sequence[str] = (),
 ) -> Checked:
     """Check a document.
 
@@ -61,6 +62,7 @@ def check(
         complete: whether an input without default and value is a problem, as for a run.
         compute: device and precision of models.
         hub: asked about checkpoints that are not on this machine; None for one that is asked.
+        only: what a plan will be asked for; results of nodes among these (`fill`, `fill.image`) become outputs.
 
     Raises:
         InvalidValue: `seed` is not a whole number from 0, or `inputs` is not a map.
@@ -69,7 +71,7 @@ def check(
     literals = Literals(catalog, compute, Hub() if hub is None else hub)
     templates = Templates(catalog, literals, library)
     templates.prepare(document)
-    resolved = resolve(document, catalog, templates.find, literals)
+    resolved = resolve(document, catalog, templates.find, literals, only=only)
     reported = [*(problems or ()), *templates.all_problems(resolved)]
     given = dict(inputs or {})
     if seed is not None and sets_input(document, given):

@@ -33,7 +33,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
     """Read and check the graph `graph` with all settings of the call.
 
     Args:
-        arguments: of the call; may lack `settings` and `seed`.
+        arguments: of the call; may lack `settings`, `seed` and `only`.
         complete: whether inputs without a value are problems.
     """
     path, document, problems = read_graph(graph)
@@ -52,6 +52,7 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
         complete=complete,
         compute=compute_of(arguments),
         hub=hub_of(arguments),
+        only=getattr(arguments, "only", ()),
     )
     if seed is not None and checked.ok and not sets_input(document, inputs) and not _derives_seeds(checked):
         why = f"{_why_no_input(document, inputs)}, and no node derives its seed from it"

@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_value_arguments(parser)
     add_compute_arguments(parser)
     add_offline_argument(parser)
-    parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="plan only this output")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="plan only this output, NODE or NODE.OUTPUT"
+    )
     parser.add_argument("--verbose", action="store_true", help="print every step's arguments below the table")
     parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")
 

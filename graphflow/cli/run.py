@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_value_arguments(parser)
     add_compute_arguments(parser)
     add_offline_argument(parser)
-    parser.add_argument("--only", action="append", default=[], metavar="OUTPUT", help="make only this output")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="make only this output, NODE or NODE.OUTPUT"
+    )
     parser.add_argument("--out", metavar="DIR", help="write into this folder instead of runs/TIME-NAME")
     parser.add_argument(
         "--overwrite",

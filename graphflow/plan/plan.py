@@ -14,7 +14,7 @@ from graphflow.plan.lower import Lowered, lower
 from graphflow.plan.order import in_order
 from graphflow.plan.sources import StepSource, renumbered
 from graphflow.plan.step import PlannedStep, Recheck
-from graphflow.problems import Place, Problem, did_you_mean
+from graphflow.problems import Place, Problem, did_you_mean, nearest
 from graphflow.system.gc_pause import paused
 from graphflow.values.component import Component
 from graphflow.values.sources import Gather
@@ -82,21 +82,9 @@ def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
     """
     checked.require()
     only = (only,) if isinstance(only, str) else only
-    unknown = [name for name in only if name not in checked.outputs]
+    unknown = [_unknown(name, checked) for name in only if name not in checked.outputs]
     if unknown:
-        known = list(checked.outputs)
-        raise InvalidGraph(
-            [
-                Problem(
-                    "unknown-graph-output",
-                    f"the graph has no output {name}",
-                    "",
-                    did_you_mean(name, known, else_="its outputs are"),
-                    Place(f"output {name}"),
-                )
-                for name in unknown
-            ]
-        )
+        raise InvalidGraph(unknown)
     chosen = {name: source for name, source in checked.outputs.items() if not only or name in only}
     absent = {name: source.reason for name, source in chosen.items() if isinstance(source, Absent)}
     present = {name: _present(source) for name, source in chosen.items() if not isinstance(source, (Absent, Unknown))}
@@ -104,6 +92,20 @@ def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
     order = in_order(lowered.steps)
     steps, outputs = _numbered(lowered, order)
     return Plan(checked, steps, outputs, absent, tuple(lowered.avoided), lifetimes(steps, outputs))
+
+
+def _unknown(name: str, checked: Checked) -> Problem:
+    """The problem with a name that is neither an output of the graph nor a result of one of its nodes."""
+    id_, dot, port = name.partition(".")
+    place, nodes = Place(f"output {name}"), checked.resolved.nodes
+    if dot and id_ in nodes:
+        fix = did_you_mean(port, list(nodes[id_].outputs or ()), else_="its outputs are")
+        return Problem("unknown-output", f"{id_} has no output {port}", "", fix, place)
+    own = list(checked.outputs)
+    fix = did_you_mean(id_, own, else_="its outputs are")
+    if nearest(id_, own) is None and (close := nearest(id_, nodes)) is not None:
+        fix = f"did you mean the node {close}?"
+    return Problem("unknown-graph-output", f"the graph has no output {name}", "", fix, place)
 
 
 def _present(source: NodeSource) -> NodeSource:

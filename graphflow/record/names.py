@@ -21,14 +21,14 @@ RESERVED = (RUN_JSON,)
 """Names that an output's file cannot have; it is called NAME-output instead, which no other output's file can be."""
 
 _ENDINGS = "|".join(dict.fromkeys(re.escape(ending) for one in FORMATS.values() for ending in one.endings))
-_OWN = re.compile(rf"([a-z][a-z0-9_]*)(?:-([0-9]{{3,}})|-output)?\.({_ENDINGS})\Z")
+_OWN = re.compile(rf"([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)(?:-([0-9]{{3,}})|-output)?\.({_ENDINGS})\Z")
 
 
 class OutputFile(NamedTuple):
     """The parts of the name of an output's file.
 
     Attributes:
-        output: the output's name.
+        output: the output's name, or `NODE.OUTPUT` for a result that the call asked for.
         item: index of the list's item in it, from 0; None if the name has no index.
         ending: such as `png`.
     """

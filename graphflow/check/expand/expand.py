@@ -82,6 +82,7 @@ def expand(resolved: Resolved, inputs: dict[str, NodeSource], literals: Literals
     )
     root = expander.run(resolved, inputs)
     shown = _unread(root) if resolved.outputs is None else _outputs_of(root, evaluator)
+    shown |= {name: evaluator.evaluate(expr, root) for name, expr in resolved.requested.items() if name not in shown}
     outputs = {name: pictures.delivered(source, (float("inf"),)) for name, source in shown.items()}
     return Expanded(nodes, outputs, expander.skipped, reports.problems)
 

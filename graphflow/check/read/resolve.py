@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphflow.catalog.catalog import Catalog
 from graphflow.check.input_values import input_value, outside_limits
 from graphflow.check.literals import Literals
@@ -14,11 +16,28 @@ from graphflow.check.read.unused import unused
 from graphflow.document.model import Document, InputDecl
 from graphflow.document.references import tree_references
 from graphflow.document.refusal import Refusal
+from graphflow.document.text import Reference
+from graphflow.problems import NOWHERE
 from graphflow.values.types import SCALARS, item_of, member_for
 
 
-def resolve(document: Document, catalog: Catalog, templates: TemplateFinder, literals: Literals) -> Resolved:
-    """Read every key of a document; all problems are in the result."""
+def resolve(
+    document: Document,
+    catalog: Catalog,
+    templates: TemplateFinder,
+    literals: Literals,
+    *,
+    only: Sequence[str] = (),
+) -> Resolved:
+    """Read every key of a document; all problems are in the result.
+
+    Args:
+        document: as parsed or built.
+        catalog: the node types that it may use.
+        templates: finds its templates.
+        literals: reads literal values.
+        only: what the call asks for; names that the document does not have are left out.
+    """
     reader = NodeReader(document, catalog, templates, literals)
     resolved = reader.resolved
     order, circles = producers_first(document)
@@ -30,6 +49,7 @@ def resolve(document: Document, catalog: Catalog, templates: TemplateFinder, lit
     if document.outputs is not None:
         resolved.outputs = {name: _output(name, reader) for name in document.outputs}
         resolved.formats = picture_formats(resolved)
+    resolved.requested = {name: expr for name in only if (expr := _requested(name, reader)) is not None}
     resolved.static_inputs = _static_inputs(resolved)
     for decl in document.inputs.values():
         _check_input(decl, reader, literals)
@@ -39,7 +59,9 @@ def resolve(document: Document, catalog: Catalog, templates: TemplateFinder, lit
         except Refusal as refusal:
             resolved.problems += refusal.problems(checkpoint.place)
     if not circles:
-        resolved.problems += unused(document, reader.names.meant)
+        resolved.problems += unused(
+            document, {*reader.names.meant, *(name.partition(".")[0] for name in resolved.requested)}
+        )
     return resolved
 
 
@@ -47,6 +69,17 @@ def _output(name: str, reader: NodeReader) -> Expr:
     outputs = reader.resolved.document.outputs or {}
     ((reference, place),) = tree_references(outputs[name].value)
     return reader.names.look_up(reference, place)
+
+
+def _requested(name: str, reader: NodeReader) -> Expr | None:
+    """The result of a node, given as `NODE` or `NODE.OUTPUT`; None if it is an output of the document, or unknown."""
+    id_, dot, port = name.partition(".")
+    node = reader.resolved.nodes.get(id_)
+    if name in (reader.resolved.outputs or {}) or node is None or not node.outputs:
+        return None
+    if dot and port not in node.outputs:
+        return None
+    return reader.names.look_up(Reference(id_, port if dot else None), NOWHERE)
 
 
 def _static_inputs(resolved: Resolved) -> frozenset[str]:

@@ -66,6 +66,7 @@ class Resolved:
         nodes: in the order of the document.
         order: their ids, producers first.
         outputs: by name; None if the document has no `outputs`.
+        requested: results of nodes that the call asks for, by the names that it uses: `fill`, `fill.image`.
         formats: output name → how its pictures are written, for those for which the document chooses.
         static_inputs: inputs that params need, so they must be known before the run.
         problems: everything found in this document; those of its templates are theirs.
@@ -75,6 +76,7 @@ class Resolved:
     nodes: dict[str, ResolvedNode] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     outputs: dict[str, Expr] | None = None
+    requested: dict[str, Expr] = field(default_factory=dict)
     formats: dict[str, PictureFormat] = field(default_factory=dict)
     static_inputs: frozenset[str] = frozenset()
     problems: list[Problem] = field(default_factory=list)
