@@ -62,7 +62,7 @@ class Engine:
         dtype: `float32`, `float16`, `bfloat16` for all models, `auto` for the faster one; None for the
             one that a checkpoint names, else float32 on a CPU and float16 on a GPU.
         threads: number of torch's threads on a CPU; None for torch's default. It affects the last bits of results.
-        offline: whether the model hub is never asked, so that only checkpoints of this machine are used.
+        offline: whether to use only checkpoints on this machine, without requests to the model hub.
 
     Raises:
         InvalidValue: device, dtype or threads is not valid.
@@ -102,7 +102,7 @@ class Engine:
         format: str | None = None,
         quality: int | None = None,
     ) -> Result:
-        """Run a graph; files of checkpoints that are on the hub, and not on this machine, are downloaded first.
+        """Run a graph; first, files of the hub's checkpoints that are missing on this machine are downloaded.
 
         Args:
             graph: a graph, a document's path, a library graph's name, or a plan made before (then `inputs`,
@@ -123,7 +123,7 @@ class Engine:
                 be written are named in its notes.
             Cancelled: `cancel` was called meanwhile; `.result` holds everything that was finished,
                 and is None if no step had started.
-            DownloadFailed: a checkpoint is not on this machine, and cannot be downloaded.
+            DownloadFailed: a checkpoint is missing on this machine and cannot be downloaded.
             InvalidValue: there is no such format or quality.
             FileProblem: the graph cannot be read, or the folder or a file in it cannot be written.
             GraphflowError: this engine is already running a graph, or a run in another thread computes with another
@@ -133,7 +133,7 @@ class Engine:
         with self._running() as cancellation:
             plan = self._plan(graph, inputs, seed, only)
             if self._download(plan, on_event, cancellation) and not isinstance(graph, Plan):
-                # Files that are here are known by what they hold.
+                # Files on this machine are identified by content.
                 plan = self._plan(graph, inputs, seed, only)
             with self._ready(plan):
                 recorder = None if record is None else _recorder(plan, record, overwrite, pictures)
@@ -148,12 +148,12 @@ class Engine:
         return result
 
     def download(self, plan: Plan, listener: Listener | None = None) -> bool:
-        """Download the files of the hub that a plan needs and this machine lacks; returns whether there were any.
+        """Download the files of the hub that a plan needs and that are missing; returns whether there were any.
 
         Raises:
             Cancelled: `cancel` was called meanwhile.
             DownloadFailed: a file cannot be downloaded, or this engine is offline.
-            GraphflowError: the plan cannot run here, or the engine runs already.
+            GraphflowError: the plan cannot run on this machine, or the engine is already running a graph.
         """
         with self._running() as cancellation:
             return self._download(plan, listener, cancellation)

@@ -17,23 +17,23 @@ from graphflow.values.component import Component
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that a document names.
+    """A checkpoint that a document names, with the facts about it.
 
     Attributes:
-        name: as written.
+        name: the name as written.
         kind: `pipeline` (folder with model_index.json), `component` (folder with config.json),
             `file` (one .safetensors file), or `hub` (a repository of which nothing is known now).
         path: the folder or file; None for `hub`.
-        class_name: of the pipeline or the component; empty where unknown.
-        components: role → files of it; the one of a `component` has the role "".
-        missing: roles that a file's family has and the file has not.
-        family: None if it is a single model, on the hub, or of no family of the call.
+        class_name: class of the pipeline or component; empty if unknown.
+        components: role → component; that of a checkpoint of the kind `component` has the role "".
+        missing: roles of the family's components that a single file does not have.
+        family: its family; None for a single model or a `hub`, or if no family of the call recognises it.
         prior: the checkpoint that reads texts for this one, if its family needs one; None if it is not known.
         known_families: names of the families of the call.
-        flags: what model_index.json says of the pipeline itself, such as force_zeros_for_empty_prompt.
-        details: what a document says of it beside its source.
-        compute: what the call says about computing.
-        source: what it is made from, as written, where a `CheckpointReader` found it: the path or name behind `name`.
+        flags: settings of the pipeline in model_index.json, such as force_zeros_for_empty_prompt.
+        details: its details in a document, besides the source.
+        compute: the call's device, precision and threads.
+        source: the path or name for which `name` stands, as written, if a `CheckpointReader` located it.
         unknown: why nothing is known of a `hub`.
         remedy: what to do about that.
     """
@@ -57,15 +57,16 @@ class Checkpoint:
     word = "checkpoint"
 
     def __post_init__(self) -> None:
-        # The facts of one checkpoint are shared by all who read it.
+        # Facts about a checkpoint are shared by all callers, so they are read-only.
         object.__setattr__(self, "components", MappingProxyType(dict(self.components)))
         object.__setattr__(self, "flags", MappingProxyType(dict(self.flags)))
 
     def component(self, role: str) -> Component:
-        """The component of this role as a step uses it: in the stage's precision, with its LoRAs, on the device."""
+        """The component with this role as used by a step: in the stage's precision, with its LoRAs, on the device."""
         loras = tuple(lora for lora in self.details.loras if role in lora.roles)
         targets = () if self.family is None else self.family.loras
-        return self.placed(self.components[role], loras, next((one for one in targets if one.role == role), None))
+        target = next((target for target in targets if target.role == role), None)
+        return self.placed(self.components[role], loras, target)
 
     @property
     def only(self) -> ComponentFiles | None:
@@ -75,14 +76,14 @@ class Checkpoint:
     def placed(
         self, files: ComponentFiles, loras: tuple[Lora, ...] = (), target: LoraTarget | None = None
     ) -> Component:
-        """Any component as a stage of this checkpoint uses it: in the stage's precision, on its device."""
+        """Another component as used by a stage of this checkpoint: in the stage's precision, on its device."""
         return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device, loras, target).component
 
     @property
     def digest(self) -> str:
-        """What it is named by in keys of values: what it holds where it is one model, else where it is.
+        """The text that stands for it in keys of results: the identity of a single model, otherwise the path.
 
-        Components have identities of their own.
+        Components of other checkpoints are in such keys with their own identities.
         """
-        named = self.only.identity if self.only is not None else self.path or self.name
-        return f"checkpoint {named} {self.details} {self.compute}"
+        subject = self.only.identity if self.only is not None else self.path or self.name
+        return f"checkpoint {subject} {self.details} {self.compute}"

@@ -1,4 +1,4 @@
-"""Components of a checkpoint on disk: what each one *is*, found out without torch and without loading it."""
+"""Components of a checkpoint on disk: their configs, weights and identities, read without torch and without loading."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LEFT_OUT = (
     *("sample_size", "dtype", "torch_dtype", "transformers_version", "architectures", "model_type"),
     *("dropout", "gradient_checkpointing", "id2label", "label2id", "torchscript", "use_cache"),
 )
-"""Settings that change no number: those that are read elsewhere, say where files come from, or count in training."""
+"""Settings that do not affect results: they are read elsewhere, describe the origin of files, or are for training."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class ComponentFiles:
     """A component of a checkpoint on disk.
 
     Attributes:
-        role: `unet`, `vae`, … as model_index.json names it; empty where the folder is one component.
-        library, class_name: as written there, such as diffusers, UNet2DConditionModel.
-        folder: where its files are.
-        checkpoint: how the checkpoint is called, for messages.
-        asked: the variant of the weights that a document asks for, such as fp16; empty for the usual choice.
-        model: what is known of the class; None if no family has it.
+        role: name in model_index.json, such as `unet` or `vae`; empty if the folder is a single component.
+        library, class_name: as in model_index.json, such as diffusers, UNet2DConditionModel.
+        folder: the folder with its files.
+        checkpoint: name of the checkpoint, for messages.
+        asked: the variant of the weights that a document asks for, such as fp16; empty for the default.
+        model: its class of components; None if no family has this class.
     """
 
     role: str
@@ -54,7 +54,7 @@ class ComponentFiles:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """config.json, or scheduler_config.json and the like; empty where there is none."""
+        """The config in config.json, scheduler_config.json or the like; empty if there is none."""
         path = next((self.folder / name for name in _CONFIGS if (self.folder / name).is_file()), None)
         return read_json(path) if path is not None else {}
 
@@ -70,7 +70,7 @@ class ComponentFiles:
 
     @cached_property
     def weights(self) -> tuple[Path, ...]:
-        """Its safetensors files: of the variant asked for, else the usual ones, else those of the only variant."""
+        """Its safetensors files: those of the variant asked for, or else the usual ones, or else another variant's."""
         return self.variants.get(self.variant or "", ())
 
     @cached_property
@@ -82,10 +82,10 @@ class ComponentFiles:
 
     @cached_property
     def headers(self) -> tuple[Tensors, ...]:
-        """What the weights' headers tell.
+        """The headers of its weight files.
 
         Raises:
-            Refusal: a file is cut off or is no safetensors file.
+            Refusal: a file is truncated, or is not a safetensors file.
         """
         return tuple(read_header(path) for path in self.weights)
 
@@ -96,52 +96,52 @@ class ComponentFiles:
 
     @cached_property
     def full_config(self) -> dict[str, Any]:
-        """The config with its class's defaults filled in; keys that are no setting of the class are left out."""
+        """The config with the class's defaults filled in, without keys that are not settings of the class."""
         if self._defaults is None:
             return read_only({key: value for key, value in self.config.items() if not key.startswith("_")})
-        # Diffusers takes its own default for a setting of which the config says that it was not given.
-        said = self.config.get("_use_default_values")
-        unsaid = said if isinstance(said, list) else []
-        given = {key: value for key, value in self._given.items() if key in self._defaults and key not in unsaid}
+        # For settings in this list of the config, diffusers uses its own defaults.
+        listed = self.config.get("_use_default_values")
+        ignored = listed if isinstance(listed, list) else []
+        given = {key: value for key, value in self._given.items() if key in self._defaults and key not in ignored}
         return read_only({**self._defaults, **given})
 
     @cached_property
     def _defaults(self) -> Mapping[str, Any] | None:
-        """Setting → default of the class; None if they are unknown."""
+        """Setting → default of the class; None if the defaults are unknown."""
         return None if self.model is None or self.model.defaults is None else self.model.defaults()
 
     @property
     def _given(self) -> Mapping[str, Any]:
-        """The settings; a text encoder that was saved with its picture encoder has them in a map of their own."""
+        """The settings in the config; they are in a nested map if a text encoder was saved with an image encoder."""
         own = self.config.get(self.model.settings) if self.model is not None and self.model.settings else None
         return own if isinstance(own, Mapping) else self.config
 
     @property
     def _further(self) -> dict[str, Any]:
-        """Settings that are none of the class's own: transformers hands them on, some are read by whoever runs it."""
+        """Settings that are not the class's own: transformers keeps them, and code that runs the model may use them."""
         if self._defaults is None or "_class_name" in self.config:
             return {}
-        said = {key: value for key, value in self._given.items() if key not in self._defaults and value is not None}
+        others = {key: value for key, value in self._given.items() if key not in self._defaults and value is not None}
         return {
             key: value
-            for key, value in said.items()
+            for key, value in others.items()
             if key not in _LEFT_OUT and (not key.startswith("_") or key == "_attn_implementation")
         }
 
     @property
     def shapes(self) -> list[tuple[str, Shape]]:
-        """Name and shape of each tensor, as its files have them."""
-        return [(name, one.shape) for header in self.headers for name, one in header.tensors.items()]
+        """Name and shape of each tensor, as in its files."""
+        return [(name, tensor.shape) for header in self.headers for name, tensor in header.tensors.items()]
 
     @property
     def types(self) -> dict[str, str]:
-        """Name → type, such as F16, of its own tensors, as its files have them."""
-        found = {name: one.dtype for header in self.headers for name, one in header.tensors.items()}
-        return {name: type_ for name, type_ in found.items() if self.model is None or self.model.owns(name)}
+        """Name → type, such as F16, for its own tensors, as in its files."""
+        types = {name: tensor.dtype for header in self.headers for name, tensor in header.tensors.items()}
+        return {name: type_ for name, type_ in types.items() if self.model is None or self.model.owns(name)}
 
     @cached_property
     def faults(self) -> tuple[Refusal, ...]:
-        """What its files' headers and configs show to be wrong with it; weights themselves are not read."""
+        """Problems with its configs and the headers of its files; the weights themselves are not read."""
         try:
             return tuple(self._faults())
         except Refusal as refusal:
@@ -154,8 +154,8 @@ class ComponentFiles:
         known = self.model is not None and self.model.kind in ("model", "scheduler")
         if not self.config and known:
             yield self._broken(f"the {self.label} has no config", f"{self.folder.name} holds none")
-        elif told := self.config.get("quantization_config"):
-            method = told.get("quant_method") if isinstance(told, Mapping) else None
+        elif quantization := self.config.get("quantization_config"):
+            method = quantization.get("quant_method") if isinstance(quantization, Mapping) else None
             why = f"its config names {method or 'a quantization_config'}, and graphflow reads plain weights only"
             yield self._broken(
                 f"the weights of the {self.label} are quantized", why, "get the checkpoint with its original weights"
@@ -165,9 +165,9 @@ class ComponentFiles:
 
     def _faults_of_weights(self, model: ModelClass) -> Iterator[Refusal]:
         if self.folder.is_dir():
-            named = tuple(weight_files.faults(self.label, self.folder, self.library, self.variant, self.weights))
-            yield from named
-            if named:
+            faults = tuple(weight_files.faults(self.label, self.folder, self.library, self.variant, self.weights))
+            yield from faults
+            if faults:
                 return
         config = {**self.config, **self.full_config}
         yield from misfits(self.label, model, config, self.shapes)
@@ -178,7 +178,7 @@ class ComponentFiles:
 
     @cached_property
     def identity(self) -> str:
-        """What the component is: weights, config and class, wherever it lies and however it is stored."""
+        """A digest of weights, config and class; it does not depend on the place or layout of the files."""
         if self.model is not None and self.model.kind == "tokenizer":
             return self._files_digest if self.model.tokenizer is None else self.tokenizer.identity
         config = {key: value for key, value in self.full_config.items() if key not in _LEFT_OUT}
@@ -187,10 +187,10 @@ class ComponentFiles:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """What the files of a tokenizer say.
+        """Facts about a tokenizer, read from its files.
 
         Raises:
-            Refusal: a file is missing or broken, or its class says nothing of them.
+            Refusal: a file is missing or damaged, or its class does not read them.
         """
         if self.model is None or self.model.tokenizer is None:
             raise self._broken(
@@ -200,27 +200,27 @@ class ComponentFiles:
 
     @property
     def _files_digest(self) -> str:
-        """Digest of the class and of all that lies in the folder."""
+        """Digest of the class and of all files in the folder."""
         files = sorted(path for path in self.folder.glob("*") if path.is_file())
         digests = [(path.name, hashlib.sha256(read_regular(path)).hexdigest()) for path in files]
         return hashlib.sha256(json.dumps([self.class_name, digests]).encode()).hexdigest()
 
     @property
     def label(self) -> str:
-        """How it is named to a person."""
+        """Its name in messages, such as `unet of ./sd`."""
         return f"{self.role} of {self.checkpoint}" if self.role else self.checkpoint
 
 
 @dataclass(frozen=True)
 class ProcessorFiles(ComponentFiles):
-    """The image processor that lies beside a model's weights; it has none itself."""
+    """The image processor in the folder of a model; it has no weights."""
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """Its settings: from processor_config.json where they stand there, as in transformers, else a file of its own.
+        """Its settings: from processor_config.json if they are in it, as in transformers, or else from a separate file.
 
         Raises:
-            Refusal: there are none, or they cannot be read.
+            Refusal: there are no settings, or they cannot be read.
         """
         together = self.folder / "processor_config.json"
         if together.is_file() and isinstance(nested := read_json(together).get("image_processor"), dict):
@@ -229,7 +229,7 @@ class ProcessorFiles(ComponentFiles):
 
     @property
     def named(self) -> str:
-        """The class that its settings name, as transformers 5 calls it; empty where they name none."""
+        """The class that its settings name, by its name in transformers 5; empty if they name no class."""
         name = self.config.get("image_processor_type") or self.config.get("feature_extractor_type") or ""
         return str(name).replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast").removesuffix("Pil")
 
@@ -240,14 +240,14 @@ class ProcessorFiles(ComponentFiles):
 
 @dataclass(frozen=True)
 class Placed:
-    """A component as a stage uses it.
+    """A component as used by a stage.
 
     Attributes:
-        files: what it is made from.
+        files: its files.
         dtype: a key of `graphflow.system.device.DTYPES`.
-        device: as torch names it.
-        loras: laid over it, in this order.
-        target: how they are applied; None if there are none.
+        device: name of the device in torch.
+        loras: the LoRAs that are added to it, in this order.
+        target: how LoRAs are applied; None if there are none.
     """
 
     files: ComponentFiles
@@ -258,7 +258,7 @@ class Placed:
 
     @property
     def component(self) -> Component:
-        """What steps name in their `uses`; nothing that runs on tokens alone has a precision or a device."""
+        """The component for the `uses` of steps; a component without weights has no precision or device."""
         if not self.files.weights:
             return Component(self.files.identity, 0, self.files.label, self)
         parts = [self.files.identity, self.dtype, self.device, *(lora.identity for lora in self.loras)]

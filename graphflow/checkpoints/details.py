@@ -1,4 +1,4 @@
-"""The details of a checkpoint: what a document's `checkpoints` write beside `source`."""
+"""The details of a checkpoint: all keys of an entry of `checkpoints` except `source`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from graphflow.system.paths import path_of
 
 @dataclass(frozen=True)
 class SamplerChoice:
-    """A sampler in place of the checkpoint's own.
+    """A sampler that replaces the checkpoint's own.
 
     Attributes:
         name: a short name or a class of diffusers; None for the checkpoint's own class.
-        changes: settings over those of the checkpoint's config.
-        place: where it is written.
+        changes: settings that replace those of the checkpoint's config.
+        place: place in the document.
     """
 
     name: str | None
@@ -42,15 +42,15 @@ class SamplerChoice:
 
 @dataclass(frozen=True)
 class Details:
-    """What a document says of a checkpoint beside its source.
+    """The details of a checkpoint in a document, besides its source.
 
     Attributes:
         dtype: the precision in which its components run; None for that of the run.
-        variant: which files of a folder are taken, such as `fp16`.
-        components: role → source of the checkpoint whose part is taken instead, and where that is written.
-        loras: in the order in which they are laid over.
-        scheduler: the sampler of its stages where they name none.
-        prior: source of the checkpoint that reads texts for it, and where that is written.
+        variant: variant of the weight files in a folder, such as `fp16`.
+        components: role → source, with its place, of the checkpoint whose component is used instead.
+        loras: LoRAs, in the order in which they are added.
+        scheduler: the sampler of its stages, unless they name one.
+        prior: source, with its place, of the checkpoint that reads texts for it.
     """
 
     dtype: str | None = None
@@ -61,15 +61,15 @@ class Details:
     prior: Scalar | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What is said, as plain data."""
-        said: dict[str, Any] = {"dtype": self.dtype, "variant": self.variant}
-        said["components"] = {role: source.text for role, source in self.components}
-        said["loras"] = [{"source": str(lora.path), "scale": lora.scale} for lora in self.loras]
-        said["scheduler"] = (
+        """The details as plain data; those that are not given are left out."""
+        given: dict[str, Any] = {"dtype": self.dtype, "variant": self.variant}
+        given["components"] = {role: source.text for role, source in self.components}
+        given["loras"] = [{"source": str(lora.path), "scale": lora.scale} for lora in self.loras]
+        given["scheduler"] = (
             None if self.scheduler is None else {"name": self.scheduler.name, **dict(self.scheduler.changes)}
         )
-        said["prior"] = None if self.prior is None else self.prior.text
-        return {key: value for key, value in said.items() if value}
+        given["prior"] = None if self.prior is None else self.prior.text
+        return {key: value for key, value in given.items() if value}
 
 
 NO_DETAILS = Details()
@@ -80,12 +80,12 @@ def read_details(decl: CheckpointDecl, document: Document, targets: tuple[LoraTa
 
     Args:
         decl: the entry.
-        document: where it stands.
-        targets: what LoRA files may change.
+        document: the document of the entry.
+        targets: the components that LoRA files may change.
         hub: asked about LoRAs that are not on this machine.
 
     Raises:
-        Refusal: one of them is wrong; it knows its place.
+        Refusal: a detail is not valid; the refusal has its place.
     """
     return _Reader(decl, document, targets, hub).details()
 
@@ -143,8 +143,8 @@ class _Reader:
         if isinstance(tree, Mapping):
             wrong = [key for key in tree.entries if key not in ("source", "scale")]
             if wrong or "source" not in tree.entries:
-                said = f"a LoRA has no key {wrong[0]}" if wrong else "a LoRA has no source"
-                self._refuse(tree, said, "", "write {source: ./file.safetensors, scale: 0.8}", "wrong-shape")
+                message = f"a LoRA has no key {wrong[0]}" if wrong else "a LoRA has no source"
+                self._refuse(tree, message, "", "write {source: ./file.safetensors, scale: 0.8}", "wrong-shape")
             scale = tree.entries["scale"].value if "scale" in tree.entries else None
             return self._lora_file(tree.entries["source"].value, 1.0 if scale is None else self._number(scale))
         return self._lora_file(tree, 1.0)
@@ -249,7 +249,7 @@ class _Reader:
         return SamplerChoice(None if name is None else self._text(name), changes, tree.place)
 
     def _plain(self, tree: Tree) -> Any:
-        """A setting of a sampler by its looks: bool, int, float, else text; what the class takes shows later."""
+        """A setting of a sampler, typed by its form: bool, int, float, or else text; the class checks it later."""
         text = self._text(tree)
         for word in ("bool", "int", "float"):
             try:

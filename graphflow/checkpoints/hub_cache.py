@@ -1,4 +1,4 @@
-"""Repositories of the model hub that are on this machine already, as its own programs keep them."""
+"""The cache of huggingface_hub: finding repositories of the model hub that are already on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FOLDER = "models--"
 
 
 def cache_folder() -> Path:
-    """Where huggingface_hub keeps repositories: HF_HUB_CACHE, else `hub` in HF_HOME or in the user's cache folder.
+    """The folder of huggingface_hub's cache: HF_HUB_CACHE, or else `hub` in HF_HOME or in the user's cache folder.
 
     HUGGINGFACE_HUB_CACHE, the earlier name of the first, is read after it; in all of them `~` and `$NAME` are what they
     are in a shell. Not asked of huggingface_hub itself: importing it takes most of the time that a check may take, and
@@ -32,7 +32,7 @@ def _expanded(text: str) -> Path:
 
 
 def is_repository(text: str) -> bool:
-    """Whether this is written as a repository: `owner/name`, or `owner/name@revision`."""
+    """Whether a text has the form of a repository: `owner/name`, or `owner/name@revision`."""
     is_name = _REPOSITORY.match(text) is not None and not text.startswith((".", "/", "~"))
     return is_name and not {"", ".", ".."}.intersection(split_name(text)[1].split("/"))
 

@@ -1,4 +1,4 @@
-"""Checkpoints on this machine: what their files say, without torch and without reading weights."""
+"""Checkpoints on this machine: their facts are read from files, without torch and without reading weights."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
 def embedded_checkpoint(text: str, families: Families) -> Checkpoint:
-    """The checkpoint `embedded/NAME` that comes along.
+    """The checkpoint `embedded/NAME`, which comes with graphflow.
 
     Raises:
-        Refusal: there is none of this name.
+        Refusal: there is no such checkpoint.
     """
     name = text.removeprefix("embedded/")
     try:
@@ -49,7 +49,7 @@ def embedded_checkpoint(text: str, families: Families) -> Checkpoint:
 
 
 def part_of(role: str, folder: Path, checkpoint: str, families: Families) -> ComponentFiles:
-    """A component whose class only its own config names; the class decides what it is, not the role.
+    """A component whose class is named only by its own config; its kind depends on the class, not on the role.
 
     Raises:
         Refusal: no config names a class.
@@ -79,21 +79,21 @@ def _files(
 
 
 def _architecture(config: Mapping[str, Any]) -> str:
-    """The class that a config of transformers names; empty where it names none."""
+    """The class that a config of transformers names; empty if there is none."""
     named = config.get("architectures")
     return str(named[0]) if isinstance(named, list) and named else ""
 
 
 def read_checkpoint(name: str, path: Path, families: Families) -> Checkpoint:
-    """The facts of a local checkpoint.
+    """Read the facts about a local checkpoint.
 
     Args:
-        name: as written.
+        name: the name as written.
         path: a folder with model_index.json or config.json, or a .safetensors file.
-        families: those that it may be of.
+        families: the families to which it may belong.
 
     Raises:
-        Refusal: it is neither, its weights are pickled, or its files are damaged.
+        Refusal: it is neither of these, its weights are pickled, or its files are damaged.
     """
     return _unchanged(name, path, _stamp(name, path), families)
 
@@ -116,35 +116,35 @@ Stamp = tuple[tuple[str, int, int, int, int], ...]
 
 
 def _stamp(name: str, path: Path) -> Stamp:
-    """Name, size, times and inode of each file of a checkpoint: if a file changes, so does this.
+    """Name, size, times and inode of each file of a checkpoint; the result changes if a file changes.
 
     Raises:
-        Refusal: one of them is a pipe or a device; reading it could block forever.
+        Refusal: a file is a pipe or a device; reading it could block forever.
     """
-    found = [(str(path), path.stat())]
-    folders = [str(path)] if stat.S_ISDIR(found[0][1].st_mode) else []
+    files = [(str(path), path.stat())]
+    folders = [str(path)] if stat.S_ISDIR(files[0][1].st_mode) else []
     for folder in folders:
         with os.scandir(folder) as entries:
             for entry in entries:
                 try:
-                    told = entry.stat()
+                    status = entry.stat()
                 except OSError:
-                    # A broken link matters only if somebody reads it, who then reports it.
-                    told = entry.stat(follow_symlinks=False)
-                found.append((entry.path, told))
-                if stat.S_ISDIR(told.st_mode) and folder == str(path):
+                    # A broken link is reported if the file is needed.
+                    status = entry.stat(follow_symlinks=False)
+                files.append((entry.path, status))
+                if stat.S_ISDIR(status.st_mode) and folder == str(path):
                     folders.append(entry.path)
-    for file, told in found:
-        if kind := irregular(told.st_mode):
+    for file, status in files:
+        if kind := irregular(status.st_mode):
             message = f"{name} is {kind}" if file == str(path) else f"{name} holds {kind}"
             why = f"{Path(file).name} is {kind}, and reading it could block forever"
             raise Refusal("checkpoint-broken", message, why, "replace it with a regular file")
-    return tuple(sorted((file, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino) for file, one in found))
+    return tuple(sorted((file, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for file, s in files))
 
 
 @functools.lru_cache(maxsize=64)
 def _unchanged(name: str, path: Path, _: Stamp, families: Families) -> Checkpoint:
-    """The facts of a checkpoint, read once for the same files, so that what its components cache is kept."""
+    """The facts about a checkpoint, cached for unchanged files, so that the caches of its components are kept."""
     if path.is_file():
         if path.suffix == ".gguf":
             raise Refusal("checkpoint-broken", f"{name} is quantized", "graphflow reads plain weights only", _PLAIN)

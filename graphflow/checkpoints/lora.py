@@ -1,4 +1,4 @@
-"""LoRA files: which components one changes, whether it fits them, and what it is."""
+"""LoRA files: the components that a file changes, whether it fits them, and its identity."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from graphflow.checkpoints.weights_digest import digest_of_files
 from graphflow.problems import Place
 
 USUAL_FILE = "pytorch_lora_weights.safetensors"
-"""How training scripts of diffusers call a LoRA file."""
+"""Name of the LoRA file that training scripts of diffusers write."""
 
 
 @dataclass(frozen=True)
 class LoraTarget:
-    """What LoRA files may change of a family.
+    """A component of a family that LoRA files may change.
 
     Attributes:
-        role: of the component.
+        role: role of the component.
         names: matches the beginning of the names of the tensors that change it.
-        setting: of the component's config: how wide the input of `reading` is.
-        reading: matches the tensors, of shape (rank, width), that show for which width a LoRA was made.
+        setting: setting in the component's config for the width of the input of `reading`.
+        reading: matches tensors, of shape (rank, width), that show the width for which a LoRA was trained.
         apply: `apply(model, path, adapter)` adds the file to the loaded component under the name `adapter`.
     """
 
@@ -49,26 +49,26 @@ _OTHER_KINDS = {
 
 
 def other_kind(names: Iterable[str]) -> str:
-    """Which of the kinds of adapter that are no LoRA has tensors of these names; empty if none."""
+    """The kind of a file with these tensors, if it is an adapter that is not a plain LoRA; otherwise empty."""
     known = list(names)
-    return next((kind for kind, told in _OTHER_KINDS.items() if any(map(told.search, known))), "")
+    return next((kind for kind, pattern in _OTHER_KINDS.items() if any(map(pattern.search, known))), "")
 
 
 def roles_in(names: Iterable[str], targets: Iterable[LoraTarget]) -> frozenset[str]:
-    """The components that a file with tensors of these names changes; none if it is no LoRA for one of the targets."""
+    """The components that a file with these tensors changes; empty if it is not a LoRA for any of the targets."""
     known = list(names)
     return frozenset(target.role for target in targets if any(map(target.names.match, known)))
 
 
 @dataclass(frozen=True)
 class Lora:
-    """A LoRA file laid over a checkpoint.
+    """A LoRA file that is added to a checkpoint.
 
     Attributes:
         path: a .safetensors file.
-        scale: how strongly it counts; 1 = as trained.
+        scale: strength of its effect; 1 = as trained.
         roles: the components that it changes.
-        place: where it is written.
+        place: place in the document.
     """
 
     path: Path
@@ -78,7 +78,7 @@ class Lora:
 
     @cached_property
     def header(self) -> Tensors:
-        """What the file's header tells."""
+        """The header of the file."""
         return read_tensors(self.path)
 
     @cached_property
@@ -87,7 +87,7 @@ class Lora:
         return digest_of_files((self.path,))
 
     def misfit(self, target: LoraTarget, config: Mapping[str, Any]) -> str:
-        """Why it does not fit a component with this config; empty if it does, as far as its shapes show."""
+        """The reason why it does not fit a component with this config, by its shapes; empty if it fits."""
         for name, tensor in self.header.tensors.items():
             if target.names.match(name) and target.reading.search(name) and len(tensor.shape) >= 2:
                 width, own = tensor.shape[1], config.get(target.setting)
@@ -99,7 +99,7 @@ class Lora:
 
     @cached_property
     def identity(self) -> str:
-        """Its weights, what they are called, what the file says of them (alphas may stand there), and its scale."""
-        named = sorted((name, one.dtype, one.shape) for name, one in self.header.tensors.items())
-        told = json.dumps([named, sorted(self.header.metadata.items())])
-        return f"{self.weights_digest} {hashlib.sha256(told.encode()).hexdigest()} × {self.scale!r}"
+        """A digest of its weights, with their names, the file's metadata, which may contain alphas, and the scale."""
+        tensors = sorted((name, tensor.dtype, tensor.shape) for name, tensor in self.header.tensors.items())
+        facts = json.dumps([tensors, sorted(self.header.metadata.items())])
+        return f"{self.weights_digest} {hashlib.sha256(facts.encode()).hexdigest()} × {self.scale!r}"

@@ -1,4 +1,4 @@
-"""Which weight files of a component's folder the libraries read: the names they look for, variants, and shards.
+"""The weight files in a component's folder that the libraries read: their names, variants and shards.
 
 Sources: diffusers' ModelMixin.from_pretrained, transformers' PreTrainedModel.from_pretrained.
 """
@@ -14,7 +14,7 @@ from graphflow.document.refusal import Refusal
 from graphflow.text_helpers.words import counted
 
 _STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
-"""Library → how the files' names begin that it looks for."""
+"""Library → beginning of the names of the files that it looks for."""
 _NAME = re.compile(r"(?P<stem>[^.]+?)(?P<early>-\d+-of-\d+)?(\.(?P<variant>\w+?)(?P<late>-\d+-of-\d+)?)?\.safetensors")
 _FIX = "get the whole checkpoint"
 
@@ -22,7 +22,7 @@ _FIX = "get the whole checkpoint"
 def files_by_variant(folder: Path, names: Iterable[str], library: str) -> dict[str, tuple[Path, ...]]:
     """Variant, such as fp16 (empty for the usual files) → the safetensors files that are read for it, all shards.
 
-    If none has the name that the library looks for, all are listed; `faults` reports that.
+    If no file has a name that the library looks for, all files are listed; `faults` reports this.
 
     Args:
         folder: of the component.
@@ -39,7 +39,7 @@ def files_by_variant(folder: Path, names: Iterable[str], library: str) -> dict[s
 
 
 def _read_by(library: str, folder: Path, variant: str, paths: list[tuple[Path, bool]]) -> tuple[Path, ...]:
-    """The whole file or the shards of a variant: where both are there, diffusers prefers shards that have an index."""
+    """The whole file or the shards of a variant: if there are both, diffusers prefers shards with an index."""
     whole = tuple(path for path, sharded in paths if not sharded)
     shards = tuple(path for path, sharded in paths if sharded)
     if library == "diffusers" and shards and _index(folder, library, variant).is_file():
@@ -48,7 +48,7 @@ def _read_by(library: str, folder: Path, variant: str, paths: list[tuple[Path, b
 
 
 def _index(folder: Path, library: str, variant: str) -> Path:
-    """The file that says which shard holds which tensor; early versions of diffusers put the variant before `index`."""
+    """The index, which names the shard of each tensor; early versions of diffusers write the variant before `index`."""
     name = f"{_STEMS[library]}.safetensors"
     early = folder / f"{name}.{variant}.index.json"
     if variant and library == "diffusers" and early.is_file():
@@ -57,13 +57,13 @@ def _index(folder: Path, library: str, variant: str) -> Path:
 
 
 def faults(label: str, folder: Path, library: str, variant: str | None, paths: Iterable[Path]) -> Iterator[Refusal]:
-    """What is wrong with the names of a component's weight files.
+    """Yield problems with the names of a component's weight files.
 
     Args:
-        label: how the component is called.
-        folder: where the files are.
-        library: that reads them.
-        variant: that is read; None for the usual files.
+        label: name of the component.
+        folder: the folder with the files.
+        library: the library that reads them.
+        variant: the variant that is read; None for the usual files.
         paths: the files of the variant.
     """
     stem, names = _STEMS.get(library), [path.name for path in paths]
@@ -81,11 +81,11 @@ def faults(label: str, folder: Path, library: str, variant: str | None, paths: I
         why = f"its weights are in {counted(len(names), 'file')}, and {index.name} says which tensors each holds"
         yield Refusal("checkpoint-broken", f"the {label} has no {index.name}", why, _FIX)
     elif sharded:
-        told = read_json(index).get("weight_map")
+        shard_of = read_json(index).get("weight_map")
         with reading(index):
-            if not isinstance(told, Mapping) or not all(isinstance(name, str) for name in told.values()):
+            if not isinstance(shard_of, Mapping) or not all(isinstance(name, str) for name in shard_of.values()):
                 raise ValueError("it holds no weight_map from tensors to files")
-        for name in sorted(set(told.values()) - set(names)):
-            count = sum(one == name for one in told.values())
-            why = f"{index.name} says that it holds {count} of {counted(len(told), 'tensor')}"
+        for name in sorted(set(shard_of.values()) - set(names)):
+            count = sum(shard == name for shard in shard_of.values())
+            why = f"{index.name} says that it holds {count} of {counted(len(shard_of), 'tensor')}"
             yield Refusal("checkpoint-broken", f"the {label} has no {name}", why, _FIX)

@@ -21,7 +21,7 @@ class DownloadStarted:
 
 @dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """Of the file that is being downloaded, `done` of `total` bytes are here."""
+    """A file is being downloaded; `done` of `total` bytes have arrived."""
 
     repository: str
     file: str
@@ -31,7 +31,7 @@ class DownloadProgress:
 
 @dataclass(frozen=True, slots=True)
 class DownloadFinished:
-    """A file has been downloaded, and is the one that the hub says."""
+    """A file has been downloaded, and its content matches the hub's facts."""
 
     repository: str
     file: str

@@ -50,7 +50,7 @@ class Plan:
 
     @property
     def components(self) -> tuple[Component, ...]:
-        """The components that its steps use; one that several use is named by each."""
+        """The components that its steps use; a component that several steps use is listed for each."""
         return tuple(component for step in self.steps for component in step.uses.values())
 
     @property
