@@ -15,6 +15,7 @@ from graphflow.checkpoints.hub import Hub
 from graphflow.checkpoints.hub_cache import is_repository
 from graphflow.checkpoints.hub_checkpoint import of_hub, unknown, whole, with_variant
 from graphflow.checkpoints.hub_errors import UnreachableHub
+from graphflow.checkpoints.hub_facts import Repository
 from graphflow.checkpoints.local_checkpoint import (
     UNSAFE,
     embedded_checkpoint,
@@ -231,13 +232,17 @@ class CheckpointReader:
         fix = f"did you mean {close}?" if close else listed
         raise Refusal("checkpoint-missing", f"the checkpoint {text} does not exist", why, fix)
 
-    def pulled(self, text: str) -> Checkpoint:
-        """A repository as the hub has it now.
+    def of_repository(self, text: str, repository: Repository) -> Checkpoint:
+        """The checkpoint of a repository with these facts.
+
+        Args:
+            text: as written.
+            repository: as `Hub.ask` returned it.
 
         Raises:
-            Refusal: there is none, it cannot be used, or the hub cannot be asked.
+            Refusal: it cannot be used.
         """
-        found = self._of_call(read_repository(text, self.hub.ask(text), self.families), text)
+        found = self._of_call(read_repository(text, repository, self.families), text)
         return whole(replace(found, prior=self._prior(found)), self.hub)
 
 

@@ -59,7 +59,7 @@ def _of_repository(arguments: argparse.Namespace, name: str, catalog: Catalog) -
         repository = hub.ask(name)
         if lora := lora_of(repository):
             return () if repository.has(lora) else (Lacking(repository, lora),)
-        checkpoint = CheckpointReader(CPU, catalog.families, hub).pulled(name)
+        checkpoint = CheckpointReader(CPU, catalog.families, hub).of_repository(name, repository)
     except Refusal as refusal:
         show(refusal.problems(Place(name)))
         return None

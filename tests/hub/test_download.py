@@ -215,6 +215,20 @@ def test_a_component_of_another_repository_is_downloaded_alone(hub, sd, graph, t
     ]
 
 
+def test_a_prior_that_a_model_card_names_is_downloaded_too(hub, tiny):
+    hub.stored["owner/prior"] = Stored(tiny("kandinsky_prior"))
+    hub.stored["owner/decoder"] = decoder = Stored(tiny("kandinsky"))
+    decoder.files |= {"README.md": b"---\nprior:\n- owner/prior\n---\n"}
+    made = gf.Graph()
+    made.checkpoint("here", str(tiny("kandinsky")), prior=str(tiny("kandinsky_prior")))
+    steps = {"num_inference_steps": 2, "prior_num_inference_steps": 2}
+    for name, checkpoint in {"far": "owner/decoder", "near": "here"}.items():
+        made.output(**{name: made.add("text2img", checkpoint=checkpoint, prompt="a circle", seed=5, **steps)})
+    assert made.check().problems == ()
+    result = gf.run(made)
+    assert result["far"] == result["near"]
+
+
 def test_pictures_are_equal_to_those_of_plain_diffusers(hub, sd, graph, tiny):
     from tests import plain
 
