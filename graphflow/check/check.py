@@ -90,6 +90,7 @@ def check(
         inputs={name: source.value if isinstance(source, Value) else None for name, source in sources.items()},
         seed=final_seed,
         compute=compute,
+        catalog=catalog,
         formats=resolved.formats,
         problems=tuple(first_of(reported)),
     )

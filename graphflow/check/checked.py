@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphflow.catalog.authoring import Planned
+from graphflow.catalog.catalog import Catalog
 from graphflow.catalog.node_type import NodeType
 from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.check.sources import NodeOutput, NodeSource
@@ -78,6 +79,7 @@ class Checked:
         inputs: the value of every input.
         seed: the run's seed.
         problems: problems, warnings and hints, by place.
+        catalog: the node types that the document may use.
         compute: device and precision of models.
         formats: output name → how its pictures are written, for those for which the document chooses.
     """
@@ -90,6 +92,7 @@ class Checked:
     inputs: dict[str, Any]
     seed: int
     problems: tuple[Problem, ...]
+    catalog: Catalog
     compute: Compute = CPU
     formats: Mapping[str, PictureFormat] = field(default_factory=dict)
 

@@ -43,6 +43,14 @@ def rebase(
     return dataclasses.replace(_moved(document, _Mover(document, folder, catalog, library, placed)), folder=folder)
 
 
+def in_own_folder(document: Document, catalog: Catalog, library: Library) -> Document:
+    """The document with every path relative to its folder, also those of a call, which start at the current folder."""
+    folder = document.folder.absolute()
+    if all(scalar.folder is None or scalar.folder.absolute() == folder for scalar in _scalars(document)):
+        return document
+    return rebase(document, folder, catalog, library)
+
+
 def absolute(document: Document, catalog: Catalog, library: Library) -> Document:
     """The document with absolute paths, so that documents with the same files are equal, wherever they are."""
     return _moved(document, _Mover(document, None, catalog, library, lambda _: None))

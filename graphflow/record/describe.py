@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphflow import library
 from graphflow.check.checked import Checked, ExpandedNode
 from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
 from graphflow.checkpoints.components import Placed
@@ -33,6 +34,7 @@ from graphflow.values.sources import Format, Gather, ItemOf, Value
 
 def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
     """The record of a run that has not started."""
+    from graphflow.check.rebase import in_own_folder
     from graphflow.document.write import write
     from graphflow.system.distribution import shipped_version
 
@@ -50,7 +52,7 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
         seed=checked.seed,
         command=None if command is None else list(command),
         document=DocumentRecord(
-            text=homeless(write(document)),
+            text=homeless(write(in_own_folder(document, checked.catalog, library.templates))),
             file=named(document.file),
             folder=home_relative(Path(document.folder).absolute()),
         ),

@@ -138,3 +138,16 @@ def test_a_picture_of_a_repeated_run_holds_a_record_like_the_first(folder: Path,
     assert json.loads(second.recipe())["inputs"] == json.loads(third.recipe())["inputs"]
     assert second.document == third.document
     assert second.seed == third.seed == 7
+
+
+def test_paths_of_the_call_are_found_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "inner").mkdir()
+    (folder / "inner" / "small.yaml").write_text(
+        GRAPH.replace("photo.png", "../photo.png").replace("second", "../third")
+    )
+    graph = gf.load("inner/small.yaml")
+    graph.output(added=graph.add("resize", image="third.png", width=7))
+    result = gf.run(graph, record=tmp_path / "run", only=["added"])
+    monkeypatch.chdir(tmp_path)
+    assert gf.run(tmp_path / "run" / "added.png", only=["added"]).outputs == result.outputs
