@@ -1,4 +1,4 @@
-"""Finding the checkpoints that a document names, and putting their details together."""
+"""Find the checkpoints that a document names, and apply their details."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from graphflow.system.device import Compute
 from graphflow.system.paths import path_of
 
 MODELS_VARIABLE = "GRAPHFLOW_MODELS"
-"""Environment variable: folders (as in PATH) in which a checkpoint's file name is looked for."""
+"""Environment variable: folders, separated as in PATH, in which a checkpoint's file name is looked up."""
 
 
 @dataclass
 class CheckpointReader:
-    """Finds checkpoints of these families and reads their facts, each once, for a call that computes like this.
+    """Finds checkpoints and reads their facts, each once per call.
 
     Attributes:
         compute: where models are to run, and how precisely.
@@ -58,12 +58,12 @@ class CheckpointReader:
         """The checkpoint that `text` names: an entry of `checkpoints`, a path, a file in GRAPHFLOW_MODELS, a hub name.
 
         Args:
-            text: as written.
-            document: where its short names are.
-            folder: where relative paths start.
+            text: the name as written.
+            document: the document with the short names.
+            folder: the folder for relative paths.
 
         Raises:
-            Refusal: there is none, or it cannot be used.
+            Refusal: there is no such checkpoint, or it cannot be used.
         """
         decl = document.checkpoints.get(text)
         if decl is not None:
@@ -72,14 +72,14 @@ class CheckpointReader:
         return whole(replace(found, prior=self._prior(found)), self.hub)
 
     def declared(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
-        """The checkpoint of an entry of `checkpoints`, details applied.
+        """The checkpoint of an entry of `checkpoints`, with its details applied.
 
         Raises:
-            Refusal: its source or a detail is wrong; it knows its place.
+            Refusal: its source or a detail is not valid; the refusal has its place.
         """
         known = self._entries.get(id(decl))
         if known is None:
-            # The entry is kept beside, so that its number stays its own.
+            # The entry is stored, too, so that its id is not reused.
             known = self._entries[id(decl)] = (decl, self._detailed_or_unknown(decl, document))
         return known[1]
 
@@ -95,7 +95,7 @@ class CheckpointReader:
         found = self._located_at(decl.source, decl.source.folder or document.folder)
         details = read_details(decl, document, self.families.lora_targets, self.hub)
         if found.kind == "hub":
-            # Nothing is known of it, so nothing can be said of its details either.
+            # Without facts about the checkpoint, its details cannot be checked.
             return replace(found, name=decl.name, details=details)
         if details.variant is not None:
             found = with_variant(found, details.variant, self.families, self.hub)
@@ -127,7 +127,7 @@ class CheckpointReader:
         roles: tuple[str, ...],
         document: Document,
     ) -> ComponentFiles:
-        """The part of another checkpoint that takes the place of this one's."""
+        """The component of another checkpoint that replaces this one's."""
         if roles == ("",):
             message = f"the checkpoint {decl.name} has no parts"
             raise Refusal("checkpoint-broken", message, "it is a single model", "remove components", place=source.place)
@@ -154,7 +154,7 @@ class CheckpointReader:
         raise Refusal("checkpoint-broken", message, why, did_you_mean(role, known, else_="write"), place=source.place)
 
     def _prior(self, checkpoint: Checkpoint) -> Checkpoint | None:
-        """The prior among a checkpoint's own parts, or the one that its model card names; None if there is none."""
+        """The prior in a checkpoint's own parts, or the one named in its model card; None if there is none."""
         family = None if checkpoint.family is None else checkpoint.family.prior
         if family is None or checkpoint.path is None:
             return None
@@ -173,7 +173,7 @@ class CheckpointReader:
         """The checkpoint that the detail `prior` names.
 
         Raises:
-            Refusal: the family has no priors, or it is none of them.
+            Refusal: the family has no priors, or the checkpoint is not a prior of the family.
         """
         family = None if owner.family is None else owner.family.prior
         if family is None:
@@ -204,7 +204,7 @@ class CheckpointReader:
         return self._known[key]
 
     def _of_call(self, found: Checkpoint, text: str) -> Checkpoint:
-        """A checkpoint with what the call says beside it."""
+        """The checkpoint with the settings of the call."""
         known = tuple(family.name for family in self.families)
         return replace(found, compute=self.compute, source=text, known_families=known)
 
@@ -249,7 +249,7 @@ class CheckpointReader:
 def _check_lora(
     decl: CheckpointDecl, lora: Lora, components: Mapping[str, ComponentFiles], targets: tuple[LoraTarget, ...]
 ) -> None:
-    """Refuse a LoRA of another family: left to diffusers, it ends in tensors that don't fit, or changes nothing."""
+    """Refuse a LoRA for another family; diffusers would fail with a mismatch of tensors, or ignore it."""
     known = {target.role: target for target in targets}
     whys = []
     for role in sorted(lora.roles, key=lambda role: (role in components, role)):
@@ -265,7 +265,7 @@ def _check_lora(
 
 
 def _of_variant(decl: CheckpointDecl, components: dict[str, ComponentFiles], variant: str) -> dict[str, ComponentFiles]:
-    """The components with the files of a variant; those that have none keep their own, as diffusers does it."""
+    """The components with the files of a variant; as in diffusers, components without that variant keep their files."""
     if not any(variant in files.variants for files in components.values()):
         known = sorted({name for files in components.values() for name in files.variants if name})
         why = f"it has {', '.join(known)}" if known else "it has files of one kind only"

@@ -1,4 +1,4 @@
-"""Downloads files of the hub: one after the other, in a thread of their own, with events in the caller's thread."""
+"""Download files of the hub one after the other; each has its own thread, events are sent in the caller's."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from graphflow.execute.events import DownloadFinished, DownloadProgress, Downloa
 from graphflow.text_helpers.words import counted, size_text
 
 _PAUSE = 0.1
-"""Seconds between two looks at how far a download is, and between two events of its progress."""
+"""Seconds between two checks of a download's progress, and between two events for it."""
 
 
 def download_files(files: Sequence[Lacking], hub: Hub, listener: Listener | None, cancellation: Cancellation) -> None:
     """Download files into the hub's cache.
 
     Args:
-        files: that are not on this machine.
-        hub: says whether it may be asked.
-        listener: told how far it is, in this thread.
-        cancellation: ends it; files that are whole stay.
+        files: the files that are missing on this machine.
+        hub: knows whether requests are allowed.
+        listener: called with events, in this thread; None for none.
+        cancellation: ends the downloads; files that are complete are kept.
 
     Raises:
-        DownloadFailed: a file cannot be downloaded, the hub may not be asked, or there is no space for all of them.
-        Cancelled: it was cancelled.
+        DownloadFailed: a file cannot be downloaded, requests are not allowed, or there is not enough space.
+        Cancelled: the run was cancelled.
     """
-    names, nbytes = list(dict.fromkeys(one.repository.name for one in files)), sum(one.file.size for one in files)
+    names, nbytes = list(dict.fromkeys(f.repository.name for f in files)), sum(f.file.size for f in files)
     if hub.offline:
         message = f"{' and '.join(names)} must be downloaded first"
         count = f"{counted(len(files), 'file')} of {size_text(nbytes)} {'is' if len(files) == 1 else 'are'}"
@@ -46,17 +46,17 @@ def download_files(files: Sequence[Lacking], hub: Hub, listener: Listener | None
         why = f"{count} not on this machine, and {hub.offline}"
         raise DownloadFailed(message, "checkpoint-missing", why=why, fix=fix)
     _require_space(names, nbytes)
-    for one in files:
+    for file in files:
         cancellation.check()
-        _Download(one, listener, cancellation).run()
+        _Download(file, listener, cancellation).run()
 
 
 def _require_space(names: Sequence[str], needed: int) -> None:
     folder = cache_folder()
-    there = next((path for path in (folder, *folder.parents) if path.is_dir()), Path("/"))
+    existing = next((path for path in (folder, *folder.parents) if path.is_dir()), Path("/"))
     with suppress(OSError):
-        if (free := shutil.disk_usage(there).free) < needed:
-            raise _failed(no_space(" and ".join(names), f"{size_text(needed)}, and {there} has {size_text(free)}"))
+        if (free := shutil.disk_usage(existing).free) < needed:
+            raise _failed(no_space(" and ".join(names), f"{size_text(needed)}, and {existing} has {size_text(free)}"))
 
 
 def _failed(refusal: Refusal) -> DownloadFailed:
@@ -64,20 +64,20 @@ def _failed(refusal: Refusal) -> DownloadFailed:
 
 
 class _Download:
-    """One file. Its thread ends at its next sign of progress if the caller has stopped waiting for it."""
+    """The download of a file. If the caller stops waiting for it, its thread ends at the next report of progress."""
 
     def __init__(self, wanted: Lacking, listener: Listener | None, cancellation: Cancellation) -> None:
-        self._wanted, self._tell, self._cancellation = wanted, listener or _nobody, cancellation
+        self._wanted, self._listener, self._cancellation = wanted, listener or _ignore, cancellation
         self._repository, self._file = wanted.repository.name, wanted.file
         self._ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._stopped = False
         self._done = 0
 
     def run(self) -> None:
-        """Download it."""
+        """Download the file; returns when it is complete."""
         start, size = time.monotonic(), self._file.size
-        self._tell(DownloadStarted(self._repository, self._file.path, size))
-        # A library that waits for the network cannot be interrupted, so the end of the process doesn't wait for it.
+        self._listener(DownloadStarted(self._repository, self._file.path, size))
+        # A library that waits for the network cannot be interrupted, so it runs in a daemon thread.
         threading.Thread(target=self._work, name="graphflow-download", daemon=True).start()
         try:
             error = self._wait()
@@ -87,7 +87,7 @@ class _Download:
             raise _failed(error) from error
         if error is not None:
             raise error
-        self._tell(DownloadFinished(self._repository, self._file.path, size, time.monotonic() - start))
+        self._listener(DownloadFinished(self._repository, self._file.path, size, time.monotonic() - start))
 
     def _wait(self) -> BaseException | None:
         shown = 0
@@ -99,7 +99,7 @@ class _Download:
             done = min(max(self._done, 0), self._file.size)
             if done != shown:
                 shown = done
-                self._tell(DownloadProgress(self._repository, self._file.path, done, self._file.size))
+                self._listener(DownloadProgress(self._repository, self._file.path, done, self._file.size))
 
     def _work(self) -> None:
         try:
@@ -115,5 +115,5 @@ class _Download:
             raise StoppedError
 
 
-def _nobody(_: object) -> None:
+def _ignore(_: object) -> None:
     return None
