@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from graphflow.cli import main
+from graphflow.cli.progress import live
+from graphflow.execute.events import DownloadFinished, DownloadProgress, DownloadStarted
 
 GRAPH = """\
 graphflow: 1
@@ -50,7 +52,8 @@ def test_run_downloads_records_the_commit_and_shows_no_token(call, hub, sd, tmp_
     done = call("run", "graph.yaml", "--out", "out")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("reading facts of owner/tiny-sd from the hub") == 1
-    assert "downloading owner/tiny-sd/unet/diffusion_pytorch_model.safetensors" in done.stderr
+    assert "downloading owner/tiny-sd/unet/diffusion_pytorch_model.safetensors, " in done.stderr
+    assert "[3/3] downloaded owner/tiny-sd/" in done.stderr
     record = json.loads((tmp_path / "out/run.json").read_text())
     assert record["repositories"] == [{"name": "owner/tiny-sd", "commit": sd.commit}]
     assert hub.tokens == {f"Bearer {TOKEN}"}
@@ -65,6 +68,19 @@ def test_events_of_downloads_are_json_lines(call, hub, sd):
     assert kinds[0] == "download_started"
     assert kinds.count("download_finished") == 3
     assert kinds[-1] == "written"
+
+
+def test_the_live_display_shows_files_and_their_bytes(capsys):
+    file = ("owner/tiny-sd", "unet/a.safetensors")
+    with live(1, "file") as display:
+        display.show(DownloadStarted(*file, 2048))
+        display.show(DownloadProgress(*file, 1024, 2048))
+        shown = display.show.__self__
+        assert [shown.unit(part) for part in shown.parts] == ["1.0 KiB", "2.0 KiB"]
+        display.show(DownloadFinished(*file, 2048, 2.0))
+    screen = capsys.readouterr().err
+    assert "1 of 1 file" in screen
+    assert "downloaded owner/tiny-sd/unet/a.safetensors 2.0 s" in screen
 
 
 def test_an_offline_run_of_what_is_not_here_says_how_to_get_it(call, hub, sd):
