@@ -43,12 +43,15 @@ class TextReader:
             the roles `text_encoder` and `tokenizer`, even if they have other names in the checkpoint.
         readout: text that describes which output of the encoder is used. Families with the same encoder and readout
             share encoded texts; a conditioning with another readout is refused.
+        weighted: the step `weighted(text, context, *, readout, encoder) -> Conditioning`, which encodes a text whose
+            words have weights, in windows if it is long; None if the family has none.
     """
 
     text_encoder: str
     tokenizer: str
     encode: StepRun
     readout: str
+    weighted: StepRun | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphflow.values.encoding import Encoding
 from graphflow.values.latent_space import Noise
 from graphflow.values.raster import Image, Mask
 from graphflow.values.value_types import value_word
@@ -30,6 +31,8 @@ class Facts:
         soft: whether a mask was given a soft edge.
         net: for a control signal: its ControlNet.
         masked: whether a control signal hides pixels from its ControlNet, as ControlNets for inpainting need it.
+        encoding: for a conditioning: how its text is encoded.
+        text: for a string: the text itself.
         content: returns the picture or mask itself, if it is available before the run; called by rules that need it.
     """
 
@@ -42,6 +45,8 @@ class Facts:
     soft: bool = False
     net: ModelFiles | None = None
     masked: bool = False
+    encoding: Encoding | None = None
+    text: str | None = None
     content: Callable[[], Image | Mask] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -69,5 +74,7 @@ def facts_of(value: Any) -> Facts:
         noise=getattr(value, "noise", None),
         net=getattr(value, "net", None),
         masked=getattr(value, "mask", None) is not None,
+        encoding=getattr(value, "encoding", None),
+        text=value if isinstance(value, str) else None,
         content=(lambda: value) if isinstance(value, (Image, Mask)) else None,
     )

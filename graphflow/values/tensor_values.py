@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from graphflow.values import tensors
 from graphflow.values.embedding_space import EmbeddingSpace
+from graphflow.values.encoding import Encoding
 from graphflow.values.latent_space import LatentSpace, Noise
 
 _NEGATIVE = "negative_"
@@ -91,6 +92,13 @@ class Conditioning:
         """The tensors of the negative prompt, under the names of the prompt's; empty if none was encoded."""
         named = {name: tensor for name, tensor in self.tensors.items() if name.startswith(_NEGATIVE)}
         return {name.removeprefix(_NEGATIVE): tensor for name, tensor in named.items()}
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the text was encoded."""
+        embeds = self.tensors.get("prompt_embeds")
+        width = None if embeds is None else int(embeds.shape[-1])
+        return Encoding(self.readout, width, any(name.startswith(_NEGATIVE) for name in self.tensors))
 
     @property
     def version(self) -> tuple[int, ...]:

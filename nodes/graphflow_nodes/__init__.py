@@ -3,6 +3,7 @@
 NODES: tuple[str, ...] = (
     "graphflow_nodes.conditioning.controlnet_condition:controlnet_condition",
     "graphflow_nodes.conditioning.depth_map:depth_map",
+    "graphflow_nodes.conditioning.encode_prompt:encode_prompt",
     "graphflow_nodes.conditioning.image_prior:image_prior",
     "graphflow_nodes.flow.switch:switch",
     "graphflow_nodes.image.animate:animate",

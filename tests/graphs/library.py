@@ -23,6 +23,7 @@ CHECKPOINTS: dict[str, dict[str, str | list[str]]] = {
     "guidance_comparison": {"checkpoint": "sd_inpaint"},
     "negative_prompt": {"checkpoint": "sd_inpaint"},
     "padding_mask_crop": {"checkpoint": "sd"},
+    "weighted_prompt": {"checkpoint": "sd"},
     "inpaint_img2img": {"checkpoint": "sd_inpaint", "polish_checkpoint": "sd"},
     "paint_into_photo": {"checkpoint": "sd_inpaint"},
     "sdxl_inpaint": {"checkpoint": "sdxl_inpaint"},

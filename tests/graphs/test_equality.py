@@ -21,6 +21,7 @@ GIVEN = {
     "negative_prompt": flows.NEGATIVE,
     "fill_prompt": flows.NEXT,
     "polish_prompt": flows.NEXT,
+    "weighted_prompts": list(flows.WEIGHTED),
     "prompts": [flows.PROMPT, flows.NEXT, flows.LAST],
     "softness": flows.BLUR,
     "inset": -flows.INSET,

@@ -136,6 +136,7 @@ from tests.plain.kandinsky import (
     kandinsky_text2img,
 )
 from tests.plain.scripts import chain, embed, img2img, inpaint, text2img
+from tests.plain.weights import weighted, weighted_xl
 from tests.plain.xl import ensemble, xl_img2img, xl_inpaint, xl_text2img
 
 __all__ = [
@@ -155,6 +156,8 @@ __all__ = [
     "kandinsky_prior",
     "kandinsky_text2img",
     "text2img",
+    "weighted",
+    "weighted_xl",
     "xl_img2img",
     "xl_inpaint",
     "xl_text2img",

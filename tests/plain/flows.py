@@ -15,11 +15,12 @@ from diffusers.image_processor import VaeImageProcessor
 from PIL import Image, ImageFilter, ImageOps
 from transformers import pipeline
 
-from tests.plain import control, kandinsky, scripts, xl
+from tests.plain import control, kandinsky, scripts, weights, xl
 
 SIDE, STEPS, GUIDANCE, BLUR, CROP, INSET = 64, 4, 4.0, 3.0, 8, 4
 """The models' own size, and what the graphs are given with it."""
 PROMPT, NEGATIVE, NEXT, LAST = "a red circle", "blue", "a green star, sea", "a ring"
+WEIGHTED = ("a (red)0.5 circle", "a red circle, (sea)1.4")
 STRENGTH, STRENGTHS = 0.6, (0.3, 0.6, 1.0)
 """Of four steps two are run, or one, two and four: another number than with the defaults of graphs and classes."""
 LARGE, SPLIT = 80, 0.5
@@ -114,6 +115,11 @@ def guidance_comparison(folders: Folders, photo: Image.Image, mask: Image.Image,
 def negative_prompt(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
     call = (folders("sd_inpaint"), PROMPT, fit(photo), fit(mask), seed)
     return {"images": [_fill(*call), _fill(*call, negative_prompt=NEGATIVE)]}
+
+
+def weighted_prompt(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    call = {"seed": seed, "steps": STEPS, "guidance": GUIDANCE, "size": SIDE}
+    return {"images": [weights.weighted(folders("sd"), one, NEGATIVE, **call) for one in WEIGHTED]}
 
 
 def padding_mask_crop(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
@@ -255,6 +261,7 @@ FLOWS: Sequence[Callable[..., Pictures]] = (
     strength_comparison,
     guidance_comparison,
     negative_prompt,
+    weighted_prompt,
     padding_mask_crop,
     inpaint_img2img,
     paint_into_photo,

@@ -19,7 +19,6 @@ MODULE_NAMES = {"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yam
 """Distributions whose module is not called like them."""
 
 NOT_IMPORTED_YET = {
-    "compel": "encode_prompt",
     "peft": "LoRAs of a checkpoint",
     "xformers": "--attention xformers",
 }

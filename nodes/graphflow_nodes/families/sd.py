@@ -19,10 +19,11 @@ from graphflow_nodes.single_files.original import ORIGINAL
 from graphflow_nodes.steps.encode_text import encode_last
 from graphflow_nodes.steps.sample import sample
 from graphflow_nodes.steps.vae import decode, decode_around, encode
+from graphflow_nodes.steps.weighted_text import weigh_last
 
 _EARLY_SIZE = 64
 """The constructors raise a smaller sample_size of a UNet from before diffusers 0.9 to this."""
-_TEXTS = (TextReader("text_encoder", "tokenizer", encode_last, "the last hidden state"),)
+_TEXTS = (TextReader("text_encoder", "tokenizer", encode_last, "the last hidden state", weigh_last),)
 _SAMPLING = {"num_inference_steps": 50, "guidance_scale": 7.5, "eta": 0.0}
 _SCALE = "controlnet_conditioning_scale"
 

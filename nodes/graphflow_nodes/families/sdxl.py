@@ -24,10 +24,11 @@ from graphflow_nodes.single_files.original import ORIGINAL
 from graphflow_nodes.steps.encode_text import encode_penultimate
 from graphflow_nodes.steps.sample import sample
 from graphflow_nodes.steps.vae import decode_normalised, decode_upcast, encode_normalised
+from graphflow_nodes.steps.weighted_text import weigh_penultimate
 
 _READOUT = "the last but one hidden state"
-_SECOND = TextReader("text_encoder_2", "tokenizer_2", encode_penultimate, _READOUT)
-_TEXTS = (TextReader("text_encoder", "tokenizer", encode_penultimate, _READOUT), _SECOND)
+_SECOND = TextReader("text_encoder_2", "tokenizer_2", encode_penultimate, _READOUT, weigh_penultimate)
+_TEXTS = (TextReader("text_encoder", "tokenizer", encode_penultimate, _READOUT, weigh_penultimate), _SECOND)
 
 _SIZES = {
     "original_size": None,

@@ -24,15 +24,17 @@ def arguments_of(
         InvalidValue: the conditioning was encoded in another way than the family's, or lacks the negative text.
     """
     _require_fitting(positive[0], sampling, negative_given=bool(negative))
-    prompt = _joined([one.positive for one in positive], sampling.joined)
+    prompt = joined([one.positive for one in positive], sampling.joined)
     if negative:
-        below = _joined([one.positive for one in negative], sampling.joined)
+        below = joined([one.positive for one in negative], sampling.joined)
+    elif positive[0].negative:
+        below = positive[0].negative
     elif sampling.zeros:
         import torch
 
         below = {name: torch.zeros_like(tensor) for name, tensor in prompt.items()}
     else:
-        below = positive[0].negative
+        below = {}
     return {**prompt, **{f"negative_{name}": tensor for name, tensor in below.items()}}
 
 
@@ -45,7 +47,7 @@ def _require_fitting(positive: Conditioning, sampling: Sampling, *, negative_giv
         raise InvalidValue("guidance_scale is above 1, but the conditioning has no negative embeddings")
 
 
-def _joined(texts: Sequence[Mapping[str, Any]], axes: Mapping[str, int]) -> dict[str, Any]:
+def joined(texts: Sequence[Mapping[str, Any]], axes: Mapping[str, int]) -> dict[str, Any]:
     """The tensors of all text encoders: joined along the axis given for each, else the last encoder's."""
     merged: dict[str, Any] = {}
     for text in texts:

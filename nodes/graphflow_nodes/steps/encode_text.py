@@ -83,12 +83,12 @@ def _tokens(text: str, context: Context) -> Any:
 
 def warn_of_cut(text: str, tokenizer: Any, context: Context) -> None:
     """Warn of what is cut off a text that is longer than its encoder reads."""
-    if cut := _beyond(text, tokenizer):
+    if cut := beyond(text, tokenizer):
         why = f"it reads {tokenizer.model_max_length - 2} tokens and ignores: {cut}"
         context.warn("the text is too long for its encoder", why, "shorten the text")
 
 
-def _beyond(text: str, tokenizer: Any) -> str:
+def beyond(text: str, tokenizer: Any) -> str:
     """The end of a text that is cut off; empty if all of it is read."""
     most = tokenizer.model_max_length
     if len(text.encode()) <= most - 2:
