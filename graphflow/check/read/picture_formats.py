@@ -64,8 +64,8 @@ def _quality(decl: OutputDecl, resolved: Resolved) -> int | None:
 
 
 def _report_other_type(decl: OutputDecl, type_: Type, resolved: Resolved) -> None:
-    key, scalar = ("format", decl.format) if decl.format is not None else ("quality", decl.quality)
-    assert scalar is not None
+    written = {"format": decl.format, "quality": decl.quality}
+    key, scalar = next((key, scalar) for key, scalar in written.items() if scalar is not None)
     message = f"the output {decl.name} cannot have a {key}: it is {type_}, not a picture"
     own = " (format is a value of the node that makes the animation)" if str(item_of(type_)) == "animation" else ""
     resolved.report("type-mismatch", message, scalar.place, fix=f"remove {key}{own}")
