@@ -182,10 +182,6 @@ class NodeType:
     shipped_version: str | None = None
     group: str = field(default="", compare=False)
 
-    @property
-    def default_output(self) -> Output:
-        return next(iter(self.outputs.values()))
-
     @cached_property
     def plain(self) -> bool:
         """Whether facts of its outputs are always unknown: it has no plan function and no size or space annotation."""

@@ -91,7 +91,6 @@ def check(
         seed=final_seed,
         compute=compute,
         catalog=catalog,
-        formats=resolved.formats,
         problems=tuple(first_of(reported)),
     )
 

@@ -16,7 +16,6 @@ from graphflow.errors import InvalidGraph
 from graphflow.problems import NOWHERE, Level, Place, Problem
 from graphflow.system.device import CPU, Compute
 from graphflow.values.facts import Facts
-from graphflow.values.picture_format import PictureFormat
 from graphflow.values.sources import ItemOf
 
 
@@ -81,7 +80,6 @@ class Checked:
         problems: problems, warnings and hints, by place.
         catalog: the node types that the document may use.
         compute: device and precision of models.
-        formats: output name → how its pictures are written, for those for which the document chooses.
     """
 
     document: Document
@@ -94,7 +92,6 @@ class Checked:
     problems: tuple[Problem, ...]
     catalog: Catalog
     compute: Compute = CPU
-    formats: Mapping[str, PictureFormat] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -9,7 +9,7 @@ from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.families import Families
 from graphflow.checkpoints.hub import Hub
-from graphflow.checkpoints.hub_cache import origin, snapshot
+from graphflow.checkpoints.hub_cache import is_repository, origin, snapshot
 from graphflow.checkpoints.hub_errors import UnreachableHub
 from graphflow.checkpoints.local_checkpoint import read_checkpoint, read_repository
 from graphflow.checkpoints.remote import RemoteFiles, settled
@@ -42,7 +42,8 @@ def with_variant(found: Checkpoint, variant: str, families: Families, hub: Hub) 
     parts = found.components.values()
     if any(variant in files.variants or isinstance(files, RemoteFiles) for files in parts):
         return found
-    if found.path is None or origin(found.path) is None or hub.offline:
+    named = is_repository(found.source)
+    if found.path is None or origin(found.path) is None or not named or hub.offline:
         return found
     try:
         asked = read_repository(found.name, hub.ask(found.source), families)

@@ -124,12 +124,16 @@ def _header(repository: Repository, path: str) -> Tensors:
     message = f"{path} of {repository.name} is not a complete safetensors file"
     try:
         told = _api().parse_safetensors_file_metadata(repository.name, path, revision=repository.commit)
+    except (SafetensorsParsingError, json.JSONDecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
+        raise Refusal("checkpoint-broken", message, "its header cannot be read", "name another checkpoint") from error
+    # Apart from the request, whose errors of the connection are ValueErrors, too.
+    try:
         tensors = {
             key: Tensor.of(key, {"dtype": one.dtype, "shape": one.shape, "data_offsets": one.data_offsets})
             for key, one in told.tensors.items()
         }
-    except (SafetensorsParsingError, json.JSONDecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
-        raise Refusal("checkpoint-broken", message, "its header cannot be read", "name another checkpoint") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise Refusal("checkpoint-broken", message, str(error), "name another checkpoint") from error
     if not tensors:
         raise Refusal("checkpoint-broken", message, "it holds no tensor", "name another checkpoint")
     offset = repository.files[path].size - max(one.end for one in tensors.values())

@@ -23,7 +23,7 @@ COMMANDS = {
     "draw": "draw a graph as SVG or Mermaid text",
     "graphs": "list the graphs and templates that come with graphflow",
     "nodes": "list node types, or explain one",
-    "checkpoints": "list, verify and export checkpoints",
+    "checkpoints": "list, verify, export and pull checkpoints",
     "new": "start a graph from a copy of another one",
     "schema": "print the JSON Schema of documents, for editors",
 }
@@ -81,7 +81,7 @@ def _require_folder() -> None:
 
 
 def _prints(arguments: argparse.Namespace) -> bool:
-    writes_files = arguments.command in ("run", "new") or getattr(arguments, "action", "") == "export"
+    writes_files = arguments.command in ("run", "new") or getattr(arguments, "action", "") in ("export", "pull")
     return not writes_files and getattr(arguments, "output", None) is None
 
 

@@ -63,9 +63,22 @@ def _of_repository(arguments: argparse.Namespace, name: str, catalog: Catalog) -
     except Refusal as refusal:
         show(refusal.problems(Place(name)))
         return None
+    for one in (checkpoint, checkpoint.prior):
+        _require_known(one)
     parts = [*checkpoint.components.values()]
     parts += () if checkpoint.prior is None else checkpoint.prior.components.values()
     return lacking(checkpoint.placed(files) for files in parts)
+
+
+def _require_known(checkpoint: Checkpoint | None) -> None:
+    """Refuse a checkpoint whose files are not known, since the hub could not be asked.
+
+    Raises:
+        DownloadFailed: it is one.
+    """
+    if checkpoint is not None and checkpoint.kind == "hub":
+        message = f"{checkpoint.source} cannot be downloaded"
+        raise DownloadFailed(message, "checkpoint-missing", why=checkpoint.unknown, fix=checkpoint.remedy)
 
 
 def _of_graph(arguments: argparse.Namespace, name: str, catalog: Catalog) -> tuple[Lacking, ...] | None:
@@ -80,9 +93,7 @@ def _of_graph(arguments: argparse.Namespace, name: str, catalog: Catalog) -> tup
         return None
     named = [value for node in loaded.checked.nodes for value in node.params.values() if isinstance(value, Checkpoint)]
     for one in named:
-        if one.kind == "hub":
-            message = f"{one.source} cannot be downloaded"
-            raise DownloadFailed(message, "checkpoint-missing", why=one.unknown, fix=one.remedy)
+        _require_known(one)
     steps = [step for node in loaded.checked.nodes if node.planned is not None for step in node.planned.steps]
     return lacking(component for step in steps for component in step.uses.values())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphflow.check.checked import Checked
-from graphflow.check.sources import Absent, NodeSource, Unknown
+from graphflow.check.sources import Absent, Unknown, without_absent
 from graphflow.errors import InvalidGraph
 from graphflow.plan.lifetimes import Lifetimes, lifetimes
 from graphflow.plan.lower import Lowered, lower
@@ -17,7 +17,6 @@ from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Place, Problem, did_you_mean, nearest
 from graphflow.system.gc_pause import paused
 from graphflow.values.component import Component
-from graphflow.values.sources import Gather
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +86,9 @@ def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
         raise InvalidGraph(unknown)
     chosen = {name: source for name, source in checked.outputs.items() if not only or name in only}
     absent = {name: source.reason for name, source in chosen.items() if isinstance(source, Absent)}
-    present = {name: _present(source) for name, source in chosen.items() if not isinstance(source, (Absent, Unknown))}
+    present = {
+        name: without_absent(source) for name, source in chosen.items() if not isinstance(source, (Absent, Unknown))
+    }
     lowered = lower(checked.nodes, present)
     order = in_order(lowered.steps)
     steps, outputs = _numbered(lowered, order)
@@ -106,12 +107,6 @@ def _unknown(name: str, checked: Checked) -> Problem:
     if nearest(id_, own) is None and (close := nearest(id_, nodes)) is not None:
         fix = f"did you mean the node {close}?"
     return Problem("unknown-graph-output", f"the graph has no output {name}", "", fix, place)
-
-
-def _present(source: NodeSource) -> NodeSource:
-    if isinstance(source, Gather):
-        return Gather(tuple(item for item in source.items if not isinstance(item, Absent)))
-    return source
 
 
 def _numbered(lowered: Lowered, order: list[int]) -> tuple[tuple[PlannedStep, ...], dict[str, StepSource]]:

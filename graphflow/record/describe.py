@@ -56,7 +56,7 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
             file=named(document.file),
             folder=home_relative(Path(document.folder).absolute()),
         ),
-        only=[] if len(chosen) == len(checked.outputs) else chosen,
+        only=[] if len(chosen) == len(checked.outputs) and not checked.resolved.requested else chosen,
         inputs={name: plain(value) for name, value in checked.inputs.items()},
         outputs={name: OutputRecord(why=plan.absent.get(name, "")) for name in checked.outputs if name in chosen},
         steps=[_step(step) for step in plan.steps],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def home_relative(path: Path) -> str:
-    """The path with `~` for the home folder: pictures are passed on, and need not reveal who made them."""
+    """The path with `~` for the home folder."""
     for home in _homes():
         if path.is_relative_to(home):
             return str(Path("~") / path.relative_to(home))

@@ -91,7 +91,7 @@ def _pending(stem: str, value: Any, format_: Format, text: str | None) -> Pendin
 
 def chosen_formats(plan: Plan, call: PictureFormat) -> dict[str, PictureFormat]:
     """Output name → the format of its pictures; that of the call overrides that of the document."""
-    return {name: call.over(plan.checked.formats.get(name, PNG)) for name in plan.outputs}
+    return {name: call.over(plan.checked.resolved.formats.get(name, PNG)) for name in plan.outputs}
 
 
 def has_pictures(plan: Plan, name: str) -> bool:

@@ -17,7 +17,6 @@ from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.errors import FileProblem, InvalidValue
 from graphflow.limits import DOCUMENT_BYTES
 from graphflow.problems import Place, Problem
-from graphflow.record.exif_pictures import read_comment
 from graphflow.system.files import read_start
 from graphflow.values.picture_files import format_of
 from graphflow.values.types import INT
@@ -65,6 +64,8 @@ def _is_recorded(path: Path) -> bool:
     content = read_start(path, DOCUMENT_BYTES)
     if format_of(content[:16]) not in ("JPEG", "WebP"):
         return is_recorded(path, content)
+    from graphflow.record.exif_pictures import read_comment
+
     try:
         return read_comment(path) is not None
     except FileProblem:

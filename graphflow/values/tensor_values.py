@@ -57,7 +57,7 @@ class Latents:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the tensor, its space and its noise, in hexadecimal."""
+        """Text that is equal for equal values: the tensor's sha256, the space and the noise."""
         noise = self.noise.to_json() if self.noise is not None else ""
         return f"{tensors.digest(self.tensor)} {self.space.to_json()} {noise}"
 
@@ -111,7 +111,7 @@ class Conditioning:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of all tensors, in hexadecimal."""
+        """Text that is equal for equal values: readout, encoder, and the sha256 of each tensor."""
         named = [f"{name} {tensors.digest(tensor)}" for name, tensor in self.tensors.items()]
         return " ".join([self.readout, self.encoder, *named])
 
@@ -149,7 +149,7 @@ class ImageEmbedding:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of all tensors, in hexadecimal, and the space."""
+        """Text that is equal for equal values: the space and the sha256 of each tensor."""
         return " ".join([*map(tensors.digest, self._all), self.space.to_json()])
 
     @property

@@ -17,6 +17,7 @@ from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
 from graphflow.execute.runner import Run
 from graphflow.record import names, outputs
+from graphflow.record.describe import describe
 from graphflow.record.recorder import Recorder
 
 LISTS = """
@@ -307,3 +308,12 @@ def test_equal_runs_write_equal_files(recorded: Callable[..., Any], tmp_path: Pa
 @pytest.mark.parametrize("ending", sorted({ending for one in outputs.FORMATS.values() for ending in one.endings}))
 def test_a_file_of_every_format_belongs_to_its_output(ending):
     assert names.output_file(f"soft-012.{ending}") == names.OutputFile("soft", 12, ending)
+
+
+def test_a_result_beside_all_outputs_is_recorded_as_asked_for():
+    graph = gf.Graph("shapes")
+    first = graph.add("mask_shape", id="first", shape="ellipse", box=[0, 0, 1, 1], width=8, height=8)
+    graph.output(inverted=graph.add("mask_invert", id="second", mask=first))
+    assert describe(graph.plan()).only == []
+    assert describe(graph.plan(only=["inverted"])).only == []
+    assert describe(graph.plan(only=["inverted", "first"])).only == ["inverted", "first"]

@@ -16,9 +16,11 @@ from diffusers.utils import logging
 import graphflow as gf
 from graphflow_nodes.models.defaults import class_defaults
 from graphflow_nodes.models.samplers import OWN, PACKAGES, REPLACED
+from graphflow_nodes.planning.chosen_sampler import Sampler
 from graphflow_nodes.planning.sampler_settings import conflicts, misfit, most_steps
 from graphflow_nodes.steps.pipeline import _scheduler
 from tests import plain
+from tests.shipped import read_checkpoint
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
@@ -257,3 +259,11 @@ def test_a_class_as_diffusers_makes_it_passes(name):
 def test_a_run_makes_no_scheduler_that_is_not_of_the_list(name):
     with pytest.raises(gf.GraphflowError, match="known classes"):
         _scheduler(name, "{}")
+
+
+def test_asking_for_the_most_steps_leaves_the_settings_as_they_are(tiny):
+    sampler = Sampler(read_checkpoint("x", tiny("sd")), "ddim")
+    before = {**sampler.config, "steps_offset": 0}
+    sampler.config["steps_offset"] = 0
+    sampler.most_steps(20, moved=True, whole=True)
+    assert sampler.config == before

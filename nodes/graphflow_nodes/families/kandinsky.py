@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from graphflow.checkpoints.checkpoint import Checkpoint
@@ -13,7 +14,7 @@ from graphflow.problems import Fault
 from graphflow.text_helpers.words import counted
 from graphflow.values.embedding_space import EmbeddingSpace
 from graphflow.values.latent_space import LatentSpace
-from graphflow_nodes.families.unet_rules import tokenizer_faults
+from graphflow_nodes.families.unet_rules import own_size, tokenizer_faults
 from graphflow_nodes.models import vae
 from graphflow_nodes.models.clip import CLIP_TEXT_WITH_PROJECTION, CLIP_TOKENIZER, CLIP_TOKENIZER_FAST
 from graphflow_nodes.models.clip_vision import CLIP_IMAGE_PROCESSORS, CLIP_VISION_WITH_PROJECTION
@@ -41,11 +42,6 @@ _DDPM = {"DDPMScheduler": {"variance_type": ("learned", "learned_range")}}
 def _space(parts: Parts) -> LatentSpace:
     """MoVQ's latents; the classes of Kandinsky don't scale them, although its config has a scaling factor."""
     return replace(vae.latent_space(parts["movq"]), scaling_factor=1.0)
-
-
-def _own_size(parts: Parts) -> tuple[int, int] | None:
-    size = parts["unet"].full_config["sample_size"]
-    return (size * _space(parts).factor,) * 2 if isinstance(size, int) else None
 
 
 # What doesn't fit.
@@ -242,7 +238,7 @@ KANDINSKY = Family(
         "img2img": _stage("KandinskyV22Img2ImgPipeline", _alone, defaults={"strength": 0.3}),
         "inpaint": _stage("KandinskyV22InpaintPipeline", _with_mask),
     },
-    own_size=_own_size,
+    own_size=partial(own_size, vae_role="movq"),
     rules=_decoder_rules,
     prior=PRIOR,
     read_prompt=_read_prompt,

@@ -47,13 +47,18 @@ def reads_pixels(parts: Parts) -> bool:
     return channels(parts) != int(parts["vae"].full_config["latent_channels"])
 
 
-def own_size(parts: Parts) -> tuple[int, int] | None:
-    """(width, height) in pixels for which the UNet was trained; None if its config does not say."""
+def own_size(parts: Parts, *, vae_role: str = "vae") -> tuple[int, int] | None:
+    """(width, height) in pixels for which the UNet was trained; None if its config does not say.
+
+    Args:
+        parts: of the checkpoint.
+        vae_role: of the VAE.
+    """
     size = parts["unet"].full_config["sample_size"]
     height, width = size if isinstance(size, list) and len(size) == 2 else (size, size)
     if not all(type(side) is int and side > 0 for side in (height, width)):
         return None
-    factor = latent_space(parts).factor
+    factor = vae.latent_space(parts[vae_role]).factor
     return width * factor, height * factor
 
 

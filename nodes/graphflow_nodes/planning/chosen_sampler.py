@@ -177,7 +177,7 @@ class Sampler:
         """
         config = self.config
         if moved and "steps_offset" in config and "steps_offset" not in self.changes:
-            config["steps_offset"] = 1
+            config = {**config, "steps_offset": 1}
         return most_steps(self.class_name, config, wanted, whole=whole)
 
     @property

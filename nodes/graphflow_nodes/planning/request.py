@@ -127,7 +127,7 @@ class Request:
         return Sampler(self.checkpoint, self.params.get("scheduler"), self.spec.samplers)
 
     def split(self, name: str) -> float | None:
-        """The share of the steps at which `denoising_end` or `denoising_start` splits them; None if neither does."""
+        """The param `name`, a share of the steps; None if it is not given, or if the class does not have it."""
         return self.params.get(name) if name in self.spec.defaults else None
 
     def noise(self, fraction: float) -> Noise | None:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from graphflow.catalog.authoring import step
 from graphflow.errors import FileProblem
 from graphflow.values.raster import Image
-from graphflow.values.tensor_values import Latents
-
-
-class Painted(NamedTuple):
-    """The results of a stage."""
-
-    image: Image
-    latents: Latents
 
 
 @step(version=2, deterministic=False)
-def missing(*, name: str, why: str, fix: str) -> Painted:
+def missing(*, name: str, why: str, fix: str) -> Image:
     """Stop, because the checkpoint is not on this machine.
 
     Replaces all steps of a stage.
