@@ -20,6 +20,7 @@ from graphflow.record.environment import environment
 from graphflow.record.home_paths import home_relative, homeless, named
 from graphflow.record.plain_values import plain
 from graphflow.record.run_record import (
+    ComponentRecord,
     ComputeRecord,
     DocumentRecord,
     NodeRecord,
@@ -64,6 +65,7 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
         skipped=dict(plan.skipped),
         compute=_compute(checked) if plan.uses_torch else None,
         repositories=_repositories(plan),
+        components=_components(plan),
         environment=environment(plan),
     )
 
@@ -80,6 +82,17 @@ def _repositories(plan: Plan) -> list[RepositoryRecord]:
             paths += [placed.files.folder, *(lora.path for lora in placed.loras)]
     found = {origin(path) for path in paths}
     return [RepositoryRecord(name=name, commit=commit) for name, commit in sorted(filter(None, found))]
+
+
+def _components(plan: Plan) -> list[ComponentRecord]:
+    found: dict[str, ComponentRecord] = {}
+    for component in plan.components:
+        placed = component.spec
+        # Its own identity includes precision and device, which are recorded as such.
+        digest = placed.files.identity if isinstance(placed, Placed) else component.identity
+        loras = [lora.identity for lora in placed.loras] if isinstance(placed, Placed) else []
+        found.setdefault(component.identity, ComponentRecord(label=component.label, digest=digest, loras=loras))
+    return list(found.values())
 
 
 def _step(step: PlannedStep) -> StepRecord:

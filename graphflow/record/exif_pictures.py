@@ -1,7 +1,8 @@
-"""JPEG and WebP files that contain a record, in the EXIF tag UserComment.
+"""JPEG and WebP files that contain a record, in the EXIF tag ImageHistory.
 
-The comment is ASCII text, `graphflow` and a space before the record. A segment of a JPEG file has at most 64 KiB, so a
-longer record is left out of it.
+It is ASCII text, `graphflow` and a space before the record. A segment of a JPEG file has at most 64 KiB, so a
+longer record is left out of it. The tag UserComment has the text that A1111 and others read; in files of earlier
+versions of graphflow it has the record.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import io
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from graphflow.errors import FileProblem
-from graphflow.record.png import MAX_TEXT
+from graphflow.record.png import CHUNK_CHARACTERS, MAX_TEXT
 from graphflow.system.warning_filters import filtered
 from graphflow.values.raster import Raster
 
@@ -27,30 +29,39 @@ MAX_JPEG_EXIF = 65_533
 MAX_EDGES = {"JPEG": 65_500, "WEBP": 16_383}
 """The most pixels per row or column."""
 
-_EXIF_FOLDER, _USER_COMMENT = 0x8769, 0x9286
-_START = b"ASCII\0\0\0graphflow "
+_EXIF_FOLDER, _USER_COMMENT, _IMAGE_HISTORY = 0x8769, 0x9286, 0x9213
+_ASCII, _UNICODE = b"ASCII\0\0\0", b"UNICODE\0"
+_START = b"graphflow "
 _EXIF = b"Exif\0\0"
 
 
-def encode_jpeg(picture: Raster, text: str | None, quality: int | None) -> bytes:
-    """The picture as a JPEG file that contains the JSON `text`, unless it is None or too long.
+def encode_jpeg(picture: Raster, text: str | None, quality: int | None, parameters: str = "") -> bytes:
+    """The picture as a JPEG file that contains the JSON `text` and `parameters`, unless they are too long.
 
     Raises:
         ValueError: the picture has more pixels per row or column than the format allows.
     """
-    exif = _exif_of(text)
-    exif = exif if len(exif) <= MAX_JPEG_EXIF else b""
+    choices = (_exif_of(text, parameters), _exif_of(None, parameters), b"")
+    exif = next(exif for exif in choices if len(exif) <= MAX_JPEG_EXIF)
     quality = DEFAULT_QUALITY if quality is None else quality
     return _encoded(picture, "JPEG", exif, quality=quality, subsampling=0 if quality >= FULL_COLOUR else 2)
 
 
-def encode_webp(picture: Raster, text: str | None, quality: int | None) -> bytes:
-    """The picture as a WebP file that contains the JSON `text`, unless it is None or longer than `MAX_TEXT` bytes.
+def encode_webp(picture: Raster, text: str | None, quality: int | None, parameters: str = "") -> bytes:
+    """The picture as a WebP file that contains the JSON `text`, unless it is longer than `MAX_TEXT` bytes.
+
+    Args:
+        picture: any picture.
+        text: the record; None for none.
+        quality: 1 to 100; None for `DEFAULT_QUALITY`.
+        parameters: a text for other programs; empty for none.
 
     Raises:
         ValueError: the picture has more pixels per row or column than the format allows.
     """
-    return _encoded(picture, "WEBP", _exif_of(text), quality=DEFAULT_QUALITY if quality is None else quality)
+    return _encoded(
+        picture, "WEBP", _exif_of(text, parameters), quality=DEFAULT_QUALITY if quality is None else quality
+    )
 
 
 def _encoded(picture: Raster, format_: str, exif: bytes, **options: Any) -> bytes:
@@ -64,14 +75,16 @@ def _encoded(picture: Raster, format_: str, exif: bytes, **options: Any) -> byte
     return buffer.getvalue()
 
 
-def _exif_of(text: str | None) -> bytes:
+def _exif_of(text: str | None, parameters: str) -> bytes:
+    """EXIF data with those of the two texts that are neither empty nor too long; empty if there are none."""
     import PIL.Image
 
-    if text is None or len(text.encode()) > MAX_TEXT:
-        return b""
     exif = PIL.Image.Exif()
-    exif[_EXIF_FOLDER] = {_USER_COMMENT: _START + re.sub(r"[^\x00-\x7f]", _escape, text).encode()}
-    return exif.tobytes()
+    if text is not None and len(text.encode()) <= MAX_TEXT:
+        exif[_IMAGE_HISTORY] = _START.decode() + re.sub(r"[^\x00-\x7f]", _escape, text)
+    if 0 < len(parameters) <= CHUNK_CHARACTERS:
+        exif[_EXIF_FOLDER] = {_USER_COMMENT: _UNICODE + parameters.encode("utf-16-be", "replace")}
+    return exif.tobytes() if len(exif) else b""
 
 
 def _escape(letter: re.Match[str]) -> str:
@@ -93,26 +106,29 @@ def read_comment(path: Path) -> str | None:
         raise FileProblem(f"{path} is a damaged picture: its record cannot be read") from error
     except OSError as error:
         raise FileProblem(f"{path} cannot be read: {error.strerror}") from error
-    comment = _comment_in(data.removeprefix(_EXIF))
-    if not comment.startswith(_START):
-        return None
-    return comment.removeprefix(_START).decode("ascii", "replace")
+    for text in _texts_in(data.removeprefix(_EXIF)):
+        if text.startswith(_START):
+            return text.removeprefix(_START).decode("ascii", "replace")
+    return None
 
 
-def _comment_in(data: bytes) -> bytes:
-    """The UserComment of EXIF data; empty if it cannot be read, as a picture with broken EXIF data is a picture."""
+def _texts_in(data: bytes) -> Iterator[bytes]:
+    """ImageHistory and UserComment of EXIF data; nothing if it is damaged, since the picture may still be whole."""
     import PIL.Image
 
     exif = PIL.Image.Exif()
     with filtered("ignore", module=r"(?:PIL|graphflow)(?:\.|\Z)"):
         try:
             exif.load(data)
-            comment = exif.get_ifd(_EXIF_FOLDER).get(_USER_COMMENT)
+            history, comment = exif.get(_IMAGE_HISTORY), exif.get_ifd(_EXIF_FOLDER).get(_USER_COMMENT)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - Pillow's readers raise any exception, depending on the damage
-            return b""
-    return comment if isinstance(comment, bytes) else b""
+            return
+    if isinstance(history, str):
+        yield history.encode("ascii", "replace")
+    if isinstance(comment, bytes):
+        yield comment.removeprefix(_ASCII)
 
 
 def _exif_in(handle: BinaryIO) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.record.formats import FORMATS, JSON, Format
 from graphflow.record.names import RESERVED, output_file
+from graphflow.record.picture_text import NO_TEXT, PictureText
 from graphflow.values.any_value import describe
 from graphflow.values.picture_format import PictureFormat
 from graphflow.values.sources import Gather, ItemOf, Value
@@ -29,6 +30,15 @@ class Pending:
     encode: Callable[[], bytes]
 
 
+Texts: TypeAlias = Callable[[int | None, Any], PictureText]
+"""From the index of an item of a list (None if the output is not one) and its value to the texts in its picture."""
+
+
+def no_texts(_: int | None, __: Any) -> PictureText:
+    """No text in any picture."""
+    return NO_TEXT
+
+
 def kind_of(value: Any) -> str:
     """The type of a value in a few words: `image`, `list of mask`, `list`."""
     if isinstance(value, tuple):
@@ -40,7 +50,7 @@ def kind_of(value: Any) -> str:
 def files_for(
     name: str,
     value: Any,
-    text: str | None,
+    texts: Texts,
     items: Sequence[int] | None = None,
     count: int = 0,
     *,
@@ -51,7 +61,7 @@ def files_for(
     Args:
         name: name of the output.
         value: a tuple for a list; an empty list has no file.
-        text: written into pictures; None for no text.
+        texts: returns the texts of each picture.
         items: for an incomplete list, the index of each item of `value`, from 0; files are numbered accordingly,
             and a single file with all items has `null` for each missing one.
         count: the length of the complete list, if `items` is given.
@@ -61,19 +71,19 @@ def files_for(
         ValueError: there is no file format for a value of this type.
     """
     if not isinstance(value, tuple):
-        yield _pending(name, value, _format(value, choice), text)
+        yield _pending(name, value, _format(value, choice), texts)
         return
     if items is None:
         items, count = range(len(value)), len(value)
     formats = [_format(item, choice) for item in value]
     if formats and all(format_.joined for format_ in formats):
         numbered = dict(zip(items, value, strict=True))
-        yield _pending(name, tuple(map(numbered.get, range(count))), formats[0], text)
+        yield _pending(name, tuple(map(numbered.get, range(count))), formats[0], texts)
         return
     # Enough digits for the names to sort like the items.
     digits = max(3, len(str(count - 1)))
     for number, item, format_ in zip(items, value, formats, strict=True):
-        yield _pending(f"{name}-{number:0{digits}}", item, format_, text)
+        yield _pending(f"{name}-{number:0{digits}}", item, format_, texts, number)
 
 
 def _format(value: Any, choice: PictureFormat) -> Format:
@@ -83,10 +93,14 @@ def _format(value: Any, choice: PictureFormat) -> Format:
     return format_.chosen(choice)
 
 
-def _pending(stem: str, value: Any, format_: Format, text: str | None) -> Pending:
+def _pending(stem: str, value: Any, format_: Format, texts: Texts, item: int | None = None) -> Pending:
     ending = format_.ending(value)
     name = f"{stem}.{ending}"
-    return Pending(f"{stem}-output.{ending}" if name in RESERVED else name, lambda: format_.encode(value, text))
+
+    def encode() -> bytes:
+        return format_.encode(value, NO_TEXT if format_.raster is None else texts(item, value))
+
+    return Pending(f"{stem}-output.{ending}" if name in RESERVED else name, encode)
 
 
 def chosen_formats(plan: Plan, call: PictureFormat) -> dict[str, PictureFormat]:

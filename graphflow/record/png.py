@@ -1,7 +1,8 @@
 """PNG files that contain a record: written with Pillow, read without decoding pixels.
 
 The record is stored in `iTXt` chunks. Pillow refuses to open a picture with a chunk of more than 1 MiB of text,
-so a long record is split into chunks: `graphflow`, `graphflow-2`, `graphflow-3`, …
+so a long record is split into chunks: `graphflow`, `graphflow-2`, `graphflow-3`, … The chunk `parameters` has the text
+that A1111 and others read.
 """
 
 from __future__ import annotations
@@ -23,12 +24,21 @@ CHUNK_CHARACTERS = 200_000
 MAX_TEXT = 16 * 2**20
 """Bytes of a record; a longer one is neither written into pictures nor read from them. Pillow opens up to 64 MiB."""
 
+PARAMETERS = "parameters"
+"""The keyword of the text that other programs read."""
+
 _START = b"\x89PNG\r\n\x1a\n"
 _NAMES = re.compile(rb"graphflow(?:-([1-9][0-9]{0,4}))?\Z")
 
 
-def encode_png(picture: Raster, text: str | None) -> bytes:
-    """The picture as a PNG file that contains `text`, unless it is None or longer than `MAX_TEXT` bytes."""
+def encode_png(picture: Raster, text: str | None, parameters: str = "") -> bytes:
+    """The picture as a PNG file that contains `text`, unless it is None or longer than `MAX_TEXT` bytes.
+
+    Args:
+        picture: any picture.
+        text: the record.
+        parameters: a text for other programs; left out if it is empty or has more than `CHUNK_CHARACTERS`.
+    """
     from PIL.PngImagePlugin import PngInfo
 
     buffer = io.BytesIO()
@@ -37,6 +47,9 @@ def encode_png(picture: Raster, text: str | None) -> bytes:
         for number, start in enumerate(range(0, len(text), CHUNK_CHARACTERS), 1):
             keyword = KEYWORD if number == 1 else f"{KEYWORD}-{number}"
             info.add_itxt(keyword, text[start : start + CHUNK_CHARACTERS], zip=True)
+    if 0 < len(parameters) <= CHUNK_CHARACTERS:
+        # Latin-1 if that is enough, else UTF-8, as A1111 itself writes it.
+        info.add_text(PARAMETERS, parameters)
     picture.pil().save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 

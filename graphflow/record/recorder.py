@@ -31,7 +31,8 @@ from graphflow.plan.plan import Plan
 from graphflow.record.folder_claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
-from graphflow.record.outputs import PNG, chosen_formats
+from graphflow.record.outputs import PNG, chosen_formats, files_for, kind_of
+from graphflow.record.picture_text import NO_TEXT, PictureText
 from graphflow.record.report_collector import ReportCollector
 from graphflow.values.any_value import digest_of
 from graphflow.values.picture_format import PictureFormat
@@ -95,15 +96,17 @@ class Recorder:
         self._chosen = chosen_formats(plan, pictures)
         self._claim = Claim(folder, plan, self._chosen, overwrite=overwrite)
         try:
-            self._begin(describe(plan, command=command), metadata)
+            self._begin(describe(plan, command=command), pictures, metadata)
         except BaseException:
             self._claim.release()
             raise
 
-    def _begin(self, record: RunRecord, metadata: bool) -> None:
+    def _begin(self, record: RunRecord, pictures: PictureFormat, metadata: bool) -> None:
         """Replace the earlier run's record with that of this run."""
+        from graphflow.record.run_record import PicturesRecord
+
         self.record = record
-        self._metadata = metadata
+        record.pictures = PicturesRecord(format=pictures.name, quality=pictures.quality, metadata=metadata)
         record.started = self._start
         record.files, record.earlier = self._claim.digests(), self._claim.left()
         self._observed = not self._plan.uses_torch
@@ -172,9 +175,21 @@ class Recorder:
             self._attempt(self._write_record)
 
     @functools.cached_property
-    def _text(self) -> str | None:
-        """The record that pictures contain; it does not change after the first output."""
-        return self.record.recipe() if self._metadata else None
+    def _recipe(self) -> str:
+        """The part of the record that all pictures contain; it does not change after the first output."""
+        return self.record.recipe()
+
+    def _texts(self, output: str, item: int | None, value: Any) -> PictureText:
+        """The texts in the picture of `value`: the output, or an item of it."""
+        if not self.record.pictures.metadata:
+            return NO_TEXT
+        from graphflow.record.parameters_text import parameters_text
+        from graphflow.record.run_record import MadeRecord
+
+        made = MadeRecord(output=output, item=item, kind=kind_of(value), digest=digest_of(value))
+        record = f'{self._recipe.removesuffix("}")},"made":{made.model_dump_json()}}}'
+        size = (value.width, value.height)
+        return PictureText(record, parameters_text(self._plan, output, item, size))
 
     def _note(self, event: Event) -> None:
         from graphflow.record.run_record import LoadRecord
@@ -205,8 +220,6 @@ class Recorder:
 
     def _output(self, event: OutputReady) -> list[str]:
         """Write the files of an output; returns the names of those that were written."""
-        from graphflow.record.outputs import files_for, kind_of
-
         name, value = event.name, event.value
         source = self._plan.outputs[name]
         entry = self.record.outputs[name]
@@ -216,7 +229,8 @@ class Recorder:
         before = len(self.problems)
         try:
             entry.digest = digest_of(value)
-            for pending in files_for(name, value, self._text, event.items, count, choice=self._chosen[name]):
+            texts = functools.partial(self._texts, name)
+            for pending in files_for(name, value, texts, event.items, count, choice=self._chosen[name]):
                 content = self._encoded(pending.name, pending.encode)
                 if content is not None and self._attempt(self._write_output, pending.name, content):
                     entry.files.append(pending.name)

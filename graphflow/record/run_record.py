@@ -38,6 +38,8 @@ _RECIPE = frozenset(
         "compute",
         "environment",
         "repositories",
+        "components",
+        "pictures",
     }
 )
 
@@ -89,6 +91,48 @@ class RepositoryRecord(_Part):
 
     name: str
     commit: str
+
+
+class ComponentRecord(_Part):
+    """A component that the run uses.
+
+    Attributes:
+        label: its name in messages, such as `unet of embedded/sd`.
+        digest: of its weights, config and class; it depends on neither precision nor device.
+        loras: digest of each LoRA that is added to it.
+    """
+
+    label: str
+    digest: str
+    loras: list[str] = Field(default_factory=list)
+
+
+class PicturesRecord(_Part):
+    """What the call said about the files of pictures; None for what it left to the graph.
+
+    Attributes:
+        metadata: whether they contain the record; meaningful in run.json only.
+    """
+
+    format: str | None = None
+    quality: int | None = None
+    metadata: bool = True
+
+
+class MadeRecord(_Part):
+    """The value that a picture shows.
+
+    Attributes:
+        output: name of the output.
+        item: its index, from 0, if the output is a list.
+        kind: its type.
+        digest: of the value: for images and masks, of their kind, size and pixels.
+    """
+
+    output: str
+    item: int | None = None
+    kind: str
+    digest: str
 
 
 class DocumentRecord(_Part):
@@ -210,6 +254,9 @@ class RunRecord(_Part):
         removed: outputs of earlier runs that the run removed.
         compute: where its models run; None if it has no models.
         repositories: of the model hub, by name.
+        components: the components that it uses, in the order of the steps.
+        pictures: the call's choice of a format for pictures.
+        made: in a picture's record, what the picture shows; otherwise None.
         environment: other facts on which its bytes depend.
         peak_memory_bytes: the most memory that the process ever used; None if the system does not report it.
     """
@@ -234,6 +281,9 @@ class RunRecord(_Part):
     loads: list[LoadRecord] = Field(default_factory=list)
     compute: ComputeRecord | None = None
     repositories: list[RepositoryRecord] = Field(default_factory=list)
+    components: list[ComponentRecord] = Field(default_factory=list)
+    pictures: PicturesRecord = Field(default_factory=PicturesRecord)
+    made: MadeRecord | None = None
     environment: EnvironmentRecord = Field(default_factory=EnvironmentRecord)
     peak_memory_bytes: int | None = None
     files: dict[str, str] = Field(default_factory=dict)
@@ -246,7 +296,7 @@ class RunRecord(_Part):
         return _json(self, indent=1) + "\n"
 
     def recipe(self) -> str:
-        """The record that a picture contains: everything needed to repeat the run, as JSON on one line."""
+        """Everything needed to repeat the run, as JSON on one line."""
         return _json(self, include=set(_RECIPE))
 
     @classmethod

@@ -79,7 +79,7 @@ def test_an_empty_list_has_no_file_and_is_not_absent(recorded: Callable[..., Any
 
 def test_names_of_a_long_list_sort_as_its_items() -> None:
     picture = gf.Mask(b"\0", 1, 1)
-    names = [file.name for file in outputs.files_for("x", (picture,) * 1001, None)]
+    names = [file.name for file in outputs.files_for("x", (picture,) * 1001, outputs.no_texts)]
     assert names == sorted(names)
     assert names[-1] == "x-1000.png"
 

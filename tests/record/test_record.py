@@ -386,3 +386,36 @@ def test_importing_the_recorder_imports_nothing_large() -> None:
     large = ["numpy", "PIL", "torch", "jinja2", "pydantic"]
     done = subprocess.run([sys.executable, "-c", code % large], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_picture_says_which_value_it_shows(recorded: Callable[..., Any]) -> None:
+    text = GOOD.replace("spot: {", "spot: {for_each: {shape: [ellipse, rectangle]}, ").replace(
+        "shape: ellipse, box", "box"
+    )
+    run = recorded(text)
+    made = {path.name: RunRecord.load(path).made for path in run.folder.glob("*.png")}
+    assert {name: (one.output, one.item, one.kind) for name, one in made.items() if one is not None} == {
+        "image.png": ("image", None, "image"),
+        "mask-000.png": ("mask", 0, "mask"),
+        "mask-001.png": ("mask", 1, "mask"),
+    }
+    assert [made[f"mask-00{item}.png"].digest for item in (0, 1)] == [mask.digest for mask in run.result["mask"]]
+    assert RunRecord.load(run.folder).made is None
+
+
+def test_components_are_known_by_content_whatever_their_precision() -> None:
+    from graphflow.record.describe import describe
+    from graphflow.system.device import Compute
+
+    plans = [gf.load("text2img").plan(compute=Compute("cpu", dtype)) for dtype in ("float32", "bfloat16")]
+    single, half = (describe(made).components for made in plans)
+    assert single == half
+    assert single[0].label == "tokenizer of embedded/sd"
+    assert plans[0].components != plans[1].components
+
+
+def test_the_choice_of_the_call_for_pictures_is_recorded(recorded: Callable[..., Any]) -> None:
+    from graphflow.values.picture_format import PictureFormat
+
+    record = recorded(GOOD, pictures=PictureFormat("jpeg", 80), metadata=False).recorder.record
+    assert (record.pictures.format, record.pictures.quality, record.pictures.metadata) == ("jpeg", 80, False)
