@@ -127,9 +127,12 @@ class Literals:
 
     def _many(self, paths: list[Path], text: str, word: str, scalar: Scalar, document: Document) -> tuple[Any, ...]:
         if not paths:
+            pictures = f"a picture's name ends in {', '.join(ENDINGS)}, and does not begin with a dot"
+            pattern = glob.has_magic(text) and not self._path(scalar, text, document).is_dir()
             raise Refusal(
                 "file-missing",
-                f"{text} matches no file" if glob.has_magic(text) else f"the folder {text} contains no {word}",
+                f"{text} matches no file" if pattern else f"the folder {text} contains no {word}",
+                "" if pattern or word not in PICTURES else pictures,
                 fix="name a folder with files, or a pattern such as photos/*.png",
             )
         return tuple(self._atom(scalar, str(path), word, document) for path in paths)

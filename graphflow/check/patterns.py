@@ -14,7 +14,7 @@ from graphflow.limits import ENTRIES, FILES
 
 
 def matching_files(folder: Path, pattern: Path, shown: str) -> list[Path]:
-    """The files that a pattern matches, in the order of their paths.
+    """The files that a pattern matches, in the natural order of their paths (`2.png` before `10.png`).
 
     As usual, `*`, `?` and `[…]` stay within one name, `**` is any number of folders, and a name that begins with a dot
     is matched only by a pattern that begins with one. A link to a folder is followed, but not if it leads upwards.
@@ -29,20 +29,35 @@ def matching_files(folder: Path, pattern: Path, shown: str) -> list[Path]:
     """
     walk = _Walk(shown, pattern.parts[1:] if pattern.is_absolute() else pattern.parts)
     walk.run(Path(pattern.anchor) if pattern.is_absolute() else folder)
-    return sorted(walk.files)
+    return sorted(walk.files, key=_natural)
 
 
 def files_in(folder: Path, endings: tuple[str, ...], shown: str) -> list[Path]:
-    """The files directly in a folder whose names have one of these endings, in the order of their names.
+    """The files directly in a folder whose names have one of these endings, in the natural order of their names.
+
+    As with patterns, names that begin with a dot are left out.
 
     Raises:
         Refusal: more than `FILES`, or more than `ENTRIES` entries in all.
     """
     walk = _Walk(shown, ())
     for entry in walk.entries(folder):
-        if entry.name.lower().endswith(endings) and entry.is_file():
+        hidden = entry.name.startswith(".")
+        if not hidden and entry.name.lower().endswith(endings) and entry.is_file():
             walk.take(Path(entry.path))
-    return sorted(walk.files)
+    return sorted(walk.files, key=_natural)
+
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def _natural(path: Path) -> tuple[list[list[str | int]], str]:
+    """Sorts paths as people number them: digits by their value, letters without regard to case."""
+    # In each part of a path, text and digits alternate, so only equal kinds are compared.
+    parts = [_DIGITS.split(part.casefold()) for part in path.parts]
+    return [
+        [int(piece) if piece.isascii() and piece.isdigit() else piece for piece in pieces] for pieces in parts
+    ], str(path)
 
 
 @dataclass

@@ -49,6 +49,47 @@ def test_folder_gives_pictures_only_in_the_order_of_their_names(folder: Path, ch
     assert pictures(checked(GRID.format("photos"))) == ["0.JPG", "1.png", "2.png", "3.png"]
 
 
+@pytest.mark.parametrize("written", ["photos", "'photos/*.png'"])
+def test_numbered_pictures_are_in_the_order_of_their_numbers(written: str, folder: Path, checked: Checks) -> None:
+    for name in ("10.png", "B2.png", "a10.png", "a9.png", "b10.png", "٣.png"):
+        (folder / "photos" / name).write_bytes((folder / "photo.png").read_bytes())
+    expected = ["1.png", "2.png", "3.png", "10.png", "a9.png", "a10.png", "B2.png", "b10.png", "٣.png"]
+    assert pictures(checked(GRID.format(written))) == expected
+
+
+def test_hidden_files_of_a_folder_are_left_out(folder: Path, checked: Checks) -> None:
+    (folder / "photos" / "._1.png").write_bytes(b"what some systems write beside a picture")
+    assert pictures(checked(GRID.format("photos"))) == ["1.png", "2.png", "3.png"]
+
+
+@pytest.mark.parametrize("files", [(), ("notes.txt", ".hidden.png")])
+def test_folder_without_pictures_is_a_problem(files: tuple[str, ...], folder: Path, checked: Checks) -> None:
+    (folder / "empty").mkdir()
+    for name in files:
+        (folder / "empty" / name).write_text("no picture")
+    (problem,) = checked(GRID.format("empty")).problems
+    assert (problem.code, problem.message) == ("file-missing", "the input photos: the folder empty contains no image")
+    assert "does not begin with a dot" in problem.why
+
+
+def test_file_in_a_folder_that_is_named_like_a_picture_but_is_none_is_a_problem(folder: Path, checked: Checks) -> None:
+    (folder / "photos" / "2b.png").write_text("no picture")
+    (problem,) = checked(GRID.format("photos")).problems
+    assert (problem.code, problem.place.line) == ("file-unreadable", 2)
+    assert "photos/2b.png" in problem.message
+
+
+def test_folder_of_a_call_starts_in_the_current_folder_and_is_counted_by_the_plan(
+    folder: Path, checked: Checks
+) -> None:
+    (folder / "elsewhere").mkdir()
+    text = "inputs: {photos: {type: list of image}}\nnodes: {a: {type: image_grid, images: $photos}}\n"
+    for given in ("photos", Path("photos"), "photos/*.png", folder / "photos"):
+        assert pictures(checked(text, photos=given)) == ["1.png", "2.png", "3.png"]
+    (problem,) = checked(text, photos="elsewhere").problems
+    assert (problem.code, problem.why) == ("bad-value", "the folder elsewhere contains no image")
+
+
 def test_file_whose_name_looks_like_a_pattern_is_that_file(folder: Path, checked: Checks) -> None:
     (folder / "photos" / "a[1].png").write_bytes((folder / "photo.png").read_bytes())
     assert pictures(checked(GRID.format("'photos/a[1].png'"))) == ["a[1].png"]
