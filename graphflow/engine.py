@@ -27,6 +27,7 @@ from graphflow.graph import Graph, load
 from graphflow.plan.plan import Plan
 from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.device import Compute
+from graphflow.system.run_options import RunOptions
 from graphflow.system.warning_filters import no_errors
 from graphflow.values.any_value import describe
 from graphflow.values.picture_format import PictureFormat
@@ -62,10 +63,13 @@ class Engine:
         dtype: `float32`, `float16`, `bfloat16` for all models, `auto` for the faster one; None for the
             one that a checkpoint names, else float32 on a CPU and float16 on a GPU.
         threads: number of torch's threads on a CPU; None for torch's default. It affects the last bits of results.
+        attention: how attention is computed: `sdpa` (torch's own function), `eager`, `xformers`; None for `sdpa`.
+        vae_tiling: whether the VAE works in tiles on pictures larger than its own size. It takes less memory, and
+            changes results.
         offline: whether to use only checkpoints on this machine, without requests to the model hub.
 
     Raises:
-        InvalidValue: device, dtype or threads is not valid.
+        InvalidValue: device, dtype, threads or attention is not valid.
     """
 
     def __init__(
@@ -79,9 +83,12 @@ class Engine:
         device: str | None = None,
         dtype: str | None = None,
         threads: int | None = None,
+        attention: str | None = None,
+        vae_tiling: bool = False,
         offline: bool = False,
     ) -> None:
-        self.compute = Compute.of(device, dtype, threads)
+        options = RunOptions.of(attention=attention, vae_tiling=vae_tiling)
+        self.compute = Compute.of(device, dtype, threads, options)
         self.hub = Hub(asks_nothing=offline)
         self.catalog = catalog
         self.store = (store if store is not None else MemoryStore()) if keep else None
@@ -106,7 +113,7 @@ class Engine:
 
         Args:
             graph: a graph, a document's path, a library graph's name, or a plan made before (then `inputs`,
-                `seed`, `only`, device, dtype and threads are the plan's own).
+                `seed`, `only`, device, dtype, threads and options are the plan's own).
             inputs: input name → value: plain values, paths of files, Pillow pictures, arrays, `gf.Image`.
             seed: the run's seed, from which stages without a seed derive theirs, and the value of an input named
                 `seed` that `inputs` does not give; None for that input's value, or 0 if there is none.
@@ -274,10 +281,21 @@ def run(
     device: str | None = None,
     dtype: str | None = None,
     threads: int | None = None,
+    attention: str | None = None,
+    vae_tiling: bool = False,
     offline: bool = False,
 ) -> Result:
     """Run a graph once, with an engine of its own that keeps nothing; see `Engine` and `Engine.run`."""
-    with Engine(catalog=catalog, keep=False, device=device, dtype=dtype, threads=threads, offline=offline) as engine:
+    with Engine(
+        catalog=catalog,
+        keep=False,
+        device=device,
+        dtype=dtype,
+        threads=threads,
+        attention=attention,
+        vae_tiling=vae_tiling,
+        offline=offline,
+    ) as engine:
         return engine.run(
             graph,
             inputs=inputs,

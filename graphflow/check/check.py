@@ -14,6 +14,7 @@ from graphflow.check.literals import Literals
 from graphflow.check.propagate import propagate
 from graphflow.check.read.resolve import resolve
 from graphflow.check.read.templates import Library, Templates
+from graphflow.check.run_options import option_problems
 from graphflow.check.seeds import SEED, run_seed, sets_input
 from graphflow.checkpoints.hub import Hub
 from graphflow.document.model import Document
@@ -60,7 +61,7 @@ def check(
         library: templates known by name.
         problems: found by parsing; they become part of the result.
         complete: whether an input without default and value is a problem, as for a run.
-        compute: device and precision of models.
+        compute: device, precision and options of models.
         hub: asked about checkpoints that are not on this machine; None for one that is asked.
         only: what a plan will be asked for; results of nodes among these (`fill`, `fill.image`) become outputs.
 
@@ -81,6 +82,7 @@ def check(
     expanded = expand(resolved, sources, literals, final_seed)
     reported += expanded.problems
     reported += propagate(expanded.nodes, expanded.outputs)
+    reported += option_problems(compute, expanded.nodes)
     return Checked(
         document=document,
         resolved=resolved,

@@ -12,6 +12,7 @@ from graphflow.checkpoints.details import NO_DETAILS, Details
 from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.system.device import CPU, Compute
+from graphflow.system.run_options import NO_OPTIONS
 from graphflow.values.component import Component
 
 
@@ -32,7 +33,7 @@ class Checkpoint:
         known_families: names of the families of the call.
         flags: settings of the pipeline in model_index.json, such as force_zeros_for_empty_prompt.
         details: its details in a document, besides the source.
-        compute: the call's device, precision and threads.
+        compute: the call's device, precision, threads and options.
         source: the path or name for which `name` stands, as written, if a `CheckpointReader` located it.
         unknown: why nothing is known of a `hub`.
         remedy: what to do about that.
@@ -77,7 +78,9 @@ class Checkpoint:
         self, files: ComponentFiles, loras: tuple[Lora, ...] = (), target: LoraTarget | None = None
     ) -> Component:
         """Another component as used by a stage of this checkpoint: in the stage's precision, on its device."""
-        return Placed(files, self.compute.dtype_of(self.details.dtype), self.compute.device, loras, target).component
+        dtype, device = self.compute.dtype_of(self.details.dtype), self.compute.device
+        options = NO_OPTIONS if files.model is None else files.model.options_of(self.compute.options)
+        return Placed(files, dtype, device, loras, target, options).component
 
     @property
     def digest(self) -> str:
@@ -86,4 +89,5 @@ class Checkpoint:
         Components of other checkpoints are in such keys with their own identities.
         """
         subject = self.only.identity if self.only is not None else self.path or self.name
-        return f"checkpoint {subject} {self.details} {self.compute}"
+        compute = self.compute
+        return f"checkpoint {subject} {self.details} {compute.device} {compute.dtype} {compute.threads}"

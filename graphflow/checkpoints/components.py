@@ -21,6 +21,7 @@ from graphflow.checkpoints.weights_digest import digest_of_files
 from graphflow.document.refusal import Refusal
 from graphflow.system.device import DTYPES
 from graphflow.system.files import read_only, read_regular
+from graphflow.system.run_options import NO_OPTIONS, RunOptions
 from graphflow.values.component import Component
 
 _CONFIGS = ("config.json", "scheduler_config.json", "preprocessor_config.json", "tokenizer_config.json")
@@ -248,6 +249,7 @@ class Placed:
         device: name of the device in torch.
         loras: the LoRAs that are added to it, in this order.
         target: how LoRAs are applied; None if there are none.
+        options: the run options that its class has.
     """
 
     files: ComponentFiles
@@ -255,12 +257,20 @@ class Placed:
     device: str = "cpu"
     loras: tuple[Lora, ...] = ()
     target: LoraTarget | None = None
+    options: RunOptions = NO_OPTIONS
 
     @property
     def component(self) -> Component:
         """The component for the `uses` of steps; a component without weights has no precision or device."""
         if not self.files.weights:
             return Component(self.files.identity, 0, self.files.label, self)
-        parts = [self.files.identity, self.dtype, self.device, *(lora.identity for lora in self.loras)]
+        loras = [lora.identity for lora in self.loras]
+        parts = [self.files.identity, self.dtype, self.device, *loras, *self._option_facts]
         nbytes = DTYPES[self.dtype] * sum(header.count for header in self.files.headers)
         return Component(hashlib.sha256("\n".join(parts).encode()).hexdigest(), nbytes, self.files.label, self)
+
+    @property
+    def _option_facts(self) -> list[str]:
+        """The run options that change its results, with the size of tiles, which a model's identity does not have."""
+        given = [f"{name} {value}" for name, value in self.options.given.items()]
+        return [*given, f"size {self.files.full_config.get('sample_size')}"] if self.options.vae_tiling else given

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, Protocol, TypeAlias
 
 from graphflow.checkpoints.tensor_names import in_folder
+from graphflow.system.run_options import RunOptions
 
 Shape: TypeAlias = tuple[int, ...]
 Named: TypeAlias = tuple[str, Shape]
@@ -65,6 +66,7 @@ class ModelClass:
         load: `load(files, dtype)` returns the loaded component, for a class that cannot be loaded by `from_pretrained`
             of the library. `files` are its `ComponentFiles`, `dtype` is a dtype of torch. It imports torch inside the
             function; models are moved to their device afterwards.
+        options: run option → whether the class has it; options that don't concern the class are missing.
     """
 
     name: str
@@ -79,6 +81,7 @@ class ModelClass:
     renamed: Callable[[str], str] | None = None
     tokenizer: Callable[[Any], Tokenizer] | None = None
     load: Callable[[Any, Any], Any] | None = None
+    options: Mapping[str, bool] = field(default_factory=dict)
 
     def tensors(self, config: Mapping[str, Any]) -> dict[str, Shape] | None:
         """The tensors of a component with this config.
@@ -107,6 +110,10 @@ class ModelClass:
     def owns(self, name: str) -> bool:
         """Whether a tensor with this name, in a file of a folder, belongs to components of this class."""
         return re.match(self.own, self.canonical(name) or "-") is not None
+
+    def options_of(self, options: RunOptions) -> RunOptions:
+        """The options that components of this class have, out of those of a run."""
+        return options.only(tuple(name for name, has in self.options.items() if has))
 
     def never_reads(self, name: str) -> bool:
         """Whether the results of a component do not depend on this tensor."""

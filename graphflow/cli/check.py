@@ -7,7 +7,13 @@ import argparse
 from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.load_graph import load_checked
 from graphflow.cli.screens import echo, echo_json, show, summary
-from graphflow.cli.shared_options import add_nodes_argument, add_offline_argument, add_value_arguments, catalog_of
+from graphflow.cli.shared_options import (
+    add_compute_arguments,
+    add_nodes_argument,
+    add_offline_argument,
+    add_value_arguments,
+    catalog_of,
+)
 from graphflow.errors import FileProblem
 from graphflow.problems import Level, Place, Problem
 
@@ -17,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("graphs", metavar="GRAPH", nargs="+", help="YAML files, or names of library graphs")
     add_nodes_argument(parser)
     add_value_arguments(parser)
+    add_compute_arguments(parser)
     add_offline_argument(parser)
     parser.add_argument("--strict", action="store_true", help="exit with an error for warnings too")
     parser.add_argument("--json", action="store_true", help="print all problems as one JSON list")

@@ -8,6 +8,7 @@ from graphflow.catalog.catalog import Catalog, default_catalog, named_catalog
 from graphflow.checkpoints.hub import Hub
 from graphflow.cli.screens import echo
 from graphflow.system.device import Compute
+from graphflow.system.run_options import ATTENTIONS, RunOptions
 
 
 def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def add_value_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--device`, `--dtype` and `--threads`."""
+    """`--device`, `--dtype`, `--threads` and the run options."""
     parser.add_argument(
         "--device", metavar="D", help="where models run: cpu, cuda, cuda:N (by default a GPU if available)"
     )
@@ -55,6 +56,10 @@ def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
         "--dtype", metavar="T", help="precision of all models: float32, float16, bfloat16, or auto for the fastest"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of torch on a CPU; affects bits of results")
+    parser.add_argument("--attention", metavar="A", help=f"how attention is computed: {', '.join(ATTENTIONS)}")
+    parser.add_argument(
+        "--vae-tiling", action="store_true", help="encode and decode large pictures in tiles, which takes less memory"
+    )
 
 
 def add_offline_argument(parser: argparse.ArgumentParser) -> None:
@@ -70,10 +75,11 @@ def hub_of(arguments: argparse.Namespace) -> Hub:
 
 
 def compute_of(arguments: argparse.Namespace) -> Compute:
-    """The device, precision and threads of the call; the CPU for a command without these options."""
+    """The device, precision, threads and options of the call; the CPU for a command without these options."""
     if not hasattr(arguments, "device"):
         return Compute()
-    return Compute.of(arguments.device, arguments.dtype, arguments.threads)
+    options = RunOptions.of(attention=arguments.attention, vae_tiling=arguments.vae_tiling)
+    return Compute.of(arguments.device, arguments.dtype, arguments.threads, options)
 
 
 def catalog_of(arguments: argparse.Namespace) -> Catalog:

@@ -15,6 +15,7 @@ from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.out_of_memory import is_out_of_memory
 from graphflow.system.docstrings import keep_docstrings
 from graphflow.system.library_turns import TURNS
+from graphflow.system.run_options import RunOptions
 from graphflow.system.warning_filters import filtered
 from graphflow.values.component import Component
 
@@ -112,7 +113,18 @@ def _model(placed: Placed, model: ModelClass) -> Any:
         _require_whole(model, loading_info)
     if placed.loras:
         _lay_over(loaded, placed)
+    _set_options(loaded, placed.options)
     return loaded.to(placed.device).eval()
+
+
+def _set_options(model: Any, options: RunOptions) -> None:
+    """Give a model its run options; no component without them shares this module."""
+    if options.attention == "eager":
+        model.set_default_attn_processor()
+    elif options.attention == "xformers":
+        model.enable_xformers_memory_efficient_attention()
+    if options.vae_tiling:
+        model.enable_tiling()
 
 
 def _require_whole(model: ModelClass, loading_info: Mapping[str, Any]) -> None:

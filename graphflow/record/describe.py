@@ -71,7 +71,14 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
 
 
 def _compute(checked: Checked) -> ComputeRecord:
-    return ComputeRecord(**dataclasses.asdict(checked.compute))
+    compute = checked.compute
+    return ComputeRecord(
+        device=compute.device,
+        dtype=compute.dtype,
+        threads=compute.threads,
+        options=dataclasses.asdict(compute.options),
+        replaced={substitute.asked: substitute.used for substitute in compute.substitutes},
+    )
 
 
 def _repositories(plan: Plan) -> list[RepositoryRecord]:

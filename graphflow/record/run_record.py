@@ -53,11 +53,18 @@ class _Part(BaseModel):
 
 
 class ComputeRecord(_Part):
-    """Where models run: the device, and precision and threads, None if the call does not set them."""
+    """Where models run: the device, and precision and threads, None if the call does not set them.
+
+    Attributes:
+        options: name → value of every run option, as used.
+        replaced: option that the machine cannot do, as the call gave it → what was used instead.
+    """
 
     device: str
     dtype: str | None = None
     threads: int | None = None
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    replaced: dict[str, str] = Field(default_factory=dict)
 
 
 class EnvironmentRecord(_Part):

@@ -1,4 +1,4 @@
-"""Device, precision and threads of models: known before a run, without importing torch."""
+"""Device, precision, threads and options of models: known before a run, without importing torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from graphflow.errors import InvalidValue
+from graphflow.system.available_options import Substitute, available
+from graphflow.system.run_options import NO_OPTIONS, RunOptions
 
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}
 """Name of each supported precision → bytes per element."""
@@ -22,15 +24,27 @@ class Compute:
         device: as torch names it: `cpu`, `cuda`, `cuda:1`.
         dtype: a key of DTYPES, which overrides checkpoints; None for the checkpoint's own or the device's default.
         threads: torch's threads on a CPU, at least 1; None for torch's own number. It affects bits of results.
+        options: the run options that are used.
+        substitutes: the run options that the call asks for and this machine cannot do.
     """
 
     device: str = "cpu"
     dtype: str | None = None
     threads: int | None = None
+    options: RunOptions = NO_OPTIONS
+    substitutes: tuple[Substitute, ...] = ()
 
     @classmethod
-    def of(cls, device: str | None = None, dtype: str | None = None, threads: int | None = None) -> Self:
+    def of(
+        cls,
+        device: str | None = None,
+        dtype: str | None = None,
+        threads: int | None = None,
+        options: RunOptions = NO_OPTIONS,
+    ) -> Self:
         """Settings from a call's arguments: by default a GPU if available; the dtype `auto` means the fastest.
+
+        Options that this machine cannot do are replaced.
 
         Raises:
             InvalidValue: a value is not allowed.
@@ -45,7 +59,7 @@ class Compute:
         count: object = threads
         if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
             raise InvalidValue(f"{threads!r} is not a number of threads; give 1 or more")
-        return cls(device, dtype, threads)
+        return cls(device, dtype, threads, *available(options, device))
 
     def dtype_of(self, own: str | None) -> str:
         """The precision of a checkpoint whose own is `own`."""

@@ -135,6 +135,7 @@ from tests.plain.kandinsky import (
     kandinsky_prior,
     kandinsky_text2img,
 )
+from tests.plain.options import with_options
 from tests.plain.scripts import chain, embed, img2img, inpaint, text2img
 from tests.plain.weights import weighted, weighted_xl
 from tests.plain.xl import ensemble, xl_img2img, xl_inpaint, xl_text2img
@@ -158,6 +159,7 @@ __all__ = [
     "text2img",
     "weighted",
     "weighted_xl",
+    "with_options",
     "xl_img2img",
     "xl_inpaint",
     "xl_text2img",

@@ -50,4 +50,5 @@ PRIOR_TRANSFORMER = ModelClass(
     wrong=wrong_settings_of("PriorTransformer"),
     layout=_prior,
     own=r"(positional_|prd_|time_|embedding_proj\.|proj_|encoder_hidden|transformer_blocks\.|norm_out\.|clip_)",
+    options={"attention": True},
 )

@@ -277,6 +277,7 @@ UNET = ModelClass(
     wrong=wrong_settings_of("UNet2DConditionModel"),
     layout=_unet,
     own=rf"({_SHARED}|up_blocks|conv_norm_out|conv_out)\.",
+    options={"attention": True},
 )
 CONTROLNET = ModelClass(
     "ControlNetModel",
@@ -285,4 +286,5 @@ CONTROLNET = ModelClass(
     wrong=wrong_settings_of("ControlNetModel"),
     layout=_controlnet,
     own=rf"({_SHARED}|controlnet_cond_embedding|controlnet_down_blocks|controlnet_mid_block)\.",
+    options={"attention": True},
 )

@@ -77,15 +77,21 @@ AUTOENCODER_KL = ModelClass(
     wrong=wrong_settings_of("AutoencoderKL"),
     layout=_autoencoder,
     own=r"(encoder|decoder|quant_conv|post_quant_conv)\.",
+    options={"attention": True, "vae_tiling": True},
 )
 AUTOENCODER_TINY = ModelClass(
-    "AutoencoderTiny", "diffusers", defaults=defaults_of("AutoencoderTiny"), wrong=wrong_settings_of("AutoencoderTiny")
+    "AutoencoderTiny",
+    "diffusers",
+    defaults=defaults_of("AutoencoderTiny"),
+    wrong=wrong_settings_of("AutoencoderTiny"),
+    options={"vae_tiling": True},
 )
 ASYMMETRIC_AUTOENCODER_KL = ModelClass(
     "AsymmetricAutoencoderKL",
     "diffusers",
     defaults=defaults_of("AsymmetricAutoencoderKL"),
     wrong=wrong_settings_of("AsymmetricAutoencoderKL"),
+    options={"attention": False, "vae_tiling": False},
 )
 _BLOCKS = {AUTOENCODER_TINY.name: "decoder_block_out_channels", ASYMMETRIC_AUTOENCODER_KL.name: "up_block_out_channels"}
 """Class → the setting that lists its blocks, if it isn't `block_out_channels`."""

@@ -1,0 +1,62 @@
+"""Which run options this machine can do, and what is used instead of the others; without importing torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+
+from graphflow.system.run_options import RunOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """A run option that this machine cannot do.
+
+    Attributes:
+        option: its name, such as `attention`.
+        asked: what the call asks for: `attention xformers`.
+        used: what is used instead, as a clause: `sdpa is used`.
+        why: the reason.
+        fix: what to do about it.
+    """
+
+    option: str
+    asked: str
+    used: str
+    why: str
+    fix: str
+
+
+def available(options: RunOptions, device: str) -> tuple[RunOptions, tuple[Substitute, ...]]:
+    """The options that models on this device can have, and what replaces each of the others."""
+    substitutes = tuple(_substitutes(options, device))
+    for substitute in substitutes:
+        options = options.without(substitute.option)
+    return options, substitutes
+
+
+def _substitutes(options: RunOptions, device: str) -> Iterator[Substitute]:
+    if options.attention == "xformers" and (why := _why_no_xformers(device)):
+        yield Substitute("attention", "attention xformers", "sdpa is used", why, "leave it out: sdpa is the default")
+
+
+def _why_no_xformers(device: str) -> str:
+    """The reason why xFormers cannot be used; empty if it probably can."""
+    if device == "cpu":
+        return "xFormers needs a GPU, and models run on the CPU"
+    if find_spec("xformers") is None:
+        return "the package xformers is not installed"
+    return _why_not_for_this_torch()
+
+
+def _why_not_for_this_torch() -> str:
+    """xFormers is built for one version of torch, and imports with another one, but cannot compute."""
+    try:
+        needs, torch = metadata.requires("xformers") or [], metadata.version("torch").partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return ""
+    built = next((found[1] for need in needs if (found := re.match(r"torch\s*\(?==\s*([\w.]+)", need))), torch)
+    return "" if built == torch else f"the installed xformers is built for torch {built}, and this is {torch}"

@@ -1,0 +1,75 @@
+"""Options of a run that change how models compute: part of a call, never of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+from graphflow.errors import InvalidValue
+
+ATTENTIONS = ("sdpa", "eager", "xformers")
+"""How attention is computed: by torch's own function, by plain products of matrices, or by the library xFormers."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Options of a run; by default, models compute as a plain call of diffusers does.
+
+    Attributes:
+        attention: one of ATTENTIONS; `eager` and `xformers` change bits of results.
+        vae_tiling: whether pictures larger than the VAE's own size are encoded and decoded in overlapping tiles, which
+            takes less memory; it changes results.
+    """
+
+    attention: str = "sdpa"
+    vae_tiling: bool = False
+
+    @classmethod
+    def of(cls, *, attention: str | None = None, vae_tiling: bool = False) -> Self:
+        """Options from a call's arguments; None for the default.
+
+        Raises:
+            InvalidValue: a value is not allowed.
+        """
+        return cls(
+            attention=_one_of("attention", attention, ATTENTIONS),
+            vae_tiling=_switch("vae_tiling", vae_tiling),
+        )
+
+    def only(self, names: Iterator[str] | tuple[str, ...]) -> Self:
+        """The options with these names; the others have their defaults."""
+        return type(self)(**{name: getattr(self, name) for name in names})
+
+    def without(self, name: str) -> Self:
+        """The options with the default of one of them."""
+        return replace(self, **{name: getattr(NO_OPTIONS, name)})
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Name → value of those that do not have their default."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value != getattr(NO_OPTIONS, name)}
+
+
+NO_OPTIONS = RunOptions()
+"""All options as they are by default."""
+
+
+def flag_of(name: str) -> str:
+    """The option of the command line: `vae_tiling` → `--vae-tiling`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    if value is None:
+        return allowed[0]
+    if value not in allowed:
+        raise InvalidValue(f"{value!r} is not a value of {name}; write {', '.join(allowed[:-1])} or {allowed[-1]}")
+    return str(value)
+
+
+def _switch(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidValue(f"{value!r} is not a value of {name}; give True or False")
+    return value
