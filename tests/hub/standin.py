@@ -130,10 +130,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def _answer(self, *, body: bool) -> None:
-        path = unquote(urlsplit(self.path).path)
-        self.hub.requests.append(f"{self.command} {path}")
+        path = urlsplit(self.path).path
+        self.hub.requests.append(f"{self.command} {unquote(path)}")
         self.hub.tokens.add(self.headers.get("Authorization", ""))
-        parts = path.removeprefix("/api/models").strip("/").split("/")
+        # Split before it is decoded: the slashes of a revision such as refs/pr/3 are its own.
+        parts = [unquote(part) for part in path.removeprefix("/api/models").strip("/").split("/")]
         name, kind, revision, file = "/".join(parts[:2]), parts[2], parts[3], "/".join(parts[4:])
         stored = self.hub.stored.get(name)
         answer = self.hub.answers.get(name) or self.hub.answers.get(f"{name}/{kind}")

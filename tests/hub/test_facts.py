@@ -24,6 +24,27 @@ def test_the_second_check_asks_the_hub_nothing(hub, sd, graph):
     assert hub.requests == []
 
 
+def test_a_pull_request_is_a_revision_and_remembered_like_a_branch(hub, sd, graph):
+    sd.revision = "refs/pr/3"
+    asked = graph("owner/tiny-sd@refs/pr/3")
+    assert asked.check().problems == ()
+    gf.run(asked)
+    hub.forget()
+    assert asked.check().problems == ()
+    gf.run(asked)
+    assert hub.requests == []
+
+
+def test_a_folder_of_the_variable_is_used_in_place_of_the_repository_that_it_is_named_after(
+    hub, sd, graph, tiny, tmp_path, monkeypatch
+):
+    (tmp_path / "models/owner").mkdir(parents=True)
+    (tmp_path / "models/owner/tiny-sd").symlink_to(tiny("sd"))
+    monkeypatch.setenv("GRAPHFLOW_MODELS", str(tmp_path / "models"))
+    assert graph().check().problems == ()
+    assert hub.requests == []
+
+
 def test_plan_knows_the_sizes_of_components_as_of_a_folder(hub, sd, graph, tiny):
     remote, local = graph().plan(), graph(tiny("sd")).plan()
     assert [one.nbytes for one in remote.components] == [one.nbytes for one in local.components]

@@ -219,6 +219,25 @@ def test_a_run_writes_what_the_pages_say(folder_of):
     assert done.stdout.count('"step_progress"') == 20
 
 
+@pytest.mark.xdist_group("page-checkpoints")
+def test_the_program_that_converts_pickled_weights_writes_what_check_takes(folder_of):
+    folder = folder_of(next(page for page in PAGES if page.name == "checkpoints"))
+    make("sd_pickled", folder)
+
+    def check(checkpoint: str) -> subprocess.CompletedProcess[str]:
+        node = f"{{type: text2img, checkpoint: ./{checkpoint}, prompt: sea}}"
+        (folder / "styled.yaml").write_text(f"graphflow: 1\nnodes:\n  paint: {node}\n", encoding="utf-8")
+        return graphflow_in(folder, "check", "styled.yaml")
+
+    refused = check("sd_pickled")
+    assert refused.returncode == 2
+    assert "checkpoint-unsafe" in refused.stderr + refused.stdout
+    converted = called(folder, "convert.py", "sd_pickled", "converted")
+    assert converted.returncode == 0, converted.stderr
+    done = check("converted")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.xdist_group("page-write-a-family")
 def test_the_family_of_the_page_paints_what_its_texts_say(folder_of):
     folder = folder_of(next(page for page in PAGES if page.name == "write-a-family"))
