@@ -22,8 +22,9 @@ class Checkpoint:
 
     Attributes:
         name: the name as written.
-        kind: `pipeline` (folder with model_index.json), `component` (folder with config.json),
-            `file` (one .safetensors file), or `hub` (a repository of which nothing is known now).
+        kind: `pipeline` (folder with model_index.json), `component` (a single model: a folder with config.json, or a
+            .safetensors file), `file` (a whole checkpoint in one .safetensors file), or `hub` (a repository of which
+            nothing is known now).
         path: the folder or file; None for `hub`.
         class_name: class of the pipeline or component; empty if unknown.
         components: role → component; that of a checkpoint of the kind `component` has the role "".

@@ -26,6 +26,7 @@ from graphflow.checkpoints.local_checkpoint import (
 from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.checkpoints.prior import named_by_card, parts_of_prior
 from graphflow.checkpoints.remote import RemoteFiles
+from graphflow.checkpoints.single_file import FilePart
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Scalar
@@ -103,7 +104,7 @@ class CheckpointReader:
         if details.variant is not None:
             components = _of_variant(decl, components, details.variant)
         for role, source in details.components:
-            components[role] = self._part(decl, role, source, (*components, *found.missing), document)
+            components[role] = self._part(decl, role, source, found, document)
         family = self.families.of(found.class_name, components)
         # A single model, such as a ControlNet, takes no LoRA; its node reports that.
         for lora in details.loras if found.kind != "component" else ():
@@ -120,14 +121,10 @@ class CheckpointReader:
         return whole(detailed, self.hub, decl.source.place)
 
     def _part(
-        self,
-        decl: CheckpointDecl,
-        role: str,
-        source: Scalar,
-        roles: tuple[str, ...],
-        document: Document,
+        self, decl: CheckpointDecl, role: str, source: Scalar, owner: Checkpoint, document: Document
     ) -> ComponentFiles:
-        """The component of another checkpoint that replaces this one's."""
+        """The component of another checkpoint that replaces the owner's."""
+        roles = (*owner.components, *owner.missing)
         if roles == ("",):
             message = f"the checkpoint {decl.name} has no parts"
             raise Refusal("checkpoint-broken", message, "it is a single model", "remove components", place=source.place)
@@ -143,6 +140,9 @@ class CheckpointReader:
             raise Refusal("checkpoint-missing", message, other.unknown, other.remedy, place=source.place)
         if isinstance(other.only, RemoteFiles) and other.kind == "component":
             return replace(other.only, role=role)
+        if isinstance(other.only, FilePart) and other.kind == "component":
+            further = {} if owner.family is None else owner.family.part_settings.get(role, {})
+            return replace(other.only, role=role, settings={**other.only.settings, **further})
         if other.kind == "component" and other.path is not None:
             return part_of(role, other.path, other.name, self.families)
         if role in other.components:

@@ -150,6 +150,8 @@ class Family:
         read_prompt: `read_prompt(request)` returns the steps that read the prompt of a stage, as a
             `graphflow_nodes.planning.texts.Texts`; None for those of `texts`.
         single_files: reader for checkpoints that are a single file; None if all checkpoints are folders.
+        part_settings: role → settings of a part of this family that a file with nothing but this part does not contain,
+            such as the scaling factor of a VAE.
     """
 
     name: str
@@ -172,6 +174,7 @@ class Family:
     prior: Family | None = None
     read_prompt: Callable[..., Any] | None = None
     single_files: SingleFiles | None = None
+    part_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def readout(self) -> str:

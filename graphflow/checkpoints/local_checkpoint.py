@@ -162,8 +162,9 @@ def _unchanged(name: str, path: Path, _: Stamp, families: Families) -> Checkpoin
             )
         single = read_single_file(name, path, families.single_files)
         family = families.of(single.class_name, single.components)
+        kind = "component" if "" in single.components else "file"
         return Checkpoint(
-            name, "file", path, single.class_name, single.components, single.missing, single.flags, family
+            name, kind, path, single.class_name, single.components, single.missing, single.flags, family
         )  # fmt: skip
     return _folder(name, path, families)
 

@@ -79,11 +79,11 @@ class FilePart(ComponentFiles):
 
 @dataclass(frozen=True)
 class SingleFile:
-    """The checkpoint in a single file.
+    """The checkpoint, or the only model, in a single file.
 
     Attributes:
-        class_name: class of the pipeline.
-        components: role → component, for those in the file and those without weights.
+        class_name: class of the pipeline or the model.
+        components: role → component, for those in the file and those without weights; a single model has the role "".
         missing: roles of the family's components that the file does not have.
         flags: settings of the pipeline, as in a model_index.json.
     """

@@ -13,8 +13,9 @@ def converted(tensors: dict[str, Any], files: FilePart, model: Any) -> dict[str,
     from diffusers.loaders import single_file_utils as convert
 
     if files.library == "diffusers":
-        converter = "convert_ldm_vae_checkpoint" if files.role == "vae" else "convert_ldm_unet_checkpoint"
-        found: dict[str, Any] = getattr(convert, converter)(tensors, config=files.config)
+        kind = {"AutoencoderKL": "ldm_vae", "UNet2DConditionModel": "ldm_unet", "ControlNetModel": "controlnet"}
+        converter = getattr(convert, f"convert_{kind[files.class_name]}_checkpoint")
+        found: dict[str, Any] = converter(tensors, config=files.config)
         return found
     prefix = next(prefix for prefix in KINDS if all(name.startswith(prefix) for name in tensors))
     if any(name.startswith(f"{prefix}transformer.") for name in tensors):

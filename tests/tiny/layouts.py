@@ -96,14 +96,38 @@ def single_file(unet: Mapping[str, Tensor], vae: Mapping[str, Tensor], **texts: 
     `texts`: a key of `PREFIXES` → tensors as they stand there.
     """
     ldm = {f"model.diffusion_model.{_unet_name(name, unet)}": tensor for name, tensor in unet.items()}
-    for name, tensor in vae.items():
-        squeezed = ".attentions." in name and tensor.ndim == 2  # convolutions of one pixel, there
-        ldm[f"first_stage_model.{_vae_name(name, vae)}"] = tensor[..., None, None] if squeezed else tensor
+    ldm |= {f"first_stage_model.{name}": tensor for name, tensor in vae_alone(vae).items()}
     for prefix, tensors in texts.items():
         ldm |= {f"{PREFIXES[prefix]}.{name}": tensor for name, tensor in tensors.items()}
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
     ldm |= {"betas": betas, "alphas_cumprod": (1 - betas).cumprod(0), "model_ema.decay": torch.tensor(0.9999)}
     return ldm
+
+
+def vae_alone(vae: Mapping[str, Tensor]) -> Tensors:
+    """A VAE as the original code saves it."""
+    found = {}
+    for name, tensor in vae.items():
+        squeezed = ".attentions." in name and tensor.ndim == 2  # convolutions of one pixel, there
+        found[_vae_name(name, vae)] = tensor[..., None, None] if squeezed else tensor
+    return found
+
+
+def controlnet(net: Mapping[str, Tensor]) -> Tensors:
+    """A ControlNet as the original code saves it, without the prefix `control_model.`."""
+    blocks = {int(name.split(".")[2]) for name in net if name.startswith("controlnet_cond_embedding.blocks.")}
+    hints = {"conv_in": 0, "conv_out": 2 * len(blocks) + 2, **{f"blocks.{one}": 2 * one + 2 for one in blocks}}
+    found = {}
+    for name, tensor in net.items():
+        if match := re.fullmatch(r"controlnet_cond_embedding\.(.+)\.(weight|bias)", name):
+            found[f"input_hint_block.{hints[match[1]]}.{match[2]}"] = tensor
+        elif match := re.fullmatch(r"controlnet_down_blocks\.(\d+)\.(.+)", name):
+            found[f"zero_convs.{match[1]}.0.{match[2]}"] = tensor
+        elif name.startswith("controlnet_mid_block."):
+            found[name.replace("controlnet_mid_block.", "middle_block_out.0.")] = tensor
+        else:
+            found[_unet_name(name, net)] = tensor
+    return found
 
 
 def _unet_name(name: str, tensors: Mapping[str, Tensor]) -> str:

@@ -39,7 +39,7 @@ def _of_checkpoint(checkpoint: Checkpoint) -> Iterator[Fault]:
     name, details = checkpoint.name, checkpoint.details
     if checkpoint.only is None or checkpoint.only.class_name != "ControlNetModel":
         why = f"it is {checkpoint.class_name or f'a {checkpoint.kind}'}, but this node takes a ControlNetModel"
-        fix = "name the folder of a ControlNet, with config.json and safetensors"
+        fix = "name the folder of a ControlNet, with config.json and safetensors, or its .safetensors file"
         yield Fault(f"{name} is not a ControlNet", why, fix, "checkpoint")
     elif details.loras or details.scheduler:
         key = "loras" if details.loras else "scheduler"
@@ -79,7 +79,7 @@ def controlnet_condition(
         Doc("With preprocess: inpaint, pixels that are more than half white are hidden."),
     ] = None,
     *,
-    checkpoint: Annotated[Checkpoint, Doc("The ControlNet: a folder with config.json.")],
+    checkpoint: Annotated[Checkpoint, Doc("The ControlNet: a folder with config.json, or a .safetensors file.")],
     preprocess: Annotated[
         Literal["none", "inpaint", "canny"],
         Doc("none: the picture unchanged; inpaint: hide the mask's pixels; canny: the picture's edges (OpenCV)."),

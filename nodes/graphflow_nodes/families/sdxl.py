@@ -161,6 +161,7 @@ SDXL = Family(
     reads_pixels=unet_rules.reads_pixels,
     loras=SDXL_LORAS,
     single_files=ORIGINAL,
+    part_settings={"vae": {"scaling_factor": 0.13025, "sample_size": 1024}},
 )
 
 REFINER = replace(

@@ -183,18 +183,8 @@ def _refuse_other(name: str, shapes: Shapes) -> None:
     Raises:
         Refusal: the file is recognized.
     """
-    names = {without(_VAE, key) for key in shapes}
+    names = {without("", key) for key in shapes}
     part = "put it into a folder with its config.json, and name that under components: {%s: ./folder}"
-    if any(key.startswith("controlnet_cond_embedding.") for key in names):
-        fix = (
-            "put it into a folder with its config.json, and name that folder as the checkpoint of controlnet_condition"
-        )
-        raise _not_a_checkpoint(name, "a ControlNet", shapes, fix)
-    if any(key.startswith(("control_model.", "input_hint_block.")) for key in names):
-        fix = "get it in diffusers' layout, and name its folder, with config.json, as that of controlnet_condition"
-        raise _not_a_checkpoint(name, "a ControlNet in the original layout", shapes, fix)
-    if {"encoder.conv_in.weight", "decoder.conv_in.weight"} & names:
-        raise _not_a_checkpoint(name, "a VAE alone", shapes, part % "vae")
     if {"conv_in.weight", "input_blocks.0.0.weight"} & names:
         raise _not_a_checkpoint(name, "a UNet alone", shapes, part % "unet")
     if {"embeddings.token_embedding.weight", "token_embedding.weight"} & names:

@@ -50,7 +50,7 @@ def current_names(kind: str, name: str, config: Mapping[str, Any]) -> tuple[str,
     """The current names of a tensor of the original layout: one, or three for a joint query, key and value.
 
     Args:
-        kind: `unet`, `vae`, `clip` or `open_clip`.
+        kind: `unet`, `vae`, `clip`, `open_clip` or `controlnet`.
         name: name of the tensor, without the prefix of the component.
         config: config of the component, in the form of diffusers or transformers.
 
@@ -87,6 +87,19 @@ def _unet_layer(way: str, layer: int, place: int, rest: str) -> str:
     return f"attentions.{layer}.{rest}" if place else f"resnets.{layer}.{_renamed(rest, _RESNET)}"
 
 
+def _controlnet(name: str, config: Mapping[str, Any]) -> str:
+    """The layers of the picture alternate with activations; the others are those of a UNet, each with an output."""
+    if match := re.match(r"input_hint_block\.(\d+)\.(.+)", name):
+        number, last = int(match[1]) // 2, 2 * len(config["conditioning_embedding_out_channels"]) - 1
+        layer = {0: "conv_in", last: "conv_out"}.get(number, f"blocks.{number - 1}")
+        return f"controlnet_cond_embedding.{layer}.{match[2]}"
+    if match := re.match(r"zero_convs\.(\d+)\.0\.(.+)", name):
+        return f"controlnet_down_blocks.{match[1]}.{match[2]}"
+    if name.startswith("middle_block_out.0."):
+        return name.replace("middle_block_out.0.", "controlnet_mid_block.")
+    return _unet(name, config)
+
+
 def _vae(name: str, config: Mapping[str, Any]) -> str:
     """Blocks of the decoder are numbered from the pixels on, but in diffusers from the latents on."""
     last = len(config["up_block_types"]) - 1
@@ -120,4 +133,10 @@ def _renamed(name: str, words: Mapping[str, str]) -> str:
     return name
 
 
-_KINDS: dict[str, Rename] = {"unet": _unet, "vae": _vae, "clip": _clip, "open_clip": _open_clip}
+_KINDS: dict[str, Rename] = {
+    "unet": _unet,
+    "vae": _vae,
+    "clip": _clip,
+    "open_clip": _open_clip,
+    "controlnet": _controlnet,
+}

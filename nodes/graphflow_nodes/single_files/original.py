@@ -23,4 +23,6 @@ def _explain(name: str, shapes: Shapes) -> Refusal | None:
     return explain(name, shapes)
 
 
-ORIGINAL = SingleFiles("Stable Diffusion 1.5, 2, XL and the XL refiner", _read, _explain)
+ORIGINAL = SingleFiles(
+    "Stable Diffusion 1.5, 2, XL and the XL refiner, and their VAEs and ControlNets", _read, _explain
+)

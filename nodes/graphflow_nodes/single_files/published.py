@@ -11,6 +11,7 @@ from typing import Any
 
 from graphflow.system.files import read_only
 from graphflow_nodes.models.clip_vocabulary import Vocabulary, clip_vocabulary
+from graphflow_nodes.models.defaults import class_defaults
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ def published(family: str, variant: str) -> Published:
     changes = chosen.get("changes", {})
     configs = {role: {**config, **changes.get(role, {})} for role, config in known["components"].items()}
     return Published(known["name"], chosen["class"], configs, known.get("flags", {}))
+
+
+def published_controlnet(family: str) -> dict[str, Any]:
+    """The config of the ControlNets that were published for a family: they share the settings of its UNet.
+
+    Raises:
+        KeyError: there is no such family.
+    """
+    own, unet = class_defaults()["ControlNetModel"], published(family, "base").configs["unet"]
+    return {**own, **{key: unet[key] for key in own if key in unet}, "_class_name": "ControlNetModel"}
 
 
 @cache

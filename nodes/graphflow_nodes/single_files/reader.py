@@ -12,7 +12,6 @@ from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.model_class import ModelClass
 from graphflow.checkpoints.safetensors_header import Tensor, Tensors
 from graphflow.checkpoints.single_file import FilePart, Shapes, SingleFile
-from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.document.refusal import Refusal
 from graphflow.system.files import open_regular
 from graphflow_nodes.models.clip import CLIP_TEXT, CLIP_TEXT_WITH_PROJECTION, CLIP_TOKENIZER
@@ -21,8 +20,10 @@ from graphflow_nodes.models.samplers import SCHEDULERS
 from graphflow_nodes.models.unet import UNET
 from graphflow_nodes.models.vae import AUTOENCODER_KL
 from graphflow_nodes.single_files.layouts import KINDS, Layout, check_sizes, layout_of, tensors_of, without
+from graphflow_nodes.single_files.models_alone import read_alone
 from graphflow_nodes.single_files.names import current_names
 from graphflow_nodes.single_files.published import Published, published
+from graphflow_nodes.single_files.storage import storage_of
 
 _SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
 _PREDICTIONS = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "epsilon", "eps": "epsilon"}
@@ -34,11 +35,13 @@ _CLASSES = {
 
 
 def read(name: str, path: Path, header: Tensors) -> SingleFile | None:
-    """Identify a single file by its header; None if it is not in the original layout.
+    """Identify a single file by its header; None if it is neither in the original layout nor a single model.
 
     Raises:
         Refusal: its sizes differ from those of the published model.
     """
+    if (alone := read_alone(name, path, header)) is not None:
+        return alone
     shapes = {key: tensor.shape for key, tensor in header.tensors.items()}
     try:
         layout = layout_of(name, shapes)
@@ -70,7 +73,7 @@ def _part(
         )
     tensors = tensors_of(prefix, shapes, settings) if prefix else []
     names = {tensor: current_names(KINDS[prefix], tensor.removeprefix(prefix), settings) for tensor in tensors}
-    stored = {tensor: _stored(tensor, names[tensor], shapes[tensor]) for tensor in tensors}
+    stored = {tensor: storage_of(tensor, names[tensor], shapes[tensor]) for tensor in tensors}
     return FilePart(
         role, class_.library, class_.name, path, name, model=class_, settings=settings, stored=stored, names=names
     )
@@ -145,16 +148,6 @@ def _adjusted(
         if prediction == "v_prediction" and "ztsnr" in shapes:
             adjusted["rescale_betas_zero_snr"] = True
     return adjusted
-
-
-def _stored(name: str, own: tuple[str, ...], shape: tuple[int, ...]) -> Stored:
-    if len(own) == 3:
-        return Stored.THIRDS
-    if name.endswith(".text_projection"):
-        return Stored.TRANSPOSED
-    # The attention layers of the original VAE are convolutions of one cell.
-    attends = ".mid_block.attentions." in own[0] and own[0].startswith(("encoder.", "decoder."))
-    return Stored.CELL if attends and len(shape) == 4 and shape[2:] == (1, 1) else Stored.PLAIN
 
 
 def _class_of(config: Mapping[str, Any]) -> ModelClass:
