@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,16 +16,17 @@ from graphflow.checkpoints.hub_checkpoint import of_hub, unknown, whole, with_va
 from graphflow.checkpoints.hub_errors import UnreachableHub
 from graphflow.checkpoints.hub_facts import Repository
 from graphflow.checkpoints.local_checkpoint import (
-    UNSAFE,
     embedded_checkpoint,
     part_of,
     read_checkpoint,
     read_repository,
 )
 from graphflow.checkpoints.lora import Lora, LoraTarget
+from graphflow.checkpoints.models_folders import MODELS_VARIABLE, in_models_folders
 from graphflow.checkpoints.prior import named_by_card, parts_of_prior
 from graphflow.checkpoints.remote import RemoteFiles
 from graphflow.checkpoints.single_file import FilePart
+from graphflow.checkpoints.weight_files import UNSAFE
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Scalar
@@ -34,9 +34,6 @@ from graphflow.errors import FileProblem
 from graphflow.problems import did_you_mean, nearest
 from graphflow.system.device import Compute
 from graphflow.system.paths import path_of
-
-MODELS_VARIABLE = "GRAPHFLOW_MODELS"
-"""Environment variable: folders, separated as in PATH, in which a checkpoint's file name is looked up."""
 
 
 @dataclass
@@ -217,9 +214,8 @@ class CheckpointReader:
             raise Refusal("checkpoint-missing", f"the checkpoint {error.message}", error.why, error.fix) from error
         if path.exists():
             return read_checkpoint(text, path, self.families)
-        for place in filter(None, os.environ.get(MODELS_VARIABLE, "").split(os.pathsep)):
-            if (Path(place) / text).exists():
-                return read_checkpoint(text, Path(place) / text, self.families)
+        for named in in_models_folders(text)[:1]:
+            return read_checkpoint(text, named, self.families)
         if is_repository(text) and not text.endswith((".safetensors", *UNSAFE)):
             return of_hub(text, self.families, self.hub)
         there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
@@ -260,7 +256,7 @@ def _check_lora(
         else:
             whys.append(lora.misfit(known[role], components[role].full_config))
     if why := next(filter(None, whys), ""):
-        message = f"the LoRA {lora.path.name} does not fit the checkpoint {decl.name}"
+        message = f"the LoRA {lora.file.path.name} does not fit the checkpoint {decl.name}"
         raise Refusal("wrong-part", message, why, "take a LoRA for models of this family", place=lora.place)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.checkpoints import weight_files
+from graphflow.checkpoints.added_file import AddedFile
 from graphflow.checkpoints.fit import integer_weights, misfits
 from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.checkpoints.model_class import ModelClass, Shape, Tokenizer
@@ -258,6 +259,11 @@ class Placed:
     loras: tuple[Lora, ...] = ()
     target: LoraTarget | None = None
     options: RunOptions = NO_OPTIONS
+
+    @property
+    def added(self) -> tuple[AddedFile, ...]:
+        """The files that are added to it."""
+        return tuple(lora.file for lora in self.loras)
 
     @property
     def component(self) -> Component:

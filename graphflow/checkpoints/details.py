@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
+from graphflow.checkpoints.added_file import AddedFile
+from graphflow.checkpoints.added_file_search import AddedFileSearch
 from graphflow.checkpoints.hub import Hub
-from graphflow.checkpoints.hub_cache import is_repository, snapshot
-from graphflow.checkpoints.hub_facts import Repository
+from graphflow.checkpoints.hub_errors import UnreachableHub
 from graphflow.checkpoints.lora import USUAL_FILE, Lora, LoraTarget, other_kind, roles_in
-from graphflow.checkpoints.reading import read_header
-from graphflow.checkpoints.remote import RemoteLora
+from graphflow.checkpoints.safetensors_header import Tensor
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import read_scalar
 from graphflow.document.tree import Mapping, Scalar, Sequence, Tree
-from graphflow.errors import FileProblem, InvalidValue
+from graphflow.errors import InvalidValue
 from graphflow.problems import Place, nearest
 from graphflow.system.device import DTYPES
 from graphflow.system.distribution import install_command
-from graphflow.system.paths import path_of
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Details:
         """The details as plain data; those that are not given are left out."""
         given: dict[str, Any] = {"dtype": self.dtype, "variant": self.variant}
         given["components"] = {role: source.text for role, source in self.components}
-        given["loras"] = [{"source": str(lora.path), "scale": lora.scale} for lora in self.loras]
+        given["loras"] = [{"source": str(lora.file.path), "scale": lora.scale} for lora in self.loras]
         given["scheduler"] = (
             None if self.scheduler is None else {"name": self.scheduler.name, **dict(self.scheduler.changes)}
         )
@@ -159,22 +158,12 @@ class _Reader:
 
     def _lora_file(self, tree: Tree, scale: float) -> Lora:
         text = self._text(tree)
-        path, repository = self._lora_path(tree, text)
-        if path.suffix != ".safetensors":
-            why = "files of other kinds can run code when they are loaded"
-            fix = "name a .safetensors file, a folder with one, or a repository: owner/name"
-            self._refuse(tree, f"the LoRA {text} is not a .safetensors file", why, fix, "checkpoint-unsafe")
+        file = self._added(tree, "LoRA", USUAL_FILE)
         if importlib.util.find_spec("peft") is None:
             why = "diffusers needs it to apply LoRAs"
             fix = f"install it: {install_command('peft')}"
             self._refuse(tree, "LoRAs need the package peft, which is not installed", why, fix, "checkpoint-broken")
-        try:
-            if repository is not None:
-                repository = self._hub.with_headers(repository, (repository.path_of(path),))
-            names = (read_header(path) if repository is None else repository.headers[repository.path_of(path)]).tensors
-        except Refusal as error:
-            self._refuse(tree, error.message, error.why, error.fix, error.code)
-            raise
+        names = self._tensors(tree, file)
         if kind := other_kind(names):
             why = "diffusers applies plain LoRAs, and none of the other kinds that LyCORIS trains"
             fix = "use a plain LoRA, or merge it into a checkpoint with the tool that made it"
@@ -185,60 +174,32 @@ class _Reader:
             self._refuse(
                 tree, f"{text} is not a LoRA of a UNet or a text encoder", why, "name a LoRA file", "checkpoint-broken"
             )
-        if repository is not None:
-            return RemoteLora(path, scale, roles, tree.place, repository=repository)
-        return Lora(path, scale, roles, tree.place)
+        return Lora(file, scale, roles, tree.place)
 
-    def _lora_path(self, tree: Tree, text: str) -> tuple[Path, Repository | None]:
-        """The file that a LoRA's source names, and the facts of its repository if it is not on this machine yet.
-
-        It is the file itself, the one in a folder, or the one in a repository of the hub.
-
-        Raises:
-            Refusal: there is none.
-        """
+    def _added(self, tree: Tree, word: str, usual: str) -> AddedFile:
+        """The file that a source names; see `AddedFileSearch`."""
+        search = AddedFileSearch(word, usual, self._hub)
         try:
-            path = path_of(text, getattr(tree, "folder", None) or self._folder)
-        except FileProblem as error:
-            self._refuse(tree, f"the LoRA {error.message}", error.why, error.fix, "checkpoint-missing")
-            raise
-        if not path.exists() and is_repository(text) and path.suffix != ".safetensors":
-            return self._lora_of_hub(tree, text)
-        if path.is_dir():
-            return self._lora_in(tree, text, path, sorted(one.name for one in path.glob("*.safetensors"))), None
-        if path.suffix == ".safetensors" and not path.is_file():
-            self._refuse(tree, f"the LoRA {text} does not exist", "", "name a file that is there", "checkpoint-missing")
-        return path, None
-
-    def _lora_of_hub(self, tree: Tree, text: str) -> tuple[Path, Repository | None]:
-        """The LoRA of a repository; a name of a folder that does not exist is taken for one, too."""
-        known, here = self._hub.remembered(text), snapshot(text)
-        names = [] if here is None else sorted(one.name for one in here.glob("*.safetensors"))
-        if known is None and here is not None and (names or self._hub.offline):
-            return self._lora_in(tree, text, here, names), None
-        try:
-            known = known or self._hub.ask(text)
+            return search.find(self._text(tree), getattr(tree, "folder", None) or self._folder)
         except Refusal as error:
-            if self._hub.defers:
-                raise
-            self._refuse(tree, f"the LoRA {text} is not on this machine", error.why, error.fix, "checkpoint-missing")
-        names = [name for name in known.names_in(known.folder) if name.endswith(".safetensors")]
-        path = self._lora_in(tree, text, known.folder, names)
-        return path, known if known.lacking([path]) else None
+            self._pass_on(tree, error)
 
-    def _lora_in(self, tree: Tree, text: str, folder: Path, names: list[str]) -> Path:
-        """The LoRA of a folder: the file that training scripts of diffusers write, or the only one.
+    def _tensors(self, tree: Tree, file: AddedFile) -> Map[str, Tensor]:
+        """The tensors of a file, from its header."""
+        try:
+            return file.header.tensors
+        except Refusal as error:
+            self._pass_on(tree, error)
+
+    def _pass_on(self, tree: Tree, error: Refusal) -> NoReturn:
+        """Refuse a file for the reason for which it was refused elsewhere.
 
         Raises:
-            Refusal: there is none, or several.
+            UnreachableHub: a later call can ask the hub, so nothing is wrong yet.
         """
-        usual = [name for name in names if name == USUAL_FILE] or names
-        if len(usual) != 1:
-            message = f"the folder {text} holds {'several LoRAs' if names else 'no LoRA'}"
-            why = ", ".join(names[:5]) if names else "there is no .safetensors file in it"
-            fix = f"name one, such as {folder / names[0]}" if names else "name a .safetensors file"
-            self._refuse(tree, message, why, fix, "checkpoint-missing")
-        return folder / usual[0]
+        if isinstance(error, UnreachableHub) and self._hub.defers:
+            raise error
+        self._refuse(tree, error.message, error.why, error.fix, error.code)
 
     def _scheduler(self, tree: Tree) -> SamplerChoice:
         if not isinstance(tree, Mapping):

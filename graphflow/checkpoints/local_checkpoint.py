@@ -18,13 +18,12 @@ from graphflow.checkpoints.own_code import refuse_own_code
 from graphflow.checkpoints.reading import read_header, read_json
 from graphflow.checkpoints.remote import RemoteFiles
 from graphflow.checkpoints.single_file import read_single_file
+from graphflow.checkpoints.weight_files import UNSAFE
 from graphflow.document.refusal import Refusal
 from graphflow.problems import nearest
 from graphflow.system.files import irregular
 
 _PLAIN = "get the model as .safetensors with its original weights"
-UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
-"""Endings of files that can run code when they are loaded."""
 
 
 def embedded_checkpoint(text: str, families: Families) -> Checkpoint:

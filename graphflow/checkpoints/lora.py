@@ -11,8 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from graphflow.checkpoints.safetensors_header import Tensors, read_tensors
-from graphflow.checkpoints.weights_digest import digest_of_files
+from graphflow.checkpoints.added_file import AddedFile
 from graphflow.problems import Place
 
 USUAL_FILE = "pytorch_lora_weights.safetensors"
@@ -65,30 +64,20 @@ class Lora:
     """A LoRA file that is added to a checkpoint.
 
     Attributes:
-        path: a .safetensors file.
+        file: its file.
         scale: strength of its effect; 1 = as trained.
         roles: the components that it changes.
         place: place in the document.
     """
 
-    path: Path
+    file: AddedFile
     scale: float
     roles: frozenset[str]
     place: Place | None = field(default=None, compare=False, repr=False)
 
-    @cached_property
-    def header(self) -> Tensors:
-        """The header of the file."""
-        return read_tensors(self.path)
-
-    @cached_property
-    def weights_digest(self) -> str:
-        """Digest of its tensors."""
-        return digest_of_files((self.path,))
-
     def misfit(self, target: LoraTarget, config: Mapping[str, Any]) -> str:
         """The reason why it does not fit a component with this config, by its shapes; empty if it fits."""
-        for name, tensor in self.header.tensors.items():
+        for name, tensor in self.file.header.tensors.items():
             if target.names.match(name) and target.reading.search(name) and len(tensor.shape) >= 2:
                 width, own = tensor.shape[1], config.get(target.setting)
                 fits = not isinstance(own, int) or width == own
@@ -100,6 +89,6 @@ class Lora:
     @cached_property
     def identity(self) -> str:
         """A digest of its weights, with their names, the file's metadata, which may contain alphas, and the scale."""
-        tensors = sorted((name, tensor.dtype, tensor.shape) for name, tensor in self.header.tensors.items())
-        facts = json.dumps([tensors, sorted(self.header.metadata.items())])
-        return f"{self.weights_digest} {hashlib.sha256(facts.encode()).hexdigest()} × {self.scale!r}"
+        tensors = sorted((name, tensor.dtype, tensor.shape) for name, tensor in self.file.header.tensors.items())
+        facts = json.dumps([tensors, sorted(self.file.header.metadata.items())])
+        return f"{self.file.weights_digest} {hashlib.sha256(facts.encode()).hexdigest()} × {self.scale!r}"

@@ -1,4 +1,4 @@
-"""Components and LoRAs of the hub whose weights are not on this machine yet."""
+"""Components of the hub, and files that are added to them, whose weights are not on this machine yet."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from graphflow.checkpoints.added_file import AddedFile
 from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.hub_facts import HubFile, Repository
-from graphflow.checkpoints.lora import USUAL_FILE, Lora
+from graphflow.checkpoints.lora import USUAL_FILE
 from graphflow.checkpoints.safetensors_header import Tensors
 from graphflow.values.component import Component
 from graphflow.values.latent_space import ALIAS
@@ -54,8 +55,8 @@ class RemoteFiles(ComponentFiles):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RemoteLora(Lora):
-    """A LoRA file that is not on this machine yet.
+class RemoteAddedFile(AddedFile):
+    """A file that is not on this machine yet.
 
     Attributes:
         repository: the facts of the repository that has it; `path` is in the repository's folder.
@@ -115,8 +116,8 @@ def lacking(components: Iterable[Component]) -> tuple[Lacking, ...]:
         placed = component.spec
         if not isinstance(placed, Placed):
             continue
-        for one in (placed.files, *placed.loras):
-            if isinstance(one, (RemoteFiles, RemoteLora)):
+        for one in (placed.files, *placed.added):
+            if isinstance(one, (RemoteFiles, RemoteAddedFile)):
                 repository = one.repository
                 known = {(repository.name, repository.commit, file.path): file for file in one.lacking}
                 found.update({key: Lacking(repository, file) for key, file in known.items()})

@@ -13,6 +13,8 @@ from graphflow.checkpoints.reading import read_json, reading
 from graphflow.document.refusal import Refusal
 from graphflow.text_helpers.words import counted
 
+UNSAFE = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+"""Endings of files that can run code when they are loaded."""
 _STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 """Library → beginning of the names of the files that it looks for."""
 _NAME = re.compile(r"(?P<stem>[^.]+?)(?P<early>-\d+-of-\d+)?(\.(?P<variant>\w+?)(?P<late>-\d+-of-\d+)?)?\.safetensors")

@@ -196,10 +196,10 @@ def _lay_over(model: Any, placed: Placed) -> None:
         try:
             # The document lists several LoRAs, so this warning is expected.
             with filtered("ignore", UserWarning, message="Already found a `peft_config`"):
-                placed.target.apply(model, lora.path, name)
+                placed.target.apply(model, lora.file.path, name)
         except (ValueError, RuntimeError, IndexError, KeyError) as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ValueError(f"the LoRA {lora.path.name} does not fit it: {first}") from error
+            raise ValueError(f"the LoRA {lora.file.path.name} does not fit it: {first}") from error
     if hasattr(model, "set_adapters"):  # models of diffusers
         model.set_adapters(names, scales)
     else:

@@ -82,11 +82,11 @@ def _compute(checked: Checked) -> ComputeRecord:
 
 
 def _repositories(plan: Plan) -> list[RepositoryRecord]:
-    """The repositories of the hub that have components or LoRAs of the plan."""
+    """The repositories of the hub that have components of the plan, or files that are added to them."""
     paths: list[Path] = []
     for component in plan.components:
         if isinstance(placed := component.spec, Placed):
-            paths += [placed.files.folder, *(lora.path for lora in placed.loras)]
+            paths += [placed.files.folder, *(file.path for file in placed.added)]
     found = {origin(path) for path in paths}
     return [RepositoryRecord(name=name, commit=commit) for name, commit in sorted(filter(None, found))]
 

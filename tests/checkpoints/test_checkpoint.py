@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.checkpoint_reader import MODELS_VARIABLE
+from graphflow.checkpoints.models_folders import MODELS_VARIABLE
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Entry, Mapping, Scalar

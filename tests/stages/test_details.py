@@ -13,6 +13,7 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLP
 from safetensors.torch import load_file, save_file
 
 import graphflow as gf
+from graphflow.checkpoints.models_folders import MODELS_VARIABLE
 from graphflow_nodes.models.samplers import CLASSES, PACKAGES
 from tests import plain
 from tests.tiny.loras import make_lora, make_xl_lora
@@ -356,3 +357,11 @@ def test_a_link_that_leads_nowhere_disturbs_nobody(tiny, tmp_path):
     shutil.copytree(tiny("sd"), folder)
     (folder / "README.md").symlink_to(tmp_path / "nowhere")
     assert painted(folder).shape == (64, 64, 3)
+
+
+def test_a_lora_is_found_by_its_name_in_the_models_folders(tiny, tmp_path, monkeypatch):
+    lora = make_lora(tmp_path / "style.safetensors", 41)
+    expected = painted(tiny("sd"), loras=[str(lora)])
+    monkeypatch.setenv(MODELS_VARIABLE, f"{tmp_path / 'none'}:{tmp_path}")
+    assert np.array_equal(painted(tiny("sd"), loras=[{"source": "style.safetensors", "scale": 1.0}]), expected)
+    assert refused_lora(tiny, "stile.safetensors").fix == "did you mean style.safetensors?"

@@ -9,7 +9,7 @@ from diffusers import AutoencoderKL, ControlNetModel, StableDiffusionControlNetP
 from safetensors.torch import load_file, save_file
 
 import graphflow as gf
-from graphflow.checkpoints.checkpoint_reader import MODELS_VARIABLE
+from graphflow.checkpoints.models_folders import MODELS_VARIABLE
 from graphflow.execute.loader import load
 from graphflow_nodes.single_files import models_alone
 from graphflow_nodes.single_files.published import Published
