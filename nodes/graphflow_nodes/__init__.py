@@ -25,7 +25,9 @@ NODES: tuple[str, ...] = (
     "graphflow_nodes.stages.img2img:img2img",
     "graphflow_nodes.stages.inpaint:inpaint",
     "graphflow_nodes.stages.refiner:refiner",
+    "graphflow_nodes.stages.super_resolution:super_resolution",
     "graphflow_nodes.stages.text2img:text2img",
+    "graphflow_nodes.stages.upscale:upscale",
 )
 """`module:function` of every node type, sorted."""
 
@@ -35,6 +37,8 @@ FAMILIES: tuple[str, ...] = (
     "graphflow_nodes.families.sdxl:REFINER",
     "graphflow_nodes.families.kandinsky:KANDINSKY",
     "graphflow_nodes.families.kandinsky:PRIOR",
+    "graphflow_nodes.families.latent_upscaler:LATENT_UPSCALER",
+    "graphflow_nodes.families.super_resolution:SUPER_RESOLUTION",
     "graphflow_nodes.models.dpt:DPT",
     "graphflow_nodes.models.dpt:DPT_PROCESSOR",
 )

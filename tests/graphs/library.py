@@ -31,6 +31,7 @@ CHECKPOINTS: dict[str, dict[str, str | list[str]]] = {
     "sdxl_base_refiner": {"base": "sdxl", "refiner": "sdxl_refiner"},
     "kandinsky_text2img": {"prior": "kandinsky_prior", "decoder": "kandinsky"},
     "kandinsky_inpaint": {"checkpoint": "kandinsky_inpaint_combined"},
+    "upscale": {"checkpoint": "sd", "upscaler": "latent_upscaler", "super_resolution": "super_resolution"},
     "models_side_by_side": {"sd": "sd_inpaint", "sdxl": "sdxl_inpaint"},
     "controlnet_inpaint": {"checkpoint": "sd_inpaint", "controlnet": "controlnet_inpaint"},
     "controlnet_inpaint_style": {

@@ -31,6 +31,7 @@ GIVEN = {
     "large_width": flows.LARGE,
     "large_height": flows.LARGE,
     "split": flows.SPLIT,
+    "upscale_steps": flows.UPSCALE_STEPS,
     "box": list(flows.BOX),
     **SIZE,
 }

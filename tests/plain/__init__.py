@@ -137,6 +137,7 @@ from tests.plain.kandinsky import (
 )
 from tests.plain.options import with_options
 from tests.plain.scripts import chain, embed, img2img, inpaint, text2img
+from tests.plain.upscalers import super_resolution, upscale
 from tests.plain.weights import weighted, weighted_xl
 from tests.plain.xl import ensemble, xl_img2img, xl_inpaint, xl_text2img
 
@@ -156,7 +157,9 @@ __all__ = [
     "kandinsky_mean",
     "kandinsky_prior",
     "kandinsky_text2img",
+    "super_resolution",
     "text2img",
+    "upscale",
     "weighted",
     "weighted_xl",
     "with_options",

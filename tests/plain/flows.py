@@ -15,7 +15,7 @@ from diffusers.image_processor import VaeImageProcessor
 from PIL import Image, ImageFilter, ImageOps
 from transformers import pipeline
 
-from tests.plain import control, kandinsky, scripts, weights, xl
+from tests.plain import control, kandinsky, scripts, upscalers, weights, xl
 
 SIDE, STEPS, GUIDANCE, BLUR, CROP, INSET = 64, 4, 4.0, 3.0, 8, 4
 """The models' own size, and what the graphs are given with it."""
@@ -27,6 +27,7 @@ LARGE, SPLIT = 80, 0.5
 """The size at which a refiner works, and the share of steps of a base before it."""
 SCALE = 0.6
 """How strongly a ControlNet counts."""
+UPSCALE_STEPS = 3
 SCALES, BOX = (1.0, 2.5, 7.5), (0.25, 0.125, 0.75, 0.625)
 
 Folders: TypeAlias = Callable[[str], Path]
@@ -176,6 +177,14 @@ def sdxl_base_refiner(folders: Folders, photo: Image.Image, mask: Image.Image, *
     return {"image": xl.ensemble(folders("sdxl"), folders("sdxl_refiner"), PROMPT, NEGATIVE, **call)}
 
 
+def upscale(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    latents = _repaint(folders("sd"), PROMPT, fit(photo), seed, output_type="latent")
+    call = {"seed": seed, "steps": UPSCALE_STEPS}
+    doubled = upscalers.upscale(folders("latent_upscaler"), PROMPT, latents, **call)
+    enlarged = upscalers.super_resolution(folders("super_resolution"), PROMPT, Image.fromarray(doubled), **call)
+    return {"doubled": doubled, "image": enlarged}
+
+
 def models_side_by_side(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
     call = (PROMPT, fit(photo), fit(mask), seed)
     one = _fill(folders("sd_inpaint"), *call, strength=STRENGTH)
@@ -270,6 +279,7 @@ FLOWS: Sequence[Callable[..., Pictures]] = (
     kandinsky_inpaint,
     inpaint_refine_img2img,
     sdxl_base_refiner,
+    upscale,
     models_side_by_side,
     controlnet_inpaint,
     controlnet_inpaint_style,

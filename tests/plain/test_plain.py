@@ -117,6 +117,9 @@ CALLS = {
     "Kandinsky, inpaint": lambda sd, **o: plain.kandinsky_inpaint(
         sd("kandinsky_inpaint_combined"), "a cat", _picture(), _mask(), **KANDINSKY, **o
     ),
+    "latent upscaler": lambda sd, **o: plain.upscale(sd("latent_upscaler"), "a cat", _picture(), **o),
+    "latent upscaler of latents": lambda sd, **o: plain.upscale(sd("latent_upscaler"), "a cat", _latents(), **o),
+    "upscaler, ×4": lambda sd, **o: plain.super_resolution(sd("super_resolution"), "a cat", _picture(16, 16), **o),
     "chain": lambda sd, **o: plain.chain(sd("sd"), ("a cat", "a dog", "a road"), _mask(), **o),
 }
 

@@ -1,4 +1,4 @@
-"""Random checkpoints of Stable Diffusion, SDXL, ControlNet and Kandinsky: 1 or 2 MB each, always the same.
+"""Random checkpoints of Stable Diffusion, SDXL, ControlNet, Kandinsky and upscalers: 1 to 3 MB each, always the same.
 
 `make(name, folder)` writes `folder/name` and gives its path; where it already stands, it stands. Every folder loads by
 `from_pretrained` and paints 64×64 pixels by default. Latents have 4 channels, one cell for 8×8 pixels.
@@ -33,6 +33,9 @@
 | `kandinsky` | its decoder for text2img and img2img; it names no prior |
 | `kandinsky_inpaint` | its decoder for inpainting: a UNet of 9 channels; the same MoVQ |
 | `kandinsky_combined`, `kandinsky_inpaint_combined` | decoder and prior in one folder, with the parts of the three |
+| `latent_upscaler` | the latent upscaler (×2); `sd`'s VAE and text encoder |
+| `super_resolution` | the ×4 upscaler, with a VAE of its own; `sd_v`'s text encoder |
+| `super_resolution_unscaled` | `super_resolution`; the VAE's config has Stable Diffusion's scaling factor |
 """
 
 from __future__ import annotations
@@ -52,14 +55,16 @@ from diffusers import (
     KandinskyV22Pipeline,
     KandinskyV22PriorPipeline,
     StableDiffusionInpaintPipeline,
+    StableDiffusionLatentUpscalePipeline,
     StableDiffusionPipeline,
+    StableDiffusionUpscalePipeline,
     StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLInpaintPipeline,
     StableDiffusionXLPipeline,
 )
 from safetensors.torch import load_file, save_file
 
-from tests.tiny import control, kandinsky, layouts, parts, vaes, xl
+from tests.tiny import control, kandinsky, layouts, parts, upscalers, vaes, xl
 
 _VAE_SEED = 21
 _SD: dict[str, Callable[[], Any]] = {
@@ -99,6 +104,15 @@ _PRIOR: dict[str, Callable[[], Any]] = {
     "tokenizer": parts.tokenizer,
     "scheduler": kandinsky.prior_scheduler,
     "image_processor": kandinsky.image_processor,
+}
+_LATENT_UPSCALER = _SD | {
+    "unet": partial(upscalers.latent_unet, 71),
+    "scheduler": upscalers.latent_scheduler,
+}
+_SUPER_RESOLUTION = _SD2 | {
+    "unet": partial(upscalers.pixel_unet, 72),
+    "vae": partial(upscalers.pixel_vae, 73),
+    "low_res_scheduler": upscalers.low_res_scheduler,
 }
 _CONNECTED = {f"prior_{role}": build for role, build in _PRIOR.items()}
 _NO_FIRST_ENCODER = {"text_encoder": lambda: None, "tokenizer": lambda: None}
@@ -208,6 +222,13 @@ def _save_wrong_class(target: Path) -> None:
     index.write_text(json.dumps(json.loads(index.read_text()) | {"vae": ["diffusers", "VQModel"]}, indent=2))
 
 
+def _save_unscaled(target: Path) -> None:
+    """The constructor writes the scaling factor into the config, so it is changed in the file."""
+    _save_plain(target, StableDiffusionUpscalePipeline, _SUPER_RESOLUTION)
+    config = target / "vae/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"scaling_factor": 0.18215}, indent=2))
+
+
 _RECIPES: dict[str, Callable[[Path], None]] = {
     "sd": _save,
     "sd_inpaint": partial(_save, kind=StableDiffusionInpaintPipeline, unet=_NINE),
@@ -249,5 +270,8 @@ _RECIPES: dict[str, Callable[[Path], None]] = {
     "kandinsky_inpaint_combined": partial(
         _save_plain, kind=KandinskyV22InpaintCombinedPipeline, made=_INPAINTER | _CONNECTED
     ),
+    "latent_upscaler": partial(_save_plain, kind=StableDiffusionLatentUpscalePipeline, made=_LATENT_UPSCALER),
+    "super_resolution": partial(_save_plain, kind=StableDiffusionUpscalePipeline, made=_SUPER_RESOLUTION),
+    "super_resolution_unscaled": _save_unscaled,
 }
 NAMES = tuple(_RECIPES)

@@ -78,7 +78,7 @@ def part_faults(name: str, parts: Parts, texts: tuple[TextReader, ...]) -> Itera
         (unet["out_channels"], cells, "the unet returns {} latent channels, but the vae reads {}"),
     ):
         if reads != given:
-            yield _misfit(name, why.format(reads, given))
+            yield misfit(name, why.format(reads, given))
     for reader in texts:
         yield from tokenizer_faults(name, parts, reader.text_encoder, reader.tokenizer)
 
@@ -91,10 +91,11 @@ def tokenizer_faults(name: str, parts: Parts, encoder_role: str, tokenizer_role:
         (encoder["max_position_embeddings"], tokenizer.length, "places of a text"),
     ):
         if given > most:
-            yield _misfit(name, f"the {tokenizer_role} has {given:,} {what}, but the {encoder_role} knows {most:,}")
+            yield misfit(name, f"the {tokenizer_role} has {given:,} {what}, but the {encoder_role} knows {most:,}")
 
 
-def _misfit(name: str, why: str) -> Fault:
+def misfit(name: str, why: str) -> Fault:
+    """The fault of parts of the checkpoint `name` that do not fit together."""
     return Fault(f"the parts of {name} do not fit together", why, _OTHER, "checkpoint", "wrong-part")
 
 

@@ -1,6 +1,7 @@
 """Rules on picture sizes that several node types share."""
 
 from graphflow.problems import Fault
+from graphflow.values.facts import Facts
 from graphflow.values.picture_files import MAX_PIXELS
 
 
@@ -10,3 +11,11 @@ def too_large(width: int, height: int) -> tuple[Fault, ...]:
         return ()
     message = f"the result would have {width} × {height} pixels, more than {MAX_PIXELS:,}"
     return (Fault(message, fix="make a smaller picture", code="picture-too-large"),)
+
+
+def enlarged(image: Facts, scale: int) -> tuple[tuple[int | None, int | None], list[Fault]]:
+    """(width, height) of a picture after it is enlarged, None if unknown, and a fault if that is too large."""
+    if image.size is None:
+        return (None, None), []
+    width, height = image.size
+    return (scale * width, scale * height), list(too_large(scale * width, scale * height))

@@ -50,7 +50,7 @@ def _sampler_faults(request: Request) -> Iterator[Fault]:
         return
     name = sampler.class_name
     about = "scheduler" if request.given("scheduler") else "checkpoint"
-    if "image" in request.facts and not request.given("denoising_start") and sampler.from_noise_only:
+    if "strength" in request.spec.defaults and not request.given("denoising_start") and sampler.from_noise_only:
         why = f"{name} cannot add noise to a picture, so it only starts from noise"
         yield Fault(f"{name} cannot run {request.stage}", why, "use scheduler: euler, or another", about)
     if steps < (least := least_steps(name, sampler.config)):

@@ -30,7 +30,7 @@ def sample_step(
     """
     ports, spec = tuple(ports), request.spec
     sampling = sampling_of(request, settings, vae=encodes or spec.reads_vae, sized=spec.sized and "image" in ports)
-    uses = request.use(request.family.denoiser) | (request.vae if sampling.vae else {})
+    uses = request.use(request.family.denoiser, *spec.borrows) | (request.vae if sampling.vae else {})
     return Step(
         "sample",
         spec.sample,

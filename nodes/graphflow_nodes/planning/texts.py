@@ -38,6 +38,11 @@ def texts_of(request: Request) -> Texts:
     if request.family.read_prompt is not None:
         read: Texts = request.family.read_prompt(request)
         return read
+    return texts_by_readers(request)
+
+
+def texts_by_readers(request: Request) -> Texts:
+    """The encoding of a stage's texts by the text readers of its family; an empty prompt if there is none."""
     if request.prompt == "image_embedding":
         return Texts((), {}, (_strange_prompt(request),))
     if request.prompt == "conditioning":

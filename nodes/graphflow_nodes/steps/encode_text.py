@@ -68,6 +68,32 @@ def encode_penultimate(
     return Conditioning(tensors, readout, encoder)
 
 
+@step(version=1)
+def encode_with_summary(
+    text: str, context: Context, *, readout: str = "", encoder: str = "", clip_skip: int | None = None
+) -> Conditioning:
+    """Encode a text.
+
+    The result is the last hidden state of a CLIP text encoder, before its final norm, and the state of its last token.
+
+    Args:
+        readout, encoder: names of the hidden state and the text encoder, kept with the result.
+        clip_skip: None; the class does not have it.
+
+    Returns:
+        `prompt_embeds`, (1, tokens, width), and `pooled_prompt_embeds`, (1, width).
+
+    Source: encode_prompt of StableDiffusionLatentUpscalePipeline.
+    """
+    import torch
+
+    tokens, model = _tokens(text, context), context.borrow("text_encoder")
+    with torch.no_grad():
+        output = model(tokens.input_ids.to(model.device), output_hidden_states=True)
+    tensors = {"prompt_embeds": output.hidden_states[-1], "pooled_prompt_embeds": output.pooler_output}
+    return Conditioning(tensors, readout, encoder)
+
+
 def _tokens(text: str, context: Context) -> Any:
     """The token numbers of a text, padded to the tokenizer's length; warns if the text is cut off."""
     from diffusers.loaders import TextualInversionLoaderMixin

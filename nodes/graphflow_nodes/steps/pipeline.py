@@ -10,7 +10,7 @@ import copy
 import functools
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphflow.catalog.authoring import Context
@@ -23,7 +23,15 @@ from graphflow_nodes.steps.broken_numbers import watched
 from graphflow_nodes.steps.control import role
 
 
-def call(sampling: Sampling, context: Context, *, nets: int = 0, generator: Any | None = None, **arguments: Any) -> Any:
+def call(
+    sampling: Sampling,
+    context: Context,
+    *,
+    nets: int = 0,
+    generator: Any | None = None,
+    parts: Mapping[str, Any] | None = None,
+    **arguments: Any,
+) -> Any:
     """Call the pipeline of a stage, and return its `images`.
 
     Args:
@@ -31,22 +39,35 @@ def call(sampling: Sampling, context: Context, *, nets: int = 0, generator: Any 
         context: lends the components.
         nets: how many ControlNets it has; their roles are those of `graphflow_nodes.steps.control.role`.
         generator: that draws; a new one with the stage's seed if it is not given.
+        parts: further arguments of the class's constructor, in place of borrowed components or beside them.
         arguments: of the call.
     """
+    with _sized(context.borrow(sampling.denoiser)):
+        pipe = _pipeline(sampling, context, nets, parts or {})
+        vae = context.borrow("vae") if sampling.vae else None
+        with _unchanged(vae), watched(vae, context):
+            drawing = context.generator(sampling.seed) if generator is None else generator
+            return pipe(generator=drawing, **_progress(pipe, context), **arguments).images
 
-    def progress(pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+
+def _progress(pipe: Any, context: Context) -> dict[str, Any]:
+    """The argument of a call that reports its steps."""
+
+    def reported(pipe: Any, index: int, _: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         context.progress(index + 1, pipe.num_timesteps)
         return kwargs
 
-    with _sized(context.borrow(sampling.denoiser)):
-        pipe = _pipeline(sampling, context, nets)
-        vae = getattr(pipe, sampling.vae_argument)
-        with _unchanged(vae), watched(vae, context):
-            drawing = context.generator(sampling.seed) if generator is None else generator
-            return pipe(generator=drawing, callback_on_step_end=progress, **arguments).images
+    def reported_early(index: int, _time: Any, _latents: Any) -> None:
+        scheduler = pipe.scheduler
+        context.progress(index + 1, -(-len(scheduler.timesteps) // scheduler.order))
+
+    # Some classes have only the callback of early versions.
+    if "callback_on_step_end" in inspect.signature(type(pipe).__call__).parameters:
+        return {"callback_on_step_end": reported}
+    return {"callback": reported_early}
 
 
-def _pipeline(sampling: Sampling, context: Context, nets: int) -> Any:
+def _pipeline(sampling: Sampling, context: Context, nets: int, further: Mapping[str, Any]) -> Any:
     """The pipeline with a scheduler of its own; components that the call does not need are None."""
     class_, scheduler = class_named(sampling.pipeline), sampling.scheduler
     if scheduler is None:
@@ -59,7 +80,7 @@ def _pipeline(sampling: Sampling, context: Context, nets: int) -> Any:
     if nets:
         borrowed = [context.borrow(role(number)) for number in range(nets)]
         parts["controlnet"] = borrowed if nets > 1 else borrowed[0]
-    parts["scheduler"] = new_scheduler(scheduler)
+    parts |= {"scheduler": new_scheduler(scheduler), **further}
     # The constructors' notes about outdated settings of a checkpoint are for its author.
     with filtered("ignore", FutureWarning):
         pipe = class_(**parts, **sampling.flags)

@@ -81,7 +81,9 @@ def _called(
 ) -> Any:
     """What the pipeline's call gives as its `images`."""
     # Sizes are tuples, since lists fail in some classes.
-    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in sampling.settings.items()}
+    arguments: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in sampling.settings.items()
+    }
     if image is not None:
         arguments["image"] = image.pil() if isinstance(image, Image) else image.tensor
         if sampling.beside and isinstance(image, Latents):

@@ -21,7 +21,7 @@ def encode(image: Image, context: Context, *, space: LatentSpace, seed: int) -> 
     Source: prepare_latents of StableDiffusionImg2ImgPipeline.
     """
     vae = context.borrow("vae")
-    return Latents(vae.config.scaling_factor * _drawn(vae, image, context, space, seed), space)
+    return Latents(space.scaling_factor * _drawn(vae, image, context, space, seed), space)
 
 
 @step(version=2)
@@ -95,7 +95,8 @@ def _decoded(vae: Any, latents: Latents, context: Context, *, upcast: bool, norm
     with torch.no_grad(), _in_float32(vae, when=upcast), watched(vae, context):
         given = latents.tensor.to(next(vae.parameters()))
         mean, std = _mean_and_std(vae, given) if normalised else (None, None)
-        given = given / vae.config.scaling_factor if mean is None else given * std / vae.config.scaling_factor + mean
+        scale = latents.space.scaling_factor
+        given = given / scale if mean is None else given * std / scale + mean
         picture = vae.decode(given, return_dict=False)[0]
         return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
 
