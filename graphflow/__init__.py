@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from graphflow.handles import text
     from graphflow.plan.plan import Plan
     from graphflow.problems import Fault, Level, Place, Problem
+    from graphflow.repetition import Rerun, rerun
     from graphflow.values.animation import Animation
     from graphflow.values.component import Component
     from graphflow.values.control import Control
@@ -82,6 +83,7 @@ _MEMBERS = {
     "handles": "text",
     "catalog.authoring": ("Context Doc Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"),
     "plan.plan": "Plan",
+    "repetition": "Rerun rerun",
     "problems": "Fault Level Place Problem",
     "values.component": "Component",
 }
@@ -132,6 +134,7 @@ __all__ = [
     "Plan",
     "Planned",
     "Problem",
+    "Rerun",
     "Result",
     "RunFailed",
     "SameSize",
@@ -146,6 +149,7 @@ __all__ = [
     "default_catalog",
     "load",
     "node",
+    "rerun",
     "run",
     "step",
     "text",

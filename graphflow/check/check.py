@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from graphflow.catalog.catalog import Catalog
@@ -48,6 +49,7 @@ def check(
     compute: Compute = CPU,
     hub: Hub | None = None,
     only: Sequence[str] = (),
+    moved: Mapping[Path, Path] = MappingProxyType({}),
 ) -> Checked:
     """Check a document.
 
@@ -64,12 +66,13 @@ def check(
         compute: device, precision and options of models.
         hub: asked about checkpoints that are not on this machine; None for one that is asked.
         only: what a plan will be asked for; results of nodes among these (`fill`, `fill.image`) become outputs.
+        moved: path of a file that the document or a value means → the file that is read instead.
 
     Raises:
         InvalidValue: `seed` is not a whole number from 0, or `inputs` is not a map.
     """
     _require_call(seed, inputs)
-    literals = Literals(catalog, compute, Hub() if hub is None else hub)
+    literals = Literals(catalog, compute, Hub() if hub is None else hub, moved)
     templates = Templates(catalog, literals, library)
     templates.prepare(document)
     resolved = resolve(document, catalog, templates.find, literals, only=only)

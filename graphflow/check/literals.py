@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -49,6 +50,8 @@ class Literals:
     catalog: Catalog
     compute: Compute = CPU
     hub: Hub = field(default_factory=lambda: Hub(asks_nothing=True))
+    moved: Mapping[Path, Path] = field(default_factory=dict)
+    """Path that a document means → the file that is read instead."""
     _files: dict[Path, File] = field(default_factory=dict)
     _pictures: dict[Path, File] = field(default_factory=dict)
 
@@ -138,7 +141,8 @@ class Literals:
         return tuple(self._atom(scalar, str(path), word, document) for path in paths)
 
     def _path(self, scalar: Scalar, text: str, document: Document) -> Path:
-        return located(text, self._base(scalar, document))
+        path = located(text, self._base(scalar, document))
+        return self.moved.get(path, path)
 
     def _base(self, scalar: Scalar, document: Document) -> Path:
         return scalar.folder or document.folder

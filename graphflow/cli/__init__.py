@@ -24,6 +24,7 @@ COMMANDS = {
     "graphs": "list the graphs and templates that come with graphflow",
     "nodes": "list node types, or explain one",
     "checkpoints": "list, verify, export and pull checkpoints",
+    "rerun": "run again what made a picture, and compare",
     "new": "start a graph from a copy of another one",
     "schema": "print the JSON Schema of documents, for editors",
 }
@@ -81,7 +82,10 @@ def _require_folder() -> None:
 
 
 def _prints(arguments: argparse.Namespace) -> bool:
-    writes_files = arguments.command in ("run", "new") or getattr(arguments, "action", "") in ("export", "pull")
+    writes_files = arguments.command in ("run", "rerun", "new") or getattr(arguments, "action", "") in (
+        "export",
+        "pull",
+    )
     return not writes_files and getattr(arguments, "output", None) is None
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphflow.checkpoints.remote import lacking
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.load_graph import load_checked
+from graphflow.cli.running import display_of, interrupts
 from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
     add_compute_arguments,
@@ -25,7 +22,6 @@ from graphflow.cli.shared_options import (
 )
 from graphflow.engine import Engine
 from graphflow.errors import DownloadFailed
-from graphflow.execute.events import to_json
 from graphflow.execute.resources import check_resources
 from graphflow.execute.result import Cancelled, Result
 from graphflow.plan.plan import Plan, plan
@@ -34,7 +30,6 @@ from graphflow.system.byte_sizes import parse_bytes
 from graphflow.values.picture_format import PICTURE_FORMATS, PictureFormat
 
 if TYPE_CHECKING:
-    from graphflow.cli.progress import Display
     from graphflow.record.recorder import Recorder
 
 
@@ -97,8 +92,8 @@ def execute(arguments: argparse.Namespace) -> int:
     )
     with (
         Engine(memory_budget=budget, keep=False, offline=arguments.offline) as engine,
-        _display(arguments, len(planned.steps)) as display,
-        _interrupts(engine, display),
+        display_of(arguments, len(planned.steps)) as display,
+        interrupts(engine, display),
     ):
         try:
             result = engine.execute(planned, display.show, recorder)
@@ -137,8 +132,8 @@ def _download(arguments: argparse.Namespace, planned: Plan) -> Plan | int:
     """The plan with the files of the hub that it needs on this machine; an exit code if they cannot be had."""
     with (
         Engine(keep=False, offline=arguments.offline) as engine,
-        _display(arguments, len(lacking(planned.components)), "file") as display,
-        _interrupts(engine, display),
+        display_of(arguments, len(lacking(planned.components)), "file") as display,
+        interrupts(engine, display),
     ):
         try:
             engine.download(planned, display.show)
@@ -202,57 +197,3 @@ def _print_end(arguments: argparse.Namespace, result: Result, written: list[Path
         echo(recorder.summary, error=True)
     echo(f"wrote {recorder.folder}: {', '.join(path.name for path in written)}")
     return code
-
-
-@contextlib.contextmanager
-def _display(arguments: argparse.Namespace, count: int, noun: str = "step") -> Iterator[Display]:
-    from graphflow.cli.progress import Display, live, plain, say
-
-    if arguments.json:
-        yield Display(lambda event: echo_json(to_json(event)), say)
-        return
-
-    with live(count, noun) if sys.stderr.isatty() else plain(count) as display:
-        yield display
-
-
-@contextlib.contextmanager
-def _interrupts(engine: Engine, display: Display) -> Iterator[None]:
-    """The first Ctrl-C cancels at the next opportunity, the second one ends the process immediately.
-
-    Python's own handlers wait for the running C call to return, so a thread reads the signals from the
-    interpreter's wake-up file descriptor.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    before = signal.signal(signal.SIGINT, lambda *_: None)
-    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    watcher = threading.Thread(target=_watch, args=(reader, engine.cancel, display), daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(wakeup)
-        signal.signal(signal.SIGINT, before)
-        os.close(writer)
-        watcher.join()
-        os.close(reader)
-
-
-def _watch(reader: int, cancel: Callable[[], None], display: Display) -> None:
-    seen = 0
-    while byte := os.read(reader, 1):
-        if byte[0] != signal.SIGINT:
-            continue
-        seen += 1
-        if seen > 1:
-            # The live display may have hidden the cursor, and nothing else would show it again.
-            if sys.stderr.isatty():
-                with contextlib.suppress(OSError):
-                    os.write(2, b"\x1b[?25h\n")
-            os._exit(INTERRUPTED)
-        display.note("cancelling; press Ctrl-C again to quit immediately")
-        cancel()

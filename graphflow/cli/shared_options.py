@@ -49,6 +49,15 @@ def add_value_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
     """`--device`, `--dtype`, `--threads` and the run options."""
+    add_device_arguments(parser)
+    parser.add_argument("--attention", metavar="A", help=f"how attention is computed: {', '.join(ATTENTIONS)}")
+    parser.add_argument(
+        "--vae-tiling", action="store_true", help="encode and decode large pictures in tiles, which takes less memory"
+    )
+
+
+def add_device_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--device`, `--dtype` and `--threads`."""
     parser.add_argument(
         "--device", metavar="D", help="where models run: cpu, cuda, cuda:N (by default a GPU if available)"
     )
@@ -56,10 +65,6 @@ def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
         "--dtype", metavar="T", help="precision of all models: float32, float16, bfloat16, or auto for the fastest"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of torch on a CPU; affects bits of results")
-    parser.add_argument("--attention", metavar="A", help=f"how attention is computed: {', '.join(ATTENTIONS)}")
-    parser.add_argument(
-        "--vae-tiling", action="store_true", help="encode and decode large pictures in tiles, which takes less memory"
-    )
 
 
 def add_offline_argument(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -30,11 +31,20 @@ VARIABLES = (
 
 def environment(plan: Plan) -> EnvironmentRecord:
     """The facts that are known before torch is imported; for a plan without torch, all that matter."""
+    return of_machine(plan.checked.compute.device, _dtypes(plan)) if plan.uses_torch else of_machine()
+
+
+def of_machine(device: str = "", dtypes: Sequence[str] = ()) -> EnvironmentRecord:
+    """The facts of this machine that are known before torch is imported.
+
+    Args:
+        device: where models run; empty for a run without torch.
+        dtypes: the precisions of the components.
+    """
     known = EnvironmentRecord(versions=_versions(_ALWAYS), platform=platform.platform())
-    if plan.uses_torch:
+    if device:
         known.versions |= _versions(_WITH_TORCH)
-        known.device = plan.checked.compute.device
-        known.dtypes = _dtypes(plan)
+        known.device, known.dtypes = device, list(dtypes)
         known.variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     return known
 

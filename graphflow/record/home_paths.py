@@ -14,6 +14,14 @@ def home_relative(path: Path) -> str:
     return str(path)
 
 
+def from_home(recorded: str) -> Path:
+    """The path that a record means, with `~` expanded if the home folder is known."""
+    try:
+        return Path(recorded).expanduser()
+    except RuntimeError:
+        return Path(recorded)
+
+
 def named(file: str) -> str:
     """A document's file as a record names it: a path below the current folder, else only its name."""
     path, here = Path(file), Path.cwd()

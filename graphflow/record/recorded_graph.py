@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.errors import FileProblem, InvalidValue
 from graphflow.limits import DOCUMENT_BYTES
 from graphflow.problems import Place, Problem
+from graphflow.record.home_paths import from_home
 from graphflow.system.files import read_start
 from graphflow.values.picture_files import format_of
 from graphflow.values.types import INT
@@ -50,7 +52,7 @@ def read_recorded(graph: str | Path) -> Parsed | None:
     from graphflow.record.run_record import RunRecord
 
     record = RunRecord.load(path)
-    folder = _folder(record.document.folder)
+    folder = from_home(record.document.folder)
     beside = path.absolute().parent
     document, problems = parse(record.document.text, str(graph), folder if folder.is_dir() else beside)
     if document is None:
@@ -72,19 +74,12 @@ def _is_recorded(path: Path) -> bool:
         return False
 
 
-def _folder(recorded: str) -> Path:
-    try:
-        return Path(recorded).expanduser()
-    except RuntimeError:  # the home folder is not known
-        return Path(recorded)
-
-
 def _with_value(decl: InputDecl, record: RunRecord, document: Document, beside: Path) -> InputDecl:
     """The input with the value of the run as its default; without a default if the record does not hold the value."""
     value = record.inputs.get(decl.name)
     if value is None or _is_written(decl.default, value, document):
         return decl
-    return dataclasses.replace(decl, default=_tree(value, decl.place, beside))
+    return dataclasses.replace(decl, default=value_tree(value, decl.place, lambda path: _present(path, beside)))
 
 
 def _is_written(default: Tree | None, value: Any, document: Document) -> bool:
@@ -95,22 +90,28 @@ def _is_written(default: Tree | None, value: Any, document: Document) -> bool:
         return False
     if isinstance(value, dict):
         named = value.get("path") if value.get("kind") == "file" else value.get("name")
-        return named == default.text or _folder(str(named)) == document.folder.absolute() / default.text
+        return named == default.text or from_home(str(named)) == document.folder.absolute() / default.text
     try:
         return bool(read_scalar(default, {str: "string"}.get(type(value), type(value).__name__)) == value)
     except (InvalidValue, KeyError):
         return False
 
 
-def _tree(value: Any, place: Place, beside: Path) -> Tree | None:
-    """A recorded value as a document writes it; None if the record has only its digest."""
+def value_tree(value: Any, place: Place, present: Callable[[str], str] = str) -> Tree | None:
+    """A recorded value as a document writes it; None if the record has only its digest.
+
+    Args:
+        value: as in the record.
+        place: of the tree.
+        present: returns the path of a file, given its recorded path.
+    """
     if isinstance(value, (bool, int, float, str)):
         return Scalar(write_scalar(value), place, kind=type(value))
     if isinstance(value, list):
-        items = [_tree(item, place, beside) for item in value]
+        items = [value_tree(item, place, present) for item in value]
         return None if None in items else Sequence(tuple(item for item in items if item is not None), place)
     if value.get("kind") == "file":
-        return Scalar(_present(str(value["path"]), beside), place, kind=str)
+        return Scalar(present(str(value["path"])), place, kind=str)
     if value.get("kind") == "checkpoint":
         return Scalar(_checkpoint(str(value["name"]), str(value["path"])), place, kind=str)
     return None
@@ -119,7 +120,7 @@ def _tree(value: Any, place: Place, beside: Path) -> Tree | None:
 def _present(recorded: str, beside: Path) -> str:
     """The path of a file; if it is not where it was, that of one with its name beside the picture."""
     other = beside / Path(recorded).name
-    return str(other) if not _folder(recorded).exists() and other.exists() else recorded
+    return str(other) if not from_home(recorded).exists() and other.exists() else recorded
 
 
 def _checkpoint(name: str, path: str) -> str:

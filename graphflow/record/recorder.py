@@ -58,6 +58,7 @@ class Recorder:
         pictures: their format, which overrides those that the document chooses for its outputs.
         command: the command line, if there was one.
         overwrite: whether files that no run wrote, or that were changed since, may be replaced.
+        repeats: the record of the run that this one repeats; its pictures contain that record, as far as it holds.
         clock: returns the time.
 
     Attributes:
@@ -79,6 +80,7 @@ class Recorder:
         pictures: PictureFormat = PNG,
         command: Sequence[str] | None = None,
         overwrite: bool = False,
+        repeats: RunRecord | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         from graphflow.record.describe import describe
@@ -86,6 +88,7 @@ class Recorder:
         self.folder = folder
         self.problems: list[FileProblem] = []
         self._plan = plan
+        self._repeats = repeats
         self._clock = clock
         self._start = clock()
         self._moment = 0.0
@@ -177,7 +180,11 @@ class Recorder:
     @functools.cached_property
     def _recipe(self) -> str:
         """The part of the record that all pictures contain; it does not change after the first output."""
-        return self.record.recipe()
+        if self._repeats is None:
+            return self.record.recipe()
+        from graphflow.record.same_recipe import same_recipe
+
+        return same_recipe(self.record, self._repeats).recipe()
 
     def _texts(self, output: str, item: int | None, value: Any) -> PictureText:
         """The texts in the picture of `value`: the output, or an item of it."""

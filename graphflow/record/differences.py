@@ -1,0 +1,160 @@
+"""Why a repeated run may give other bytes: the differences between two records besides their graphs and inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphflow.record.recorded_files import RecordedFile
+from graphflow.record.run_record import ComponentRecord, EnvironmentRecord, NodeRecord, RunRecord
+from graphflow.record.same_recipe import merged
+
+HARMLESS = {
+    "Python": "it computes no pixels",
+    "accelerate": "it only loads weights",
+    "safetensors": "it only reads files",
+}
+"""Libraries whose version changes no results → reason."""
+
+_SHOWN_DIGITS = 12
+_MACHINE = re.compile(r"(x86_64|AMD64|aarch64|arm64|i686)(?:-.*)?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that was otherwise when the run was recorded.
+
+    Attributes:
+        cause: such as `torch`, `threads`, `weights of unet of embedded/sd`.
+        before: its value in the record, as text.
+        now: its present value, as text.
+        matters: whether it can change the bytes of results.
+        why: the reason, if it cannot.
+    """
+
+    cause: str
+    before: str
+    now: str
+    matters: bool = True
+    why: str = ""
+
+
+def differences(before: RunRecord, now: RunRecord) -> list[Difference]:
+    """The differences between the record of a run and that of its repetition, the most likely causes first."""
+    return [
+        *_weights(before.components, now.components),
+        *environment_differences(before.environment, now.environment),
+        *_options(before, now),
+        *_changed_nodes(before.nodes, now.nodes),
+    ]
+
+
+def file_differences(files: Sequence[RecordedFile]) -> Iterator[Difference]:
+    """The differences of the files that a run read."""
+    for file in files:
+        if file.state == "moved":
+            yield Difference("input file", file.recorded, str(file.path), False, "it has the same bytes")
+        elif file.state == "changed":
+            yield Difference("input file", file.recorded, f"{file.path}, with other bytes")
+        elif file.state == "missing":
+            yield Difference("input file", file.recorded, "missing")
+
+
+def environment_differences(before: EnvironmentRecord, now: EnvironmentRecord) -> Iterator[Difference]:
+    """The differences of machine, libraries and settings; facts that only one of the records has are left out."""
+    yield from _versions(before, now)
+    yield from _fact("device", before.device, now.device)
+    # A record of a repetition that makes one output has only the precisions of its components.
+    if before.dtypes and not set(now.dtypes) <= set(before.dtypes):
+        yield Difference("dtype", ", ".join(before.dtypes), ", ".join(now.dtypes))
+    yield from _fact("processor or GPU", before.device_name, now.device_name)
+    yield from _fact("vector instructions", before.cpu_capability, now.cpu_capability)
+    yield from _fact("threads", before.threads, now.threads)
+    yield from _platform(before.platform, now.platform)
+    if before.device and now.device:
+        yield from _settings("variable ", before.variables, now.variables)
+    if before.settings and now.settings:
+        yield from _settings("torch's ", before.settings, now.settings)
+
+
+def _fact(cause: str, before: object, now: object) -> Iterator[Difference]:
+    if before and now and before != now:
+        yield Difference(cause, str(before), str(now))
+
+
+def _versions(before: EnvironmentRecord, now: EnvironmentRecord) -> Iterator[Difference]:
+    for name, version in before.versions.items():
+        if name not in now.versions and before.device and not now.device:
+            continue  # The repetition has no step that uses it.
+        new = now.versions.get(name, "not installed")
+        if new != version:
+            yield Difference(name, version, new, name not in HARMLESS, HARMLESS.get(name, ""))
+
+
+def _settings(prefix: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in dict.fromkeys([*before, *now]):
+        old, new = (str(one.get(name, "not set")) for one in (before, now))
+        if old != new:
+            yield Difference(prefix + name, old, new)
+
+
+def _platform(before: str, now: str) -> Iterator[Difference]:
+    if before and now and before != now:
+        machines = [found[0] if (found := _MACHINE.search(text)) else text for text in (before, now)]
+        same = machines[0] == machines[1]
+        yield Difference("system", before, now, not same, "machine and C library are the same" if same else "")
+
+
+def _weights(before: Sequence[ComponentRecord], now: Sequence[ComponentRecord]) -> Iterator[Difference]:
+    """Components with other weights, config or LoRAs; those that the repetition doesn't use are left out."""
+    if not before:
+        return
+    contents = [(part.digest, part.loras) for part in before]
+    left = [part for part in before if (part.digest, part.loras) not in [(one.digest, one.loras) for one in now]]
+    for part in now:
+        if (part.digest, part.loras) in contents:
+            continue
+        old = next((one for one in left if one.label == part.label), left[0] if left else None)
+        if old is not None:
+            left.remove(old)
+        yield Difference(f"weights of {part.label}", "none" if old is None else _content(old), _content(part))
+
+
+def _content(part: ComponentRecord) -> str:
+    loras = f" with {', '.join(lora[:_SHOWN_DIGITS] for lora in part.loras)}" if part.loras else ""
+    return part.digest[:_SHOWN_DIGITS] + loras
+
+
+def _options(before: RunRecord, now: RunRecord) -> Iterator[Difference]:
+    """Run options with another value, such as one that this machine cannot do."""
+    if before.compute is None or now.compute is None:
+        return
+    used = now.compute.options
+    for name, value in before.compute.options.items():
+        if used.get(name) != value:
+            yield Difference(f"option {name}", str(value), str(used.get(name, "not available")))
+
+
+def _changed_nodes(before: Sequence[NodeRecord], now: Sequence[NodeRecord]) -> Iterator[Difference]:
+    """Nodes that the same document expands to differently: a template or a node type's default has changed."""
+    old, new = ({node.path: node for node in nodes} for nodes in (before, now))
+    for path in [*old, *(path for path in new if path not in old)]:
+        if path not in old or path not in new:
+            words = [nodes[path].type if path in nodes else "none" for nodes in (old, new)]
+            yield Difference(f"node {path}", words[0], words[1])
+            continue
+        if old[path].type != new[path].type:
+            yield Difference(f"node {path}", old[path].type, new[path].type)
+        for kind in ("params", "inputs"):
+            theirs, ours = getattr(old[path], kind), getattr(new[path], kind)
+            for key, value in ours.items():
+                # A param that a later version added has no effect if it is not given.
+                if merged(value, theirs.get(key)) != theirs.get(key):
+                    yield Difference(f"{path}.{key}", _shown(theirs.get(key)), _shown(value))
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

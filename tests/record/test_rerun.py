@@ -1,0 +1,404 @@
+"""Repeating recorded runs: from pictures and run.json, wherever they and their inputs are now."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import graphflow as gf
+from graphflow.catalog.catalog import default_catalog
+from graphflow.cli import main
+from graphflow.errors import FileProblem, InvalidGraph, InvalidValue
+from graphflow.record.png import encode_png
+from graphflow.record.repeat import RecordedRun
+from graphflow.record.run_record import RunRecord
+
+GRAPH = """
+graphflow: 1
+name: small
+inputs:
+  photo: {type: image, default: photo.png}
+  width: {type: int, default: 20}
+  note: {type: string, default: none}
+nodes:
+  small: {type: resize, image: $photo, width: $width}
+  other: {type: resize, image: second.png, width: 9}
+  each: {type: resize, image: $photo, for_each: {width: [3, 4]}}
+  spot: {type: mask_shape, shape: ellipse, box: [0, 0, 1, 1], width: 8, height: 8}
+  grid: {type: image_grid, images: [$small, $other], captions: [$note, "$$note"]}
+outputs: {small: $small, each: $each, spot: $spot, grid: $grid}
+"""
+
+
+@gf.node(deterministic=False)
+def random_picture(image: gf.Image) -> gf.Image:
+    """Another picture each time."""
+    return gf.Image(np.random.default_rng().bytes(image.nbytes), image.width, image.height)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the graph and two pictures that it names."""
+    folder = tmp_path / "graphs"
+    folder.mkdir()
+    (folder / "small.yaml").write_text(GRAPH)
+    for number, name in enumerate(("photo.png", "second.png")):
+        gf.Image.of(np.random.default_rng(number).integers(0, 256, (40, 60, 3), np.uint8)).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Run the graph with other values than its defaults; returns the folder of the run."""
+
+    def run(**options: Any) -> Path:
+        inputs = {"width": 12, "note": "$5 or 0x10"}
+        gf.run(folder / "small.yaml", inputs=inputs, seed=7, record=tmp_path / "run", **options)
+        return tmp_path / "run"
+
+    return run
+
+
+def _moved(path: Path, target: Path) -> Path:
+    target.parent.mkdir(exist_ok=True)
+    return Path(shutil.copy(path, target))
+
+
+def _with_record(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The picture with another record in it."""
+    from graphflow.record.png import read_text
+
+    data = json.loads(read_text(path) or "")
+    change(data)
+    picture = PIL.Image.open(path)
+    kind = gf.Mask if picture.mode == "L" else gf.Image
+    path.write_bytes(encode_png(kind.of(picture), json.dumps(data)))
+    return path
+
+
+@pytest.mark.parametrize("name", ["small.png", "each-001.png", "spot.png", "grid.png"])
+def test_a_picture_moved_elsewhere_is_made_again_byte_for_byte(
+    run: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    picture = _moved(run() / name, tmp_path / "elsewhere" / "mine.png")
+    done = gf.rerun(picture, record=tmp_path / "again")
+    assert [(output.equal, output.same_file) for output in done.outputs] == [(True, True)]
+    assert done.equal
+    assert done.differences == ()
+    assert (tmp_path / "again" / name).read_bytes() == picture.read_bytes()
+    # Only what the picture shows is made.
+    assert len(done.result.outputs) == 1
+
+
+def test_inputs_are_found_beside_the_picture(run: Callable[..., Path], folder: Path, tmp_path: Path) -> None:
+    picture = _moved(run() / "grid.png", tmp_path / "elsewhere" / "grid.png")
+    for name in ("photo.png", "second.png"):
+        (folder / name).rename(picture.parent / name)
+    shutil.rmtree(folder)
+    done = gf.rerun(picture, record=tmp_path / "again")
+    assert (tmp_path / "again" / "grid.png").read_bytes() == picture.read_bytes()
+    assert {(one.cause, one.matters) for one in done.differences} == {("input file", False)}
+
+
+def test_inputs_are_found_by_their_bytes_in_a_named_folder(
+    run: Callable[..., Path], folder: Path, tmp_path: Path
+) -> None:
+    picture = run() / "small.png"
+    (tmp_path / "photos").mkdir()
+    (folder / "photo.png").rename(tmp_path / "photos" / "renamed.png")
+    (folder / "second.png").rename(tmp_path / "alone.png")
+    with pytest.raises(FileProblem, match=r"second\.png, which the run read, does not exist"):
+        gf.rerun(picture, look_in=[tmp_path / "photos"])
+    assert gf.rerun(picture, look_in=[tmp_path / "photos", tmp_path / "alone.png"]).equal
+
+
+def test_a_changed_or_missing_input_is_refused_by_name(run: Callable[..., Path], folder: Path) -> None:
+    picture = run() / "small.png"
+    gf.Image(bytes(12), 2, 2).save(folder / "photo.png")
+    (folder / "second.png").unlink()
+    with pytest.raises(FileProblem) as error:
+        gf.rerun(picture)
+    assert "photo.png has other bytes than" in str(error.value)
+    assert "second.png, which the run read, does not exist" in str(error.value)
+    assert "--inputs DIR" in str(error.value)
+
+
+def test_a_run_json_is_repeated_with_all_its_outputs(run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run()
+    for file in (folder, folder / "run.json", _moved(folder / "run.json", tmp_path / "elsewhere" / "mine.json")):
+        done = gf.rerun(file, record=tmp_path / "again")
+        assert {output.name: (output.equal, output.same_file) for output in done.outputs} == dict.fromkeys(
+            ("small", "each", "spot", "grid"), (True, True)
+        )
+
+
+@pytest.mark.parametrize("format_", ["jpeg", "webp"])
+def test_pictures_of_every_format_are_made_again(run: Callable[..., Path], tmp_path: Path, format_: str) -> None:
+    folder = run(format=format_, quality=70)
+    (picture,) = folder.glob("small.*")
+    done = gf.rerun(picture, record=tmp_path / "again")
+    assert done.outputs[0].same_file
+    assert gf.rerun(folder, record=tmp_path / "again").equal
+
+
+def test_a_requested_result_of_a_node_is_made_again(run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run(only=["other.image"])
+    (picture,) = folder.glob("*.png")
+    assert gf.rerun(picture, record=tmp_path / "again").outputs[0].same_file
+    assert [output.name for output in gf.rerun(folder).outputs] == ["other.image"]
+
+
+def test_other_outputs_can_be_asked_for(run: Callable[..., Path]) -> None:
+    assert [output.name for output in gf.rerun(run(), only=["spot", "small"]).outputs] == ["small", "spot"]
+
+
+def test_a_value_made_in_python_has_to_be_given_again(folder: Path, tmp_path: Path) -> None:
+    photo = gf.Image(bytes(12), 2, 2)
+    gf.run(folder / "small.yaml", inputs={"photo": photo}, record=tmp_path / "run")
+    with pytest.raises(FileProblem, match="the value of the input photo is not in the record"):
+        gf.rerun(tmp_path / "run" / "small.png")
+    assert gf.rerun(tmp_path / "run" / "small.png", inputs={"photo": photo}).equal
+
+
+def test_a_picture_that_was_painted_over_is_told_from_one_that_cannot_be_made_again(run: Callable[..., Path]) -> None:
+    picture = run() / "small.png"
+    text = RunRecord.load(picture)
+    assert text.made is not None
+    changed = np.array(PIL.Image.open(picture))
+    changed[0, 0] ^= 255
+    from graphflow.record.png import read_text
+
+    picture.write_bytes(encode_png(gf.Image.of(changed), read_text(picture)))
+    done = gf.rerun(picture)
+    assert done.picture_changed
+    assert done.equal
+
+
+def test_a_node_whose_results_vary_differs(folder: Path, tmp_path: Path) -> None:
+    catalog = default_catalog().extended(random_picture)
+    (folder / "g.yaml").write_text("graphflow: 1\nnodes: {a: {type: random_picture, image: photo.png}}\n")
+    gf.run(folder / "g.yaml", record=tmp_path / "run", catalog=catalog)
+    done = gf.rerun(tmp_path / "run" / "a.png", catalog=catalog)
+    assert not done.equal
+    assert [output.equal for output in done.outputs] == [False]
+    with pytest.raises(InvalidGraph, match="random_picture"):
+        gf.rerun(tmp_path / "run" / "a.png")
+
+
+def test_a_changed_template_is_named(folder: Path, tmp_path: Path) -> None:
+    template = "graphflow: 1\ninputs: {image: {type: image}}\nnodes: {cut: {type: resize, image: $image, width: 9}}\n"
+    (folder / "t.yaml").write_text(template + "outputs: {image: $cut}\n")
+    (folder / "g.yaml").write_text("graphflow: 1\nnodes: {a: {template: ./t.yaml, image: photo.png}}\n")
+    gf.run(folder / "g.yaml", record=tmp_path / "run")
+    (folder / "t.yaml").write_text((folder / "t.yaml").read_text().replace("9", "8"))
+    done = gf.rerun(tmp_path / "run")
+    assert not done.equal
+    assert [(one.cause, one.before, one.now) for one in done.differences] == [("a/cut.width", "9", "8")]
+
+
+def test_pictures_of_earlier_versions_are_known_by_their_names(run: Callable[..., Path]) -> None:
+    folder = run()
+    for name in ("small.png", "each-001.png", "spot.png"):
+        picture = _with_record(
+            folder / name, lambda data: [data.pop(key) for key in ("made", "components", "pictures")]
+        )
+        assert gf.rerun(picture).equal
+    renamed = (folder / "small.png").rename(folder / "My Picture.png")
+    with pytest.raises(FileProblem, match="is not known"):
+        gf.rerun(renamed)
+
+
+def test_a_failed_run_is_repeated_as_far_as_it_went(run: Callable[..., Path]) -> None:
+    folder = run()
+    data = json.loads((folder / "run.json").read_text())
+    data["outputs"]["small"] = {"why": "it failed"}
+    (folder / "run.json").write_text(json.dumps(data))
+    done = gf.rerun(folder)
+    assert {output.name: output.equal for output in done.outputs} == {
+        "small": None, "each": True, "spot": True, "grid": True,
+    }  # fmt: skip
+
+
+# What cannot be repeated
+
+
+@pytest.mark.parametrize("name", ["small.png", "run.json"])
+def test_a_record_of_a_later_format_is_refused(run: Callable[..., Path], name: str) -> None:
+    path = run() / name
+    if name == "run.json":
+        path.write_text(path.read_text().replace('"format": 1', '"format": 2', 1))
+    else:
+        _with_record(path, lambda data: data.update(format=2))
+    with pytest.raises(FileProblem, match="is a record of format 2; this graphflow reads 1"):
+        gf.rerun(path)
+
+
+def test_other_files_are_refused(run: Callable[..., Path], folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.png").write_bytes((run() / "small.png").read_bytes()[:-30])
+    for path, message in (
+        (folder / "photo.png", "contains no record"),
+        (tmp_path / "cut.png", "damaged"),
+        (folder / "small.yaml", "is not a record of a run"),
+        (tmp_path / "none.png", "does not exist"),
+        (folder, "does not exist"),
+    ):
+        with pytest.raises(FileProblem, match=message):
+            gf.rerun(path)
+
+
+def test_an_option_that_this_version_does_not_have_is_refused() -> None:
+    record = RunRecord.model_validate(
+        {"graphflow": "9", "document": {"text": ""}, "compute": {"device": "cpu", "options": {"warp": True}}}
+    )
+    with pytest.raises(InvalidValue, match="used the option warp"):
+        RecordedRun(Path("run.json"), record).compute()
+
+
+def test_options_and_threads_are_the_recorded_ones() -> None:
+    compute = {"device": "cpu", "dtype": "bfloat16", "options": {"attention": "eager", "vae_tiling": True}}
+    record = RunRecord.model_validate(
+        {"graphflow": "1", "document": {"text": ""}, "compute": compute, "environment": {"threads": 3}}
+    )
+    used = RecordedRun(Path("run.json"), record).compute()
+    assert (used.device, used.dtype, used.threads) == ("cpu", "bfloat16", 3)
+    assert (used.options.attention, used.options.vae_tiling) == ("eager", True)
+    assert RecordedRun(Path("run.json"), record).compute(threads=1, dtype="float32").threads == 1
+
+
+# The command line
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Call the command line in `tmp_path`; returns its exit code, its lines, and its error lines."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> tuple[int, list[str], str]:
+        capsys.readouterr()
+        code = main(list(words))
+        shown = capsys.readouterr()
+        return code, shown.out.splitlines(), shown.err
+
+    return call
+
+
+def test_the_command_says_what_is_equal(run: Callable[..., Path], call: Callable[..., Any], tmp_path: Path) -> None:
+    run()
+    code, lines, _ = call("rerun", "run/small.png", "--out", "again")
+    assert code == 0
+    assert lines == ["small: equal", "wrote again: small.png, events.jsonl, run.json, report.html"]
+    code, lines, _ = call("rerun", "run")
+    assert lines[:4] == ["small: equal", "each: equal", "spot: equal", "grid: equal"]
+    assert lines[4].startswith("wrote runs/")
+
+
+def test_a_run_without_metadata_is_repeated_without(call: Callable[..., Any], run: Callable[..., Path]) -> None:
+    assert call("run", "graphs/small.yaml", "--out", "plain", "--no-metadata")[0] == 0
+    code, lines, _ = call("rerun", "plain", "--out", "again", "--only", "small")
+    assert (code, lines[0]) == (0, "small: equal")
+    run()
+    assert call("rerun", "run/small.png", "--no-metadata")[1][0] == "small: equal, but its file has other bytes"
+
+
+def test_the_folder_of_the_file_is_not_written_into(call: Callable[..., Any], run: Callable[..., Path]) -> None:
+    run()
+    code, _, error = call("rerun", "run/small.png", "--out", "run")
+    assert code == 2
+    assert "would replace the files that it is compared with" in error
+
+
+def test_the_explanation_names_a_changed_library_and_runs_nothing(
+    run: Callable[..., Path], call: Callable[..., Any], tmp_path: Path
+) -> None:
+    picture = run() / "small.png"
+    assert call("rerun", "run/small.png", "--explain") == (0, ["nothing differs"], "")
+    _with_record(picture, lambda data: data["environment"]["versions"].update(Pillow="9.0.1", Python="3.9.2"))
+    code, lines, _ = call("rerun", "run/small.png", "--explain")
+    assert code == 1
+    assert lines[0].split() == ["differs", "recorded", "here", "can", "change", "bytes"]
+    assert next(line for line in lines if line.startswith("Pillow")).split()[1::2] == ["9.0.1", "yes"]
+    assert "no: it computes no pixels" in next(line for line in lines if line.startswith("Python"))
+    assert lines[-1] == "1 difference can change the bytes of results"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_explanation_names_files(run: Callable[..., Path], call: Callable[..., Any], folder: Path) -> None:
+    run()
+    (folder / "photo.png").unlink()
+    code, lines, _ = call("rerun", "run", "--explain", "--json")
+    (told,) = map(json.loads, lines)
+    assert code == told["exit"] == 1
+    assert [(one["cause"], one["now"]) for one in told["differences"]] == [("input file", "missing")]
+    shutil.copy(folder / "second.png", folder / "photo.png")
+    (told,) = map(json.loads, call("rerun", "run", "--explain", "--json")[1])
+    assert "with other bytes" in told["differences"][0]["now"]
+
+
+def test_another_result_is_explained(
+    folder: Path, call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "varied.py").write_text(
+        "import random\nfrom graphflow import Image, node\n\n@node(deterministic=False)\n"
+        "def varied(image: Image) -> Image:\n    return Image(random.randbytes(image.nbytes), *image.size)\n"
+    )
+    (folder / "g.yaml").write_text("graphflow: 1\nnodes: {a: {type: varied, image: photo.png}}\n")
+    assert call("run", "graphs/g.yaml", "--nodes", "varied.py", "--out", "run")[0] == 0
+    code, lines, _ = call("rerun", "run/a.png", "--nodes", "varied.py")
+    assert code == 1
+    assert lines[:2] == ["a: differs", "nothing differs"]
+    code, lines, _ = call("rerun", "run/a.png", "--nodes", "varied.py", "--json")
+    compared = next(event for event in map(json.loads, lines) if event["event"] == "compared")
+    assert code == 1
+    assert (compared["equal"], compared["outputs"][0]["equal"]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("graphs/photo.png",), "contains no record of a run"),
+        (("none.png",), "none.png does not exist"),
+        (("run/small.png", "--threads", "0"), "0 is not a number of threads"),
+        (("run/small.png", "--only", "smal"), "did you mean small?"),
+    ],
+)
+def test_wrong_calls_are_refused(
+    run: Callable[..., Path], call: Callable[..., Any], words: tuple[str, ...], message: str
+) -> None:
+    run()
+    code, _, error = call("rerun", *words)
+    assert code == 2
+    assert message in error
+
+
+# With models
+
+
+def test_a_picture_of_a_model_is_made_again_elsewhere(call: Callable[..., Any], tmp_path: Path) -> None:
+    options = ["--set", "steps=1", "--threads", "1"]
+    assert call("run", "text2img", "--out", "run", *options)[0] == 0
+    picture = _moved(tmp_path / "run" / "image.png", tmp_path / "elsewhere" / "mine.png")
+    code, lines, _ = call("rerun", str(picture), "--out", "again")
+    assert (code, lines[0]) == (0, "image: equal")
+    assert (tmp_path / "again" / "image.png").read_bytes() == picture.read_bytes()
+    assert call("rerun", str(picture), "--explain")[0] == 0
+
+    def change(data: dict[str, Any]) -> None:
+        data["components"][2]["digest"] = "0" * 64
+        data["environment"]["versions"]["torch"] = "2.0.0"
+        data["environment"]["device_name"] = "Z80"
+        data["environment"]["dtypes"] = ["float16"]
+
+    code, lines, _ = call("rerun", str(_with_record(picture, change)), "--explain", "--json")
+    (told,) = map(json.loads, lines)
+    named = {one["cause"]: (one["before"], one["matters"]) for one in told["differences"]}
+    assert named == {
+        "weights of unet of embedded/sd": ("000000000000", True),
+        "torch": ("2.0.0", True),
+        "processor or GPU": ("Z80", True),
+        "dtype": ("float16", True),
+    }
