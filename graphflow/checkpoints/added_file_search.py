@@ -79,9 +79,9 @@ class AddedFileSearch:
         beside = Path(text).parent
         there = path.parent.iterdir() if path.parent.is_dir() else ()
         known = [*((beside / one.name).as_posix() for one in there), *names_in_models_folders(text)]
-        # All names end alike, so they are compared without their ends.
-        by_stem = {name.removesuffix(_SUFFIX): name for name in known if name.endswith(_SUFFIX)}
-        close = by_stem.get(nearest(Path(text).with_suffix("").as_posix(), by_stem) or "")
+        # All names begin and end alike.
+        by_stem = {Path(name).stem: name for name in known if name.endswith(_SUFFIX)}
+        close = by_stem.get(nearest(Path(text).stem, by_stem) or "")
         fix = f"did you mean {close}?" if close else "name a file that is there"
         why = f"it is neither at this path nor in a folder of {MODELS_VARIABLE}"
         return _missing(f"the {self.word} {text} does not exist", why, fix)
