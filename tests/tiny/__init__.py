@@ -16,6 +16,7 @@
 | `sd_single`, `sd_inpaint_single`, `sd_v_single` | one file of the original layout; diffusers needs `config=` |
 | `sd_fp16`, `sd_inpaint_fp16` | half precision, in files named for `variant="fp16"` only |
 | `sd_pickled` | `.bin` files only |
+| `sd_sharded`, `sd_sharded_fp16` | `sd` and `sd_fp16` with the weights of a model in several files, and an index |
 | `sd_wrong_class` | model_index.json names a class for `vae` that its weights are not of |
 
 | name | what it is |
@@ -146,13 +147,18 @@ def make(name: str, folder: Path) -> Path:
 
 
 def _save(
-    target: Path, kind: type = StableDiffusionPipeline, *, half: bool = False, **other: Callable[[], Any]
+    target: Path,
+    kind: type = StableDiffusionPipeline,
+    *,
+    half: bool = False,
+    shard: str = "1GB",
+    **other: Callable[[], Any],
 ) -> None:
     components = {role: build() for role, build in (_SD | other).items()}
     if half:
         components |= {role: components[role].half() for role in ("unet", "vae", "text_encoder")}
     pipeline = kind(**components, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
-    pipeline.save_pretrained(target, variant="fp16" if half else None)
+    pipeline.save_pretrained(target, variant="fp16" if half else None, max_shard_size=shard)
 
 
 def _save_xl(
@@ -244,6 +250,8 @@ _RECIPES: dict[str, Callable[[Path], None]] = {
     "sd_v_single": partial(_save_single, sd2=True, **_SD2),
     "sd_fp16": partial(_save, half=True),
     "sd_inpaint_fp16": partial(_save, kind=StableDiffusionInpaintPipeline, half=True, unet=_NINE),
+    "sd_sharded": partial(_save, shard="40KB"),
+    "sd_sharded_fp16": partial(_save, half=True, shard="20KB"),
     "sd_pickled": _save_pickled,
     "sd_wrong_class": _save_wrong_class,
     "sdxl": _save_xl,
