@@ -52,6 +52,9 @@ def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
     add_device_arguments(parser)
     parser.add_argument("--attention", metavar="A", help=f"how attention is computed: {', '.join(ATTENTIONS)}")
     parser.add_argument(
+        "--compile", action="store_true", help="compile UNets first, which takes minutes and makes steps faster"
+    )
+    parser.add_argument(
         "--vae-tiling", action="store_true", help="encode and decode large pictures in tiles, which takes less memory"
     )
 
@@ -83,7 +86,7 @@ def compute_of(arguments: argparse.Namespace) -> Compute:
     """The device, precision, threads and options of the call; the CPU for a command without these options."""
     if not hasattr(arguments, "device"):
         return Compute()
-    options = RunOptions.of(attention=arguments.attention, vae_tiling=arguments.vae_tiling)
+    options = RunOptions.of(attention=arguments.attention, compile=arguments.compile, vae_tiling=arguments.vae_tiling)
     return Compute.of(arguments.device, arguments.dtype, arguments.threads, options)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ from graphflow.system.library_turns import TURNS
 from graphflow.system.run_options import RunOptions
 from graphflow.system.warning_filters import filtered
 from graphflow.values.component import Component
+
+_MOST_SIZES = 256
+"""Sizes for which a compiled model gets code."""
 
 
 @contextlib.contextmanager
@@ -125,6 +129,21 @@ def _set_options(model: Any, options: RunOptions) -> None:
         model.enable_xformers_memory_efficient_attention()
     if options.vae_tiling:
         model.enable_tiling()
+    if options.compile:
+        _compile(model)
+
+
+def _compile(model: Any) -> None:
+    """Have a model compiled at its first call; it keeps its class, unlike the result of `torch.compile(model)`.
+
+    Every size gets code of its own, so that results do not depend on the sizes of earlier calls: code for any size
+    computes other bits, and a model that is compiled too often runs as it is.
+    """
+    import torch
+
+    own = {"isolate_recompiles": True, "recompile_limit": _MOST_SIZES}
+    known = inspect.signature(torch.compile).parameters  # earlier versions of torch lack these
+    model.compile(dynamic=False, **{name: value for name, value in own.items() if name in known})
 
 
 def _require_whole(model: ModelClass, loading_info: Mapping[str, Any]) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 
 from graphflow.system.run_options import RunOptions
 
@@ -41,6 +46,20 @@ def available(options: RunOptions, device: str) -> tuple[RunOptions, tuple[Subst
 def _substitutes(options: RunOptions, device: str) -> Iterator[Substitute]:
     if options.attention == "xformers" and (why := _why_no_xformers(device)):
         yield Substitute("attention", "attention xformers", "sdpa is used", why, "leave it out: sdpa is the default")
+    if options.compile and (why := _why_not_compiled(device)):
+        yield Substitute("compile", "compile", "models run as they are", why, "install it, or leave out compile")
+
+
+def _why_not_compiled(device: str) -> str:
+    """The reason why torch cannot compile models here; empty if it probably can."""
+    if device != "cpu" and find_spec("triton") is None:
+        return "torch compiles for a GPU with the package triton, which is not installed"
+    default = {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
+    names = (os.environ.get("CXX", default),) if device == "cpu" else (os.environ.get("CC", "gcc"), "clang")
+    if not any(map(shutil.which, names)):
+        return f"torch compiles with {names[0]}, and there is no such program"
+    headers = Path(sysconfig.get_path("include"))
+    return "" if (headers / "Python.h").is_file() else f"torch compiles with Python's header files; {headers} has none"
 
 
 def _why_no_xformers(device: str) -> str:

@@ -18,15 +18,18 @@ class RunOptions:
 
     Attributes:
         attention: one of ATTENTIONS; `eager` and `xformers` change bits of results.
+        compile: whether UNets are compiled by torch, which takes minutes once and makes each step faster; it changes
+            bits of results.
         vae_tiling: whether pictures larger than the VAE's own size are encoded and decoded in overlapping tiles, which
             takes less memory; it changes results.
     """
 
     attention: str = "sdpa"
+    compile: bool = False
     vae_tiling: bool = False
 
     @classmethod
-    def of(cls, *, attention: str | None = None, vae_tiling: bool = False) -> Self:
+    def of(cls, *, attention: str | None = None, compile: bool = False, vae_tiling: bool = False) -> Self:
         """Options from a call's arguments; None for the default.
 
         Raises:
@@ -34,6 +37,7 @@ class RunOptions:
         """
         return cls(
             attention=_one_of("attention", attention, ATTENTIONS),
+            compile=_switch("compile", compile),
             vae_tiling=_switch("vae_tiling", vae_tiling),
         )
 

@@ -43,4 +43,8 @@ def _vae_tiling(pipe: Any) -> None:
     pipe.vae.enable_tiling()
 
 
-_SET = {"eager": _eager, "vae_tiling": _vae_tiling}
+def _compile(pipe: Any) -> None:
+    pipe.unet.compile()
+
+
+_SET = {"eager": _eager, "vae_tiling": _vae_tiling, "compile": _compile}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from importlib import metadata
 
 import diffusers
 import numpy as np
 import pytest
+import torch
 
 import graphflow as gf
 from graphflow.catalog.catalog import default_catalog
@@ -182,7 +184,50 @@ def test_the_record_says_what_was_used(tiny, tmp_path):
     assert compute.replaced == {"attention xformers": "sdpa is used"}
 
 
-METHODS = {"attention": "set_default_attn_processor", "vae_tiling": "use_tiling"}
+def test_compiling_needs_a_compiler(monkeypatch, tiny):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    (problem,) = problems_of(graph_of(tiny("sd")), compile=True)
+    assert problem == (
+        "--compile: warning: no-effect: compile has no effect, and models run as they are\n"
+        "  why: torch compiles with no-such-compiler, and there is no such program\n"
+        "  fix: install it, or leave out compile"
+    )
+
+
+@pytest.fixture(scope="module")
+def small(tiny, tmp_path_factory):
+    """A checkpoint whose UNet is compiled in seconds."""
+    folder = tmp_path_factory.mktemp("small") / "sd"
+    shutil.copytree(tiny("sd"), folder)
+    shutil.rmtree(folder / "unet")
+    unet = {"down_block_types": ("CrossAttnDownBlock2D",), "up_block_types": ("CrossAttnUpBlock2D",)}
+    size = {"block_out_channels": (4,), "cross_attention_dim": 16, "attention_head_dim": 1, "norm_num_groups": 2}
+    torch.manual_seed(0)
+    model = diffusers.UNet2DConditionModel(sample_size=8, layers_per_block=1, mid_block_type=None, **unet, **size)
+    model.save_pretrained(folder / "unet")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(available_options._why_not_compiled("cpu")), reason="there is no compiler")
+def test_a_compiled_unet_gives_what_the_plain_call_gives_and_leaves_no_trace(small):
+    """Also for a second size, with tiling, and in an engine that runs without the option in between."""
+    graph, large = graph_of(small), graph_of(small, **LARGE)
+    plain_bits = values_of(gf.run(large, device="cpu"))
+    with gf.Engine(device="cpu", compile=True, store=MemoryStore(0)) as engine:
+        result = values_of(engine.run(graph))
+        assert all(equal(result, by_hand("StableDiffusionPipeline", small, "compile")))
+        second = values_of(engine.run(large))
+        assert not all(equal(second, plain_bits))
+        assert np.abs(second[1] - plain_bits[1]).max() < 2.5e-5
+        assert all(equal(values_of(engine.run(large.plan())), plain_bits))
+        assert all(equal(values_of(engine.run(graph)), result))
+    assert all(equal(second, by_hand("StableDiffusionPipeline", small, "compile", **LARGE)))
+    tiled = values_of(gf.run(large, device="cpu", compile=True, vae_tiling=True))
+    assert all(equal(tiled, by_hand("StableDiffusionPipeline", small, "vae_tiling", "compile", **LARGE)))
+
+
+METHODS = {"attention": "set_default_attn_processor", "compile": "compile", "vae_tiling": "use_tiling"}
 
 
 def test_the_options_of_each_class_are_those_of_the_installed_one(tiny):

@@ -277,7 +277,7 @@ UNET = ModelClass(
     wrong=wrong_settings_of("UNet2DConditionModel"),
     layout=_unet,
     own=rf"({_SHARED}|up_blocks|conv_norm_out|conv_out)\.",
-    options={"attention": True},
+    options={"attention": True, "compile": True},
 )
 CONTROLNET = ModelClass(
     "ControlNetModel",
