@@ -25,6 +25,7 @@ COMMANDS = {
     "nodes": "list node types, or explain one",
     "checkpoints": "list, verify, export and pull checkpoints",
     "rerun": "run again what made a picture, and compare",
+    "diff": "show what two graphs or pictures have differently",
     "new": "start a graph from a copy of another one",
     "schema": "print the JSON Schema of documents, for editors",
 }

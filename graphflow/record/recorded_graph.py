@@ -47,7 +47,7 @@ def read_recorded(graph: str | Path) -> Parsed | None:
         FileProblem: the file does not exist, or its record cannot be read.
     """
     path = library.locate(str(graph))
-    if not _is_recorded(path):
+    if not is_recorded_file(path):
         return None
     from graphflow.record.run_record import RunRecord
 
@@ -62,7 +62,8 @@ def read_recorded(graph: str | Path) -> Parsed | None:
     return Parsed(path, document, [*problems, *found])
 
 
-def _is_recorded(path: Path) -> bool:
+def is_recorded_file(path: Path) -> bool:
+    """Whether a run wrote this file and its record into it: a picture or a run.json."""
     content = read_start(path, DOCUMENT_BYTES)
     if format_of(content[:16]) not in ("JPEG", "WebP"):
         return is_recorded(path, content)
