@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: help demo test check format lint types imports pytest wheel clean
+.PHONY: help demo test check format lint types imports pytest gallery wheel clean
 .NOTPARALLEL:
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make format   format the code"
 	@echo "make lint     format and lint checks        make types    mypy, strict"
 	@echo "make imports  import contracts              make pytest   the tests alone"
+	@echo "make gallery  run the library and arrange its pictures in docs/gallery.jpg"
 	@echo "make wheel    build dist/*.whl              make clean    remove what was built"
 
 $(READY): pyproject.toml setup.py constraints.txt
@@ -55,6 +56,9 @@ wheel: $(READY)
 	rm -rf build
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 	rm -rf build
+
+gallery: $(READY)
+	$(BIN)/python docs/gallery.py
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

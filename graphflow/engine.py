@@ -142,8 +142,8 @@ class Engine:
         pictures = PictureFormat.of(format, quality)
         with self._running() as cancellation:
             plan = self._plan(graph, inputs, seed, only)
-            if self._download(plan, on_event, cancellation) and not isinstance(graph, Plan):
-                # Files on this machine are identified by content.
+            while self._download(plan, on_event, cancellation) and not isinstance(graph, Plan):
+                # Files on this machine are identified by content, so a file may be missing that seemed to be another.
                 plan = self._plan(graph, inputs, seed, only)
             with self._ready(plan):
                 recorder = None if record is None else _recorder(plan, record, overwrite, pictures)

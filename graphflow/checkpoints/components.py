@@ -182,14 +182,15 @@ class ComponentFiles:
     def identity(self) -> str:
         """A digest of weights, config and class; it does not depend on the place or layout of the files."""
         if self.model is not None and self.model.kind == "tokenizer":
-            return self._files_digest if self.model.tokenizer is None else self.tokenizer.identity
+            known = None if self.model.tokenizer is None else self.tokenizer
+            return self._files_digest if known is None else known.identity
         config = {key: value for key, value in self.full_config.items() if key not in _LEFT_OUT}
         text = json.dumps([self.class_name, config, self._further, self.weights_digest], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """Facts about a tokenizer, read from its files.
+    def tokenizer(self) -> Tokenizer | None:
+        """Facts about a tokenizer, read from its files; None if these have to be downloaded first.
 
         Raises:
             Refusal: a file is missing or damaged, or its class does not read them.

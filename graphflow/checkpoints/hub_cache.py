@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from graphflow.system.files import write_atomically
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _FOLDER = "models--"
 
 
@@ -89,6 +91,21 @@ def origin(path: Path) -> tuple[str, str] | None:
         if folder.startswith(_FOLDER) and kind == "snapshots":
             return folder.removeprefix(_FOLDER).replace("--", "/", 1), commit
     return None
+
+
+def reuse_content(name: str, sha256: str) -> None:
+    """Give a repository the content of a file that another one has on this machine, so that it isn't downloaded again.
+
+    Nothing happens if no repository has it, or if files cannot be linked.
+    """
+    place = _folder_of(name) / "blobs" / sha256
+    if not _SHA256.match(sha256) or place.exists():
+        return
+    for known in sorted(cache_folder().glob(f"{_FOLDER}*/blobs/{sha256}")):
+        with contextlib.suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.hardlink_to(known.resolve(strict=True))
+            return
 
 
 def _folder_of(name: str) -> Path:

@@ -8,28 +8,25 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from graphflow.checkpoints.download_bar import SilentBar
-from graphflow.checkpoints.hub_cache import cache_folder, remember_commit
+from graphflow.checkpoints.hub_cache import cache_folder, remember_commit, reuse_content
 from graphflow.checkpoints.hub_errors import refusal_of
 from graphflow.checkpoints.hub_facts import NOT_READ, HubFile, Repository
 from graphflow.checkpoints.reading import read_json
-from graphflow.checkpoints.safetensors_header import Tensor, Tensors
+from graphflow.checkpoints.safetensors_header import Tensors
 from graphflow.document.refusal import Refusal
 from graphflow.system.warning_filters import filtered
 
-_SMALL = (".json", ".txt", ".model")
-_MOST = 32 * 2**20
-"""Bytes of the largest file that is read to know what a checkpoint is, such as a vocabulary."""
-_CARD, _MOST_OF_CARD = "README.md", 2**20
 _AT_A_TIME = 8
+_AT_ONCE = 2**14
+"""Bytes of the first request of a header."""
 _TIMEOUT = 10.0
 _CHUNK = 2**20
 
@@ -59,7 +56,7 @@ def _file(told: Any) -> HubFile:
 
 
 def download_small_files(repository: Repository, revision: str) -> None:
-    """Download the configs, the vocabularies and the model card of a checkpoint, as far as they are not here.
+    """Download the configs and the model card of a checkpoint, as far as they are not here.
 
     From then on the revision stands for this commit on this machine.
 
@@ -73,30 +70,19 @@ def download_small_files(repository: Repository, revision: str) -> None:
             roles = _roles(repository.folder / index)
         else:
             roles = frozenset()
-        small = [one.path for one in small_files(repository, roles)]
+        small = [one.path for one in repository.small_files(roles)]
         with ThreadPoolExecutor(_AT_A_TIME) as threads:
             list(threads.map(lambda path: _fetch(repository, path), small))
         remember_commit(f"{repository.name}@{revision}", repository.commit)
-
-
-def small_files(repository: Repository, roles: Iterable[str]) -> list[HubFile]:
-    """The files that say what a checkpoint with these parts is."""
-    known, found = {".", *roles}, []
-    for file in repository.files.values():
-        path = PurePosixPath(file.path)
-        is_setting = str(path.parent) in known and path.suffix in _SMALL and file.size <= _MOST
-        if is_setting or (file.path == _CARD and file.size <= _MOST_OF_CARD):
-            found.append(file)
-    return found
 
 
 def has_small_files(repository: Repository) -> bool:
     """Whether this machine has them all."""
     index = repository.folder / "model_index.json"
     if "model_index.json" not in repository.files:
-        return all(map(repository.has, small_files(repository, ())))
+        return all(map(repository.has, repository.small_files(())))
     try:
-        return index.is_file() and all(map(repository.has, small_files(repository, _roles(index))))
+        return index.is_file() and all(map(repository.has, repository.small_files(_roles(index))))
     except Refusal:
         return False
 
@@ -119,29 +105,54 @@ def with_headers(repository: Repository, paths: Sequence[str]) -> Repository:
 
 
 def _header(repository: Repository, path: str) -> Tensors:
-    from huggingface_hub.errors import SafetensorsParsingError
-
-    message = f"{path} of {repository.name} is not a complete safetensors file"
     try:
-        told = _api().parse_safetensors_file_metadata(repository.name, path, revision=repository.commit)
-    except (SafetensorsParsingError, json.JSONDecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
-        raise Refusal("checkpoint-broken", message, "its header cannot be read", "name another checkpoint") from error
-    # Apart from the request, whose errors of the connection are ValueErrors, too.
-    try:
-        tensors = {
-            key: Tensor.of(key, {"dtype": one.dtype, "shape": one.shape, "data_offsets": one.data_offsets})
-            for key, one in told.tensors.items()
-        }
-    except (ValueError, LookupError, TypeError) as error:
+        return Tensors.read(_FirstBytes(repository, path).read, repository.files[path].size)
+    except ValueError as error:
+        message = f"{path} of {repository.name} is not a complete safetensors file"
         raise Refusal("checkpoint-broken", message, str(error), "name another checkpoint") from error
-    if not tensors:
-        raise Refusal("checkpoint-broken", message, "it holds no tensor", "name another checkpoint")
-    offset = repository.files[path].size - max(one.end for one in tensors.values())
-    return Tensors(tensors, offset, {key: str(text) for key, text in (told.metadata or {}).items()})
+
+
+class _FirstBytes:
+    """The beginning of a file of the hub, requested as far as it is read.
+
+    huggingface_hub's own function requests 100,000 bytes of each file at least; most headers are far shorter.
+    """
+
+    def __init__(self, repository: Repository, path: str) -> None:
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.utils import build_hf_headers
+
+        self._repository = repository
+        self._url = hf_hub_url(repository.name, path, revision=repository.commit, endpoint=_endpoint())
+        self._headers = build_hf_headers(library_name="graphflow")
+        self._have, self._read = b"", 0
+
+    def read(self, count: int) -> bytes:
+        """The next bytes; fewer at the end of the file.
+
+        Raises:
+            Refusal: the hub does not give them.
+        """
+        first, self._read = self._read, self._read + count
+        if len(self._have) < self._read:
+            # Errors of the connection may be ValueErrors, as those of a damaged header are.
+            with _asking(self._repository.name, self._repository.commit):
+                self._have += self._requested(len(self._have), max(self._read, _AT_ONCE))
+        return self._have[first : self._read]
+
+    def _requested(self, start: int, end: int) -> bytes:
+        from huggingface_hub import get_session, hf_raise_for_status
+
+        headers = {**self._headers, "range": f"bytes={start}-{end - 1}"}
+        response = get_session().get(self._url, headers=headers, timeout=_TIMEOUT)
+        hf_raise_for_status(response)
+        return bytes(response.content)
 
 
 def download(repository: Repository, file: HubFile, tick: Tick) -> None:
     """Download a file into the hub's cache, and compare it with the hub's sha256; it is tried twice.
+
+    A file that another repository has on this machine is not downloaded again.
 
     Args:
         repository: that has the file.
@@ -152,8 +163,10 @@ def download(repository: Repository, file: HubFile, tick: Tick) -> None:
         Refusal: the file cannot be read or stored, or is another one than the hub says.
     """
     place = repository.folder / file.path
-    for _ in range(2):
+    for attempt in range(2):
         _remove(place)
+        if file.verified and not attempt:
+            reuse_content(repository.name, file.digest)
         with _asking(repository.name, repository.commit):
             _fetch(repository, file.path, tick)
         if repository.has(file) and (not file.verified or _sha256(place, tick) == file.digest):

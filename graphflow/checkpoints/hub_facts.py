@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from graphflow.checkpoints.digest_cache import cache_folder
@@ -19,6 +19,11 @@ NOT_READ = ("safety_checker", "feature_extractor")
 """Parts of pipelines that are never read."""
 
 _KIND = "graphflow-hub-1"
+
+_SETTINGS = (".json", ".txt", ".model")
+_MOST = 2**18
+"""Bytes of the largest of these files that is read before a run; larger ones are vocabularies, or indexes of shards."""
+_CARD, _MOST_OF_CARD = "README.md", 2**20
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,21 @@ class Repository:
             return (self.folder / file.path).stat().st_size == file.size
         except OSError:
             return False
+
+    def small_files(self, roles: Iterable[str]) -> list[HubFile]:
+        """The files that say what a checkpoint with these parts is."""
+        known, found = {".", *roles}, []
+        for file in self.files.values():
+            path = PurePosixPath(file.path)
+            is_setting = str(path.parent) in known and path.suffix in _SETTINGS and file.size <= _MOST
+            if is_setting or (file.path == _CARD and file.size <= _MOST_OF_CARD):
+                found.append(file)
+        return found
+
+    def vocabulary(self, folder: Path) -> tuple[Path, ...]:
+        """The files of a tokenizer that are not among the small ones; `folder` is as in `names_in`."""
+        paths = [folder / name for name in self.names_in(folder) if name.endswith(_SETTINGS)]
+        return tuple(path for path in paths if self.files[self.path_of(path)].size > _MOST)
 
     def lacking(self, paths: Iterable[Path]) -> tuple[HubFile, ...]:
         """Those of these files that this machine does not have."""

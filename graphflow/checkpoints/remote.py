@@ -7,19 +7,22 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from graphflow.checkpoints.added_file import AddedFile
 from graphflow.checkpoints.components import ComponentFiles, Placed
 from graphflow.checkpoints.hub_facts import HubFile, Repository
 from graphflow.checkpoints.lora import USUAL_FILE
+from graphflow.checkpoints.model_class import Tokenizer
 from graphflow.checkpoints.safetensors_header import Tensors
+from graphflow.document.refusal import Refusal
 from graphflow.values.component import Component
 from graphflow.values.latent_space import ALIAS
 
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteFiles(ComponentFiles):
-    """A component whose configs are here and whose weights, or some of them, are not.
+    """A component whose configs are here and whose weights or vocabulary, or some of these files, are not.
 
     It is known by the digests of its files, an alias of what it is: the same file in two repositories is one component,
     but the same weights in another layout are another one until they are downloaded.
@@ -48,10 +51,31 @@ class RemoteFiles(ComponentFiles):
     def weights_digest(self) -> str:
         return _alias(self.repository, self.paths)
 
+    @cached_property
+    def vocabulary(self) -> tuple[Path, ...]:
+        """The large files of a tokenizer; none of other components."""
+        is_tokenizer = self.model is not None and self.model.kind == "tokenizer"
+        return self.repository.vocabulary(self.folder) if is_tokenizer else ()
+
+    @cached_property
+    def identity(self) -> str:
+        if not self.repository.lacking(self.vocabulary):
+            return super().identity
+        return _alias(self.repository, tuple(self.repository.path_of(self.folder / name) for name in self.file_names))
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer | None:
+        return None if self.repository.lacking(self.vocabulary) else super().tokenizer
+
+    @cached_property
+    def faults(self) -> tuple[Refusal, ...]:
+        """As of any component; those of a vocabulary show when it is here."""
+        return () if self.repository.lacking(self.vocabulary) else super().faults
+
     @property
     def lacking(self) -> tuple[HubFile, ...]:
         """The files that have to be downloaded before it can be loaded."""
-        return self.repository.lacking(self.weights)
+        return self.repository.lacking((*self.weights, *self.vocabulary))
 
 
 @dataclass(frozen=True, kw_only=True)

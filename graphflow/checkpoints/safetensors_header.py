@@ -7,12 +7,12 @@ import json
 import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 from graphflow.system.files import once_a_file, open_regular
 from graphflow.text_helpers.words import counted
@@ -94,19 +94,35 @@ class Tensors:
         """
         try:
             with open_regular(path) as handle:
-                return cls._read(handle)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(getattr(error, "strerror", None) or str(error)) from error
+                return cls.read(handle.read, os.fstat(handle.fileno()).st_size)
+        except OSError as error:
+            raise ValueError(error.strerror or str(error)) from error
 
     @classmethod
-    def _read(cls, handle: BinaryIO) -> Tensors:
-        start = handle.read(8)
+    def read(cls, read: Callable[[int], bytes], size: int) -> Tensors:
+        """Read the header of a file whose first bytes `read` returns, the next so many at each call.
+
+        Args:
+            read: returns fewer bytes only at the end of the file.
+            size: bytes of the whole file.
+
+        Raises:
+            ValueError: as `of`.
+        """
+        try:
+            return cls._read(read, size)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(str(error)) from error
+
+    @classmethod
+    def _read(cls, read: Callable[[int], bytes], size: int) -> Tensors:
+        start = read(8)
         if len(start) < 8:
             raise ValueError(f"it ends after {counted(len(start), 'byte')}, and its header alone starts with 8")
         (length,) = struct.unpack("<Q", start)
         if length > _MAX_HEADER:
             raise ValueError(f"its header would have {length:,} bytes, more than {_MAX_HEADER:,}")
-        header = json.loads(handle.read(length), parse_constant=_refuse_constant)
+        header = json.loads(read(length), parse_constant=_refuse_constant)
         metadata = header.pop("__metadata__", None) or {}
         if not all(isinstance(text, str) for text in metadata.values()):
             raise ValueError("a value of its __metadata__ is not text")
@@ -114,7 +130,7 @@ class Tensors:
         if not tensors:
             raise ValueError("it holds no tensor")
         _check_places(tensors)
-        whole, size = 8 + length + max(tensor.end for tensor in tensors.values()), os.fstat(handle.fileno()).st_size
+        whole = 8 + length + max(tensor.end for tensor in tensors.values())
         if size != whole:
             raise ValueError(f"{size} bytes instead of {whole}")
         return cls(tensors, 8 + length, metadata)

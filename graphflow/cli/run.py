@@ -72,7 +72,7 @@ def execute(arguments: argparse.Namespace) -> int:
     planned = plan(loaded.checked, only=arguments.only)
     show(_no_effect(planned, pictures))
     check_resources(planned, budget)
-    if lacking(planned.components):
+    while lacking(planned.components):
         downloaded = _download(arguments, planned)
         if isinstance(downloaded, int):
             return downloaded

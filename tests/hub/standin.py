@@ -62,7 +62,8 @@ class Hub:
     Attributes:
         stored: `owner/name` → repository.
         answers: `owner/name` → (status, error code) that every request gets; `owner/name/resolve` for its files only.
-        broken: end of a path → how many of its downloads break off at 60 %.
+        broken: end of a path → how many of its downloads break off at 60 %, the connection reset.
+        closed: the same, the connection closed as if the file were complete.
         wrong: end of a path → how many of its downloads have other bytes.
         slow: end of a path → event that its last bytes wait for.
         sent: path in a repository → bytes that left.
@@ -73,6 +74,7 @@ class Hub:
     stored: dict[str, Stored] = field(default_factory=dict)
     answers: dict[str, tuple[int, str]] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
+    closed: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
     slow: dict[str, threading.Event] = field(default_factory=dict)
     sent: Counter[str] = field(default_factory=Counter)
@@ -160,14 +162,17 @@ class _Handler(BaseHTTPRequestHandler):
         if stored.is_large(file):
             known |= {"X-Linked-Etag": known["ETag"], "X-Linked-Size": str(len(content))}
         asked = self.headers.get("Range")
-        status, start, end = 200, 0, len(content)
+        status, start, end, last = 200, 0, len(content), ""
         if asked:
             first, _, last = asked.removeprefix("bytes=").partition("-")
             start, end = int(first), min(int(last) + 1 if last else end, end)
             status, known["Content-Range"] = 206, f"bytes {start}-{end - 1}/{len(content)}"
         if body and not asked and _due(self.hub.wrong, file):
             content = bytes(len(content))
-        breaks = body and not (asked and start == 0) and _due(self.hub.broken, file)
+        # What is asked for from a place to the end is a download that goes on.
+        breaks = ""
+        if body and not last:
+            breaks = next((kind for kind in ("broken", "closed") if _due(getattr(self.hub, kind), file)), "")
         event = None if asked else next((one for end, one in self.hub.slow.items() if file.endswith(end)), None)
         self._send(status, content[start:end], known, body, file, breaks, event)
 
@@ -178,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers: dict[str, str],
         body: bool,
         file: str = "",
-        breaks: bool = False,
+        breaks: str = "",
         event: threading.Event | None = None,
     ) -> None:
         self.send_response(status)
@@ -192,9 +197,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.sent[file] += len(part)
         self.wfile.write(part)
         if breaks:
-            # Closed with a reset, as a connection that is cut.
             self.wfile.flush()
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if breaks == "broken":
+                # Closed with a reset, as a connection that is cut.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             self.connection.close()
         elif event is not None:

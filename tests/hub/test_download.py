@@ -7,6 +7,7 @@ import threading
 import time
 from types import SimpleNamespace
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ import graphflow as gf
 from graphflow.checkpoints import hub_client
 from graphflow.execute.events import DownloadFinished, DownloadProgress, DownloadStarted, RunStarted
 from tests.hub.standin import Stored
+from tests.hub.test_facts import LIMIT
 
 NAME = "owner/tiny-sd"
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -110,6 +112,24 @@ def test_a_download_that_breaks_off_ends_the_run_and_the_next_call_goes_on(hub, 
     # Files that came whole are not asked for again.
     assert downloaded(hub) & first == {UNET}
     assert downloaded(hub) | first == weights_of(sd)
+
+
+def test_a_download_whose_connection_is_closed_goes_on_where_it_was(hub, sd, graph, tiny, monkeypatch):
+    # A piece of ten megabytes, as it is otherwise, is kept only as a whole.
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 2**10)
+    graph().check()
+    hub.forget()
+    hub.closed[UNET] = 1
+    assert gf.run(graph())["image"] == gf.run(graph(tiny("sd")))["image"]
+    assert 0 <= hub.sent[UNET] - len(sd.files[UNET]) < 2**10
+
+
+def test_a_file_that_another_repository_has_is_not_downloaded_again(hub, sd, graph, tiny):
+    expected = gf.run(graph())["image"]
+    hub.stored["other/copy"] = Stored(tiny("sd"))
+    hub.forget()
+    assert gf.run(graph("other/copy"))["image"] == expected
+    assert all(count <= LIMIT for count in hub.weights.values())
 
 
 def test_wrong_bytes_are_downloaded_again(hub, sd, graph, tiny):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 import graphflow as gf
 from tests.hub.standin import Stored
 
-LIMIT = 100_001
-"""The most that is read of a weight file to know its header."""
+VOCABULARY = "tokenizer/tokenizer.json"
+LIMIT = 100_000
+"""More than the header of a tiny weight file has."""
 
 
 def test_check_of_a_hub_name_reads_no_weights_and_less_than_a_megabyte(hub, sd, graph):
@@ -63,3 +66,18 @@ def test_equal_files_of_two_repositories_are_one_component(hub, sd, tiny):
 
 def graph_roles(made):
     return {role for step in made.plan().steps for role in step.uses}
+
+
+def test_a_vocabulary_is_not_read_before_a_run(hub, sd, graph, tiny):
+    sd.files[VOCABULARY] += b" " * 300_000
+    assert graph().check().problems == ()
+    assert hub.sent[VOCABULARY] == 0
+    assert gf.run(graph())["image"] == gf.run(graph(tiny("sd")))["image"]
+    assert hub.sent[VOCABULARY] == len(sd.files[VOCABULARY])
+
+
+def test_a_broken_vocabulary_is_a_problem_when_it_is_here(hub, sd, graph):
+    sd.files[VOCABULARY] = b"[" + b" " * 300_000
+    assert graph().check().problems == ()
+    with pytest.raises(gf.InvalidGraph, match=r"tokenizer\.json"):
+        gf.run(graph())

@@ -134,10 +134,7 @@ def inpaint_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, 
 
 
 def paint_into_photo(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
-    left, top, right, bottom = (share * side for share, side in zip(BOX, photo.size * 2, strict=True))
-    y, x = (np.arange(side) + 0.5 for side in reversed(photo.size))
-    inside = ((2 * x - left - right) / (right - left)) ** 2 + ((2 * y - top - bottom) / (bottom - top))[:, None] ** 2
-    area = Image.fromarray((inside <= 1).astype(np.uint8) * 255)
+    area = ellipse(photo.size)
     painted = _fill(folders("sd_inpaint"), PROMPT, photo, area, seed, padding_mask_crop=CROP)
     inner = area.filter(ImageFilter.MinFilter(2 * INSET + 1))
     return {"image": paste_soft(photo, inner, painted, BLUR)}
@@ -155,9 +152,33 @@ def kandinsky_text2img(folders: Folders, photo: Image.Image, mask: Image.Image, 
 
 
 def kandinsky_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
-    call = {"negative_prompt": NEGATIVE, "num_inference_steps": STEPS, "guidance_scale": GUIDANCE}
-    folder = folders("kandinsky_inpaint_combined")
-    return {"image": kandinsky.kandinsky_inpaint(folder, PROMPT, fit(photo), fit(mask), seed=seed, **call)}
+    return {"image": _fill_by_kandinsky(PROMPT, fit(photo), fit(mask), folders, seed, negative_prompt=NEGATIVE)}
+
+
+def kandinsky_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    folder = folders("kandinsky_combined")
+    return {"image": _repaint_by_kandinsky(folder, PROMPT, fit(photo), seed, negative_prompt=NEGATIVE)}
+
+
+def text_to_kandinsky_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    first = scripts.text2img(folders("sd"), PROMPT, seed=seed, steps=STEPS, guidance=GUIDANCE)
+    repainted = _repaint_by_kandinsky(folders("kandinsky_combined"), NEXT, Image.fromarray(first), seed)
+    return {"first": first, "image": repainted}
+
+
+def text_to_kandinsky_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    first = scripts.text2img(folders("sd"), PROMPT, seed=seed, steps=STEPS, guidance=GUIDANCE)
+    filled = _fill_by_kandinsky(NEXT, Image.fromarray(first), ellipse((SIDE, SIDE)), folders, seed)
+    return {"first": first, "image": filled}
+
+
+def img2img_comparison(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
+    picture = fit(photo)
+    refiner = xl.xl_img2img(
+        folders("sdxl_refiner"), PROMPT, picture, seed=seed, steps=STEPS, guidance=GUIDANCE, strength=STRENGTH
+    )
+    by_sd = _repaint(folders("sd"), PROMPT, picture, seed)
+    return {"images": [by_sd, refiner, _repaint_by_kandinsky(folders("kandinsky_combined"), PROMPT, picture, seed)]}
 
 
 def inpaint_refine_img2img(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
@@ -188,7 +209,8 @@ def upscale(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: in
 def models_side_by_side(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
     call = (PROMPT, fit(photo), fit(mask), seed)
     one = _fill(folders("sd_inpaint"), *call, strength=STRENGTH)
-    return {"images": [one, _fill_xl(folders("sdxl_inpaint"), *call, strength=STRENGTH)]}
+    other = _fill_xl(folders("sdxl_inpaint"), *call, strength=STRENGTH)
+    return {"images": [one, other], "kandinsky": _fill_by_kandinsky(*call[:3], folders, seed)}
 
 
 def controlnet_inpaint(folders: Folders, photo: Image.Image, mask: Image.Image, *, seed: int) -> Pictures:
@@ -218,6 +240,14 @@ def controlnet_depth_img2img(folders: Folders, photo: Image.Image, mask: Image.I
 def fit(picture: Image.Image) -> Image.Image:
     """The largest middle part that has the models' shape, at the models' size."""
     return ImageOps.fit(picture, (SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
+def ellipse(size: tuple[int, int]) -> Image.Image:
+    """A mask, white in the ellipse that fills the box."""
+    left, top, right, bottom = (share * side for share, side in zip(BOX, size * 2, strict=True))
+    y, x = (np.arange(side) + 0.5 for side in reversed(size))
+    inside = ((2 * x - left - right) / (right - left)) ** 2 + ((2 * y - top - bottom) / (bottom - top))[:, None] ** 2
+    return Image.fromarray((inside <= 1).astype(np.uint8) * 255)
 
 
 def paste_soft(picture: Image.Image, mask: Image.Image, painted: np.ndarray, blur: float) -> np.ndarray:
@@ -256,6 +286,16 @@ def _fill_xl(folder: Path, prompt: str, image, mask: Image.Image, seed: int, **m
     return xl.xl_inpaint(folder, prompt, image, mask, seed=seed, **call)
 
 
+def _repaint_by_kandinsky(folder: Path, prompt: str, picture: Image.Image, seed: int, **more) -> np.ndarray:
+    call = {"strength": STRENGTH, "num_inference_steps": STEPS, "guidance_scale": GUIDANCE} | more
+    return kandinsky.kandinsky_img2img(folder, prompt, picture, seed=seed, **call)
+
+
+def _fill_by_kandinsky(prompt: str, picture: Image.Image, mask: Image.Image, folders: Folders, seed: int, **more):
+    call = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE} | more
+    return kandinsky.kandinsky_inpaint(folders("kandinsky_inpaint_combined"), prompt, picture, mask, seed=seed, **call)
+
+
 FLOWS: Sequence[Callable[..., Pictures]] = (
     text2img,
     img2img,
@@ -276,7 +316,11 @@ FLOWS: Sequence[Callable[..., Pictures]] = (
     paint_into_photo,
     sdxl_inpaint,
     kandinsky_text2img,
+    kandinsky_img2img,
     kandinsky_inpaint,
+    text_to_kandinsky_img2img,
+    text_to_kandinsky_inpaint,
+    img2img_comparison,
     inpaint_refine_img2img,
     sdxl_base_refiner,
     upscale,

@@ -70,8 +70,10 @@ def _prior_rules(name: str, parts: Parts) -> Iterator[Fault]:
     ):
         if given != width:
             yield _misfit(name, what.format(given, width))
-    if (length := parts["tokenizer"].tokenizer.length) != prior["num_embeddings"]:
-        yield _misfit(name, f"the tokenizer gives {length} tokens, but the prior reads {prior['num_embeddings']}")
+    tokenizer = parts["tokenizer"].tokenizer
+    if tokenizer is not None and tokenizer.length != prior["num_embeddings"]:
+        why = f"the tokenizer gives {tokenizer.length} tokens, but the prior reads {prior['num_embeddings']}"
+        yield _misfit(name, why)
     yield from tokenizer_faults(name, parts, "text_encoder", "tokenizer")
 
 

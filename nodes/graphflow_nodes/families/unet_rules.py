@@ -86,6 +86,8 @@ def part_faults(name: str, parts: Parts, texts: tuple[TextReader, ...]) -> Itera
 def tokenizer_faults(name: str, parts: Parts, encoder_role: str, tokenizer_role: str) -> Iterator[Fault]:
     """A tokenizer with larger token numbers, or longer texts, than the text encoder has embeddings for."""
     encoder, tokenizer = parts[encoder_role].full_config, parts[tokenizer_role].tokenizer
+    if tokenizer is None:
+        return
     for most, given, what in (
         (encoder["vocab_size"], tokenizer.size, "tokens"),
         (encoder["max_position_embeddings"], tokenizer.length, "places of a text"),
