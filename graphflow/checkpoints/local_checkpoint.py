@@ -221,12 +221,11 @@ def _safe_weights(files: ComponentFiles) -> None:
     unsafe = [named for named in files.file_names if named.endswith(UNSAFE)]
     if unsafe:
         why = f"{folder.name} holds only {unsafe[0]}, and loading such a file can run code"
-        raise Refusal(
-            "checkpoint-unsafe",
-            f"{name} is not stored as safetensors",
-            why,
-            "get the safetensors variant of this checkpoint",
-        )
+        fix = "get the safetensors files of this checkpoint, or convert it with a tool that you trust"
+        if isinstance(files, RemoteFiles):
+            pull_request = f"{files.repository.name}@refs/pr/NUMBER"
+            fix = f"name a pull request that adds safetensors files, {pull_request}, or the folder of a converted copy"
+        raise Refusal("checkpoint-unsafe", f"{name} is not stored as safetensors", why, fix)
     if files.model is not None and files.model.kind == "model":
         quantized = [named for named in files.file_names if named.endswith(".gguf")]
         why = f"{folder.name} holds no .safetensors file"

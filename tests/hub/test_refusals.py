@@ -62,6 +62,7 @@ def test_pickles_are_refused_without_being_read(hub, graph, tiny):
     hub.stored[NAME] = Stored(tiny("sd_pickled"))
     (problem,) = graph().check().problems
     assert problem.code == "checkpoint-unsafe"
+    assert problem.fix.startswith(f"name a pull request that adds safetensors files, {NAME}@refs/pr/NUMBER")
     assert hub.weights == {}
 
 
