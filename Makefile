@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+# Kept out of the environment: torchvision, which spandrel requires, would change how transformers prepares pictures. The
+# tests of upscale_model use them with a stand-in for it, and are skipped without them.
+BESIDE := spandrel==0.4.2 einops==0.8.2
 
 .PHONY: help demo test check format lint types imports pytest gallery wheel clean
 .NOTPARALLEL:
@@ -24,6 +27,7 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	-@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/beside $(BESIDE)
 	@touch $@
 
 demo: $(READY)

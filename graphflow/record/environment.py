@@ -17,7 +17,7 @@ from graphflow.system.distribution import shipped_version
 _ALWAYS = ("numpy", "Pillow", "opencv-python-headless", "opencv-python")
 _WITH_TORCH = (
     "torch", "diffusers", "transformers", "accelerate", "safetensors", "tokenizers",
-    "peft", "compel", "xformers", "scipy", "torchsde",
+    "peft", "compel", "spandrel", "xformers", "scipy", "torchsde",
 )  # fmt: skip
 
 VARIABLES = (

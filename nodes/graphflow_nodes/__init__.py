@@ -13,6 +13,8 @@ NODES: tuple[str, ...] = (
     "graphflow_nodes.image.overlay:overlay",
     "graphflow_nodes.image.pad:pad",
     "graphflow_nodes.image.resize:resize",
+    "graphflow_nodes.image.upscale_model:upscale_model",
+    "graphflow_nodes.latents.latent_resize:latent_resize",
     "graphflow_nodes.latents.vae_decode:vae_decode",
     "graphflow_nodes.latents.vae_encode:vae_encode",
     "graphflow_nodes.mask.mask_blur:mask_blur",
@@ -41,5 +43,6 @@ FAMILIES: tuple[str, ...] = (
     "graphflow_nodes.families.super_resolution:SUPER_RESOLUTION",
     "graphflow_nodes.models.dpt:DPT",
     "graphflow_nodes.models.dpt:DPT_PROCESSOR",
+    "graphflow_nodes.models.upscaling_model:UPSCALING_MODEL",
 )
 """`module:NAME` of every model family, and of the classes of components that belong to none."""

@@ -273,8 +273,8 @@ def test_file_that_nobody_reads_is_explained_by_who_knows_it(catalog: Catalog, t
         read(catalog, tmp_path / "sketch.safetensors")
     assert caught.value.why == "it is a sketch"
     assert caught.value.fix.startswith(
-        "single files are supported for Stable Diffusion 1.5, 2, XL and the XL refiner, and their VAEs and "
-        "ControlNets, Drawing"
+        "single files are supported for Stable Diffusion 1.5, 2, XL and the XL refiner, their VAEs and "
+        "ControlNets, and models such as ESRGAN, Drawing"
     )
     with pytest.raises(Refusal) as caught:
         read(default_catalog(), tmp_path / "sketch.safetensors")

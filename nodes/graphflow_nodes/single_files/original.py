@@ -24,5 +24,7 @@ def _explain(name: str, shapes: Shapes) -> Refusal | None:
 
 
 ORIGINAL = SingleFiles(
-    "Stable Diffusion 1.5, 2, XL and the XL refiner, and their VAEs and ControlNets", _read, _explain
+    "Stable Diffusion 1.5, 2, XL and the XL refiner, their VAEs and ControlNets, and models such as ESRGAN",
+    _read,
+    _explain,
 )

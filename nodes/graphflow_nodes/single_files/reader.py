@@ -24,6 +24,7 @@ from graphflow_nodes.single_files.models_alone import read_alone
 from graphflow_nodes.single_files.names import current_names
 from graphflow_nodes.single_files.published import Published, published
 from graphflow_nodes.single_files.storage import storage_of
+from graphflow_nodes.single_files.upscaling_models import read_upscaling_model
 
 _SPREAD = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
 _PREDICTIONS = {"v": "v_prediction", "v_prediction": "v_prediction", "epsilon": "epsilon", "eps": "epsilon"}
@@ -40,7 +41,8 @@ def read(name: str, path: Path, header: Tensors) -> SingleFile | None:
     Raises:
         Refusal: its sizes differ from those of the published model.
     """
-    if (alone := read_alone(name, path, header)) is not None:
+    alone = read_alone(name, path, header) or read_upscaling_model(name, path, header)
+    if alone is not None:
         return alone
     shapes = {key: tensor.shape for key, tensor in header.tensors.items()}
     try:
