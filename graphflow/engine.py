@@ -64,6 +64,8 @@ class Engine:
             one that a checkpoint names, else float32 on a CPU and float16 on a GPU.
         threads: number of torch's threads on a CPU; None for torch's default. It affects the last bits of results.
         attention: how attention is computed: `sdpa` (torch's own function), `eager`, `xformers`; None for `sdpa`.
+        offload: what is in the CPU's memory instead of the GPU's: `none`, `model` for models that the running step does
+            not use, `group` for all layers but the one that computes; None for `none`. It does not change results.
         compile: whether torch compiles UNets: minutes for the first call, and then faster steps. It affects the last
             bits of results.
         vae_tiling: whether the VAE works in tiles on pictures larger than its own size. It takes less memory, and
@@ -71,7 +73,7 @@ class Engine:
         offline: whether to use only checkpoints on this machine, without requests to the model hub.
 
     Raises:
-        InvalidValue: device, dtype, threads or attention is not valid.
+        InvalidValue: device, dtype, threads, attention or offload is not valid.
     """
 
     def __init__(
@@ -86,11 +88,12 @@ class Engine:
         dtype: str | None = None,
         threads: int | None = None,
         attention: str | None = None,
+        offload: str | None = None,
         compile: bool = False,
         vae_tiling: bool = False,
         offline: bool = False,
     ) -> None:
-        options = RunOptions.of(attention=attention, compile=compile, vae_tiling=vae_tiling)
+        options = RunOptions.of(attention=attention, offload=offload, compile=compile, vae_tiling=vae_tiling)
         self.compute = Compute.of(device, dtype, threads, options)
         self.hub = Hub(asks_nothing=offline)
         self.catalog = catalog
@@ -285,6 +288,7 @@ def run(
     dtype: str | None = None,
     threads: int | None = None,
     attention: str | None = None,
+    offload: str | None = None,
     compile: bool = False,
     vae_tiling: bool = False,
     offline: bool = False,
@@ -297,6 +301,7 @@ def run(
         dtype=dtype,
         threads=threads,
         attention=attention,
+        offload=offload,
         compile=compile,
         vae_tiling=vae_tiling,
         offline=offline,

@@ -274,10 +274,11 @@ class Placed:
         loras = [lora.identity for lora in self.loras]
         parts = [self.files.identity, self.dtype, self.device, *loras, *self._option_facts]
         nbytes = DTYPES[self.dtype] * sum(header.count for header in self.files.headers)
-        return Component(hashlib.sha256("\n".join(parts).encode()).hexdigest(), nbytes, self.files.label, self)
+        identity = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return Component(identity, nbytes, self.files.label, self, self.options.offload)
 
     @property
     def _option_facts(self) -> list[str]:
         """The run options that change its results, with the size of tiles, which a model's identity does not have."""
-        given = [f"{name} {value}" for name, value in self.options.given.items()]
+        given = [f"{name} {value}" for name, value in self.options.without("offload").given.items()]
         return [*given, f"size {self.files.full_config.get('sample_size')}"] if self.options.vae_tiling else given

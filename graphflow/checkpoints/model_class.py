@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -66,7 +66,8 @@ class ModelClass:
         load: `load(files, dtype)` returns the loaded component, for a class that cannot be loaded by `from_pretrained`
             of the library. `files` are its `ComponentFiles`, `dtype` is a dtype of torch. It imports torch inside the
             function; models are moved to their device afterwards.
-        options: run option → whether the class has it; options that don't concern the class are missing.
+        options: run option → whether the class has it; options that don't concern the class are missing. The option
+            `offload` concerns all models; False means that groups of its layers cannot be moved.
     """
 
     name: str
@@ -113,7 +114,11 @@ class ModelClass:
 
     def options_of(self, options: RunOptions) -> RunOptions:
         """The options that components of this class have, out of those of a run."""
-        return options.only(tuple(name for name, has in self.options.items() if has))
+        own = options.only(tuple(name for name, has in self.options.items() if has))
+        if self.kind != "model":
+            return own
+        whole = options.offload == "group" and not self.options.get("offload", True)
+        return replace(own, offload="model" if whole else options.offload)
 
     def never_reads(self, name: str) -> bool:
         """Whether the results of a component do not depend on this tensor."""

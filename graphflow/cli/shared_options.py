@@ -8,7 +8,7 @@ from graphflow.catalog.catalog import Catalog, default_catalog, named_catalog
 from graphflow.checkpoints.hub import Hub
 from graphflow.cli.screens import echo
 from graphflow.system.device import Compute
-from graphflow.system.run_options import ATTENTIONS, RunOptions
+from graphflow.system.run_options import ATTENTIONS, OFFLOADS, RunOptions
 
 
 def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +52,9 @@ def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
     add_device_arguments(parser)
     parser.add_argument("--attention", metavar="A", help=f"how attention is computed: {', '.join(ATTENTIONS)}")
     parser.add_argument(
+        "--offload", metavar="O", help=f"what is moved from the GPU to the CPU's memory: {', '.join(OFFLOADS)}"
+    )
+    parser.add_argument(
         "--compile", action="store_true", help="compile UNets first, which takes minutes and makes steps faster"
     )
     parser.add_argument(
@@ -86,7 +89,12 @@ def compute_of(arguments: argparse.Namespace) -> Compute:
     """The device, precision, threads and options of the call; the CPU for a command without these options."""
     if not hasattr(arguments, "device"):
         return Compute()
-    options = RunOptions.of(attention=arguments.attention, compile=arguments.compile, vae_tiling=arguments.vae_tiling)
+    options = RunOptions.of(
+        attention=arguments.attention,
+        offload=arguments.offload,
+        compile=arguments.compile,
+        vae_tiling=arguments.vae_tiling,
+    )
     return Compute.of(arguments.device, arguments.dtype, arguments.threads, options)
 
 

@@ -118,7 +118,29 @@ def _model(placed: Placed, model: ModelClass) -> Any:
     if placed.loras:
         _lay_over(loaded, placed)
     _set_options(loaded, placed.options)
+    if placed.options.offload == "group":
+        return _in_groups(loaded.eval(), placed.device)
     return loaded.to(placed.device).eval()
+
+
+def move(component: Component, model: Any, *, away: bool) -> None:
+    """Move a loaded component to the CPU's memory, or back to its device."""
+    if isinstance(component.spec, Placed) and component.spec.files.weights:
+        model.to("cpu" if away else component.spec.device)
+
+
+def _in_groups(model: Any, device: str) -> Any:
+    """Let each layer of a model be moved to the device when it computes, and back.
+
+    Without streams: with them, the layers keep copies of their weights, which a change of precision does not reach.
+    """
+    import torch
+    from diffusers.hooks import apply_group_offloading
+
+    apply_group_offloading(
+        model, onload_device=torch.device(device), offload_device=torch.device("cpu"), offload_type="leaf_level"
+    )
+    return model
 
 
 def _set_options(model: Any, options: RunOptions) -> None:

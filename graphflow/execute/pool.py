@@ -5,13 +5,34 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from graphflow.execute.events import ComponentDropped, ComponentLoaded, Event
-from graphflow.execute.loader import load
+from graphflow.execute.loader import load, move
 from graphflow.values.component import Component
 
 Loader = Callable[[Component], Any]
+
+
+@dataclass(slots=True)
+class Held:
+    """A loaded component.
+
+    Attributes:
+        component: its description, as of the last step that used it.
+        model: the loaded object.
+        away: whether it was moved to the CPU's memory, since the running step does not use it.
+    """
+
+    component: Component
+    model: Any
+    away: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that it takes on its device now."""
+        return 0 if self.away else self.component.nbytes_in_use
 
 
 class Pool:
@@ -21,13 +42,17 @@ class Pool:
         loader: loads a component from its description.
         budget: most bytes of components that are loaded at a time, unless a single step needs more; None for no limit.
         keep: whether components that the run does not use again stay loaded for the next run, within the budget.
+        mover: moves a loaded component to the CPU's memory and back, for the run option `offload model`.
     """
 
-    def __init__(self, loader: Loader = load, budget: int | None = None, *, keep: bool = True) -> None:
+    def __init__(
+        self, loader: Loader = load, budget: int | None = None, *, keep: bool = True, mover: Callable[..., None] = move
+    ) -> None:
         self._keep = keep
         self._loader = loader
+        self._mover = mover
         self.budget = budget
-        self._held: dict[str, tuple[Component, Any]] = {}
+        self._held: dict[str, Held] = {}
 
     def borrow(
         self,
@@ -38,8 +63,10 @@ class Pool:
     ) -> dict[str, Any]:
         """Load the components of a step that are not loaded yet; returns all of them by role.
 
-        Before each load, components are evicted until the new one fits the budget, those first that are used again
-        last or not at all. If the pool keeps nothing for later runs, all components without a later use are evicted.
+        First, components with `offload model` that the step does not use are moved away, and those that it uses are
+        moved back. Before each load, components are evicted until the new one fits the budget, those first that are
+        used again last or not at all. If the pool keeps nothing for later runs, all components without a later use are
+        evicted.
 
         Args:
             uses: role → component.
@@ -47,17 +74,18 @@ class Pool:
             listener: called with the event of every load and eviction.
             check: called after each load; raises if the run was cancelled.
         """
-        needed = {component.identity for component in uses.values()}
+        needed = {component.identity: component for component in uses.values()}
+        self._move(needed, listener)
         for component in uses.values():
             if component.identity in self._held:
                 continue
             idle = sorted((i for i in self._held if i not in needed), key=next_use, reverse=True)
             for identity in idle:
-                over = self.budget is not None and self.nbytes + component.nbytes > self.budget
-                if over or (not self._keep and next_use(identity) == math.inf):
+                over = self.budget is not None and self.nbytes + component.nbytes_in_use > self.budget
+                if (over and not self._held[identity].away) or (not self._keep and next_use(identity) == math.inf):
                     self._drop(identity, listener)
             start = time.perf_counter()
-            self._held[component.identity] = (component, self._loader(component))
+            self._held[component.identity] = Held(component, self._loader(component))
             if listener is not None:
                 listener(
                     ComponentLoaded(
@@ -66,7 +94,25 @@ class Pool:
                 )
             if check is not None:
                 check()
-        return {role: self._held[component.identity][1] for role, component in uses.items()}
+        return {role: self._held[component.identity].model for role, component in uses.items()}
+
+    def _move(self, needed: Mapping[str, Component], listener: Callable[[Event], None] | None) -> None:
+        """Move the components that are loaded to where the next step needs them; those away first, to make room."""
+        for identity, held in list(self._held.items()):
+            component = needed.get(identity)
+            if component is None:
+                if held.component.offload == "model" and not held.away:
+                    self._mover(held.component, held.model, away=True)
+                    held.away = True
+            elif "group" in {component.offload, held.component.offload} and component.offload != held.component.offload:
+                # The layers' hooks would stay, or are not there yet.
+                self._drop(identity, listener)
+        for identity in needed.keys() & self._held.keys():
+            held = self._held[identity]
+            held.component = needed[identity]
+            if held.away:
+                self._mover(held.component, held.model, away=False)
+                held.away = False
 
     def shrink(self, listener: Callable[[Event], None] | None = None) -> None:
         """After a run: evict components until the rest fits the budget, those first that were loaded first."""
@@ -79,13 +125,13 @@ class Pool:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all loaded components, according to their descriptions."""
-        return sum(component.nbytes for component, _ in self._held.values())
+        """Bytes that all loaded components take on their devices, according to their descriptions."""
+        return sum(held.nbytes for held in self._held.values())
 
     @property
     def loaded(self) -> tuple[tuple[Component, Any], ...]:
         """The loaded components, each with its description."""
-        return tuple(self._held.values())
+        return tuple((held.component, held.model) for held in self._held.values())
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -93,6 +139,6 @@ class Pool:
         return tuple(self._held)
 
     def _drop(self, identity: str, listener: Callable[[Event], None] | None) -> None:
-        component, _ = self._held.pop(identity)
+        component = self._held.pop(identity).component
         if listener is not None:
             listener(ComponentDropped(component.label or component.identity))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,8 @@ class Lifetimes:
         drops: step → identities of components that it is the last to use.
         uses: identity of each component → the steps that use it, first to last.
         largest: most bytes of components that a single step uses.
-        held: for each step, the bytes of components loaded while it runs, if each is evicted after its last use.
+        held: for each step, the bytes of components on their devices while it runs, if each is evicted after its last
+            use; one with `offload model` is there only while a step uses it.
     """
 
     readers: tuple[int, ...] = ()
@@ -49,7 +51,7 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -
         for identity, component in own.items():
             components.setdefault(identity, component)
             uses.setdefault(identity, []).append(number)
-        largest = max(largest, sum(component.nbytes for component in own.values()))
+        largest = max(largest, sum(component.nbytes_in_use for component in own.values()))
     for source in outputs.values():
         for producer in {read.step for read in step_outputs(source)}:
             readers[producer] += 1
@@ -60,7 +62,7 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -
     for identity, numbers in uses.items():
         drops[numbers[-1]] = (*drops.get(numbers[-1], ()), identity)
     steady = {identity: tuple(numbers) for identity, numbers in uses.items()}
-    held = _held(len(steps), loads, drops, components)
+    held = _held(len(steps), steady, components)
     return Lifetimes(tuple(readers), loads, drops, held, steady, largest)
 
 
@@ -69,16 +71,15 @@ def producers_of(step: PlannedStep) -> set[int]:
     return {read.step for source in step.inputs.values() for read in step_outputs(source)}
 
 
-def _held(
-    count: int,
-    loads: Mapping[int, tuple[Component, ...]],
-    drops: Mapping[int, tuple[str, ...]],
-    components: Mapping[str, Component],
-) -> tuple[int, ...]:
-    now = 0
-    held = []
-    for number in range(count):
-        now += sum(component.nbytes for component in loads.get(number, ()))
-        held.append(now)
-        now -= sum(components[identity].nbytes for identity in drops.get(number, ()))
-    return tuple(held)
+def _held(count: int, uses: Mapping[str, Sequence[int]], components: Mapping[str, Component]) -> tuple[int, ...]:
+    """Bytes on devices during each step: the sum of what every component adds with a step and takes away after one."""
+    change = [0] * (count + 1)
+    for identity, numbers in uses.items():
+        component = components[identity]
+        spans = (
+            [(number, number) for number in numbers] if component.offload == "model" else [(numbers[0], numbers[-1])]
+        )
+        for first, last in spans:
+            change[first] += component.nbytes_in_use
+            change[last + 1] -= component.nbytes_in_use
+    return tuple(itertools.accumulate(change[:-1]))

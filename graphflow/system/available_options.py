@@ -46,7 +46,15 @@ def available(options: RunOptions, device: str) -> tuple[RunOptions, tuple[Subst
 def _substitutes(options: RunOptions, device: str) -> Iterator[Substitute]:
     if options.attention == "xformers" and (why := _why_no_xformers(device)):
         yield Substitute("attention", "attention xformers", "sdpa is used", why, "leave it out: sdpa is the default")
-    if options.compile and (why := _why_not_compiled(device)):
+    offload = options.offload
+    if offload != "none" and device == "cpu":
+        why = "models run on the CPU, so its memory is where they are anyway"
+        yield Substitute("offload", f"offload {offload}", "nothing is moved", why, "leave it out")
+        offload = "none"
+    if options.compile and offload == "group":
+        why = "with offload group each layer is moved on its own, so there is nothing to compile but single layers"
+        yield Substitute("compile", "compile", "models run as they are", why, "use offload model, or leave out one")
+    elif options.compile and (why := _why_not_compiled(device)):
         yield Substitute("compile", "compile", "models run as they are", why, "install it, or leave out compile")
 
 

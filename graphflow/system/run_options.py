@@ -11,6 +11,9 @@ from graphflow.errors import InvalidValue
 ATTENTIONS = ("sdpa", "eager", "xformers")
 """How attention is computed: by torch's own function, by plain products of matrices, or by the library xFormers."""
 
+OFFLOADS = ("none", "model", "group")
+"""What is moved from the GPU to the CPU's memory: nothing; models that the step does not use; all layers but one."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -18,6 +21,7 @@ class RunOptions:
 
     Attributes:
         attention: one of ATTENTIONS; `eager` and `xformers` change bits of results.
+        offload: one of OFFLOADS; it does not change results.
         compile: whether UNets are compiled by torch, which takes minutes once and makes each step faster; it changes
             bits of results.
         vae_tiling: whether pictures larger than the VAE's own size are encoded and decoded in overlapping tiles, which
@@ -25,11 +29,19 @@ class RunOptions:
     """
 
     attention: str = "sdpa"
+    offload: str = "none"
     compile: bool = False
     vae_tiling: bool = False
 
     @classmethod
-    def of(cls, *, attention: str | None = None, compile: bool = False, vae_tiling: bool = False) -> Self:
+    def of(
+        cls,
+        *,
+        attention: str | None = None,
+        offload: str | None = None,
+        compile: bool = False,
+        vae_tiling: bool = False,
+    ) -> Self:
         """Options from a call's arguments; None for the default.
 
         Raises:
@@ -37,6 +49,7 @@ class RunOptions:
         """
         return cls(
             attention=_one_of("attention", attention, ATTENTIONS),
+            offload=_one_of("offload", offload, OFFLOADS),
             compile=_switch("compile", compile),
             vae_tiling=_switch("vae_tiling", vae_tiling),
         )

@@ -1,9 +1,12 @@
 """Components: loaded once, gone when another must come and nothing later uses them, kept within the budget."""
 
+import dataclasses
+
 import pytest
 
 import graphflow as gf
 from graphflow.execute.events import ComponentDropped, ComponentLoaded
+from graphflow.plan.lifetimes import lifetimes
 from tests.plan.toys import BYTES, graph
 
 
@@ -188,3 +191,69 @@ def test_sizes_are_read(size, nbytes):
 def test_what_is_no_size_is_refused(size):
     with pytest.raises(gf.GraphflowError, match="is not a size"):
         gf.Engine(memory_budget=size)
+
+
+class Moves:
+    """An engine whose pool writes down what it loads and moves, and what is on the device at each step."""
+
+    def __init__(self, **options):
+        self.told: list[str] = []
+        self.on_device: list[int] = []
+        self.peak = 0
+        self.engine = gf.Engine(loader=self.load, **options)
+        self.engine.pool._mover = self.move
+
+    def load(self, component: gf.Component) -> str:
+        self.told.append(f"load {component.label}")
+        return component.label
+
+    def move(self, component: gf.Component, model: str, *, away: bool) -> None:
+        assert model == component.label
+        self.told.append(f"{'away' if away else 'back'} {component.label}")
+
+    def run(self, text: str, offload: str = "model") -> None:
+        plan = graph(text).plan()
+        steps = []
+        for step in plan.steps:
+            uses = {role: dataclasses.replace(part, offload=offload) for role, part in step.uses.items()}
+            steps.append(dataclasses.replace(step, uses=uses))
+        offloaded = dataclasses.replace(plan, steps=tuple(steps), lifetimes=lifetimes(steps, plan.outputs))
+        self.engine.run(offloaded, on_event=self.look)
+        self.peak = offloaded.lifetimes.peak
+
+    def look(self, event: object) -> None:
+        self.on_device.append(self.engine.pool.nbytes)
+
+    def moves(self) -> list[str]:
+        told, self.told = [line.replace("unet of ", "") for line in self.told], []
+        return told
+
+
+def test_with_offload_only_what_the_step_uses_is_on_the_device():
+    moves = Moves()
+    moves.run(chain("abab"))
+    assert moves.moves() == ["load a", "away a", "load b", "away b", "back a", "away a", "back b"]
+    assert max(moves.on_device) == moves.peak == max(BYTES["a"], BYTES["b"])
+
+
+def test_what_is_away_takes_nothing_of_the_budget_and_is_not_loaded_again():
+    moves = Moves(memory_budget=max(BYTES.values()))
+    moves.run(chain("abcabc"))
+    assert [line for line in moves.moves() if line.startswith("load")] == ["load a", "load b", "load c"]
+
+
+def test_a_later_run_without_offload_finds_what_was_moved_away():
+    moves = Moves()
+    moves.run(chain("ab"))
+    moves.run(chain("ab"), "none")
+    assert moves.moves() == ["load a", "away a", "load b", "away b", "back a", "back b"]
+    moves.run(chain("ab"), "none")
+    assert moves.moves() == []
+
+
+def test_what_is_moved_layer_by_layer_is_loaded_anew_for_a_run_without():
+    moves = Moves()
+    moves.run(chain("a"), "group")
+    moves.run(chain("a"), "none")
+    moves.run(chain("a"), "group")
+    assert moves.moves() == ["load a"] * 3

@@ -13,6 +13,7 @@ from typing import Any
 
 import diffusers
 import torch
+from diffusers.hooks import apply_group_offloading
 
 from tests.plain.scripts import Result, unwrap
 
@@ -47,4 +48,11 @@ def _compile(pipe: Any) -> None:
     pipe.unet.compile()
 
 
-_SET = {"eager": _eager, "vae_tiling": _vae_tiling, "compile": _compile}
+def _group(pipe: Any) -> None:
+    here = torch.device("cpu")
+    for model in pipe.components.values():
+        if isinstance(model, torch.nn.Module):
+            apply_group_offloading(model, onload_device=here, offload_device=here, offload_type="leaf_level")
+
+
+_SET = {"group": _group, "eager": _eager, "vae_tiling": _vae_tiling, "compile": _compile}

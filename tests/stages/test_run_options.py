@@ -167,6 +167,7 @@ def test_an_option_without_a_model_is_a_warning():
     ("option", "message"),
     [
         ({"attention": "flash"}, "'flash' is not a value of attention; write sdpa, eager or xformers"),
+        ({"offload": "disk"}, "'disk' is not a value of offload; write none, model or group"),
         ({"vae_tiling": "yes"}, "'yes' is not a value of vae_tiling; give True or False"),
     ],
 )
@@ -182,6 +183,54 @@ def test_the_record_says_what_was_used(tiny, tmp_path):
     compute = RunRecord.load(tmp_path / "run").compute
     assert (compute.options["attention"], compute.options["vae_tiling"]) == ("sdpa", True)
     assert compute.replaced == {"attention xformers": "sdpa is used"}
+
+
+OFFLOADED = [("sd", {}), ("sdxl", {}), ("kandinsky_combined", {"prior_num_inference_steps": 2})]
+
+
+@pytest.mark.parametrize("offload", ["model", "group"])
+@pytest.mark.parametrize("names", [(), ("eager",), ("vae_tiling",)], ids="+".join)
+def test_offloading_changes_no_bytes_whatever_other_options_there_are(tiny, names, offload):
+    """On a CPU, where everything but the distance is the same; a call's arguments would be replaced there."""
+    graph = graph_of(tiny("sd"), **LARGE)
+    plain_bits = values_of(gf.run(graph, device="cpu", **options_of(names)))
+    options = RunOptions.of(offload=offload, **options_of(names))
+    assert all(equal(values_of(gf.run(graph.plan(compute=Compute(options=options)))), plain_bits))
+    if offload == "group":
+        assert all(equal(by_hand("StableDiffusionPipeline", tiny("sd"), "group", *names, **LARGE), plain_bits))
+
+
+@pytest.mark.parametrize("offload", ["model", "group"])
+@pytest.mark.parametrize(("name", "params"), OFFLOADED, ids=[name for name, _ in OFFLOADED])
+def test_every_family_can_be_offloaded_and_one_engine_runs_with_and_without(tiny, name, params, offload):
+    graph = graph_of(tiny(name), **params)
+    plain_plan, plan = graph.plan(), graph.plan(compute=Compute(options=RunOptions(offload=offload)))
+    assert plan == plain_plan
+    expected = values_of(gf.run(plain_plan))
+    with gf.Engine(store=MemoryStore(0)) as engine:
+        for one in (plan, plain_plan, plan):
+            assert all(equal(values_of(engine.run(one)), expected))
+            layers = [layer for part, model in engine.pool.loaded if part.nbytes for layer in model.modules()]
+            assert any(hasattr(layer, "_diffusers_hook") for layer in layers) == (one is plan and offload == "group")
+
+
+def test_a_class_whose_layers_cannot_be_moved_in_groups_is_moved_as_a_whole(tiny):
+    plan = graph_of(tiny("kandinsky_combined")).plan(compute=Compute(options=RunOptions(offload="group")))
+    offloads = {part.spec.files.role: part.offload for part in plan.components if part.nbytes}
+    assert (offloads["movq"], offloads["unet"]) == ("model", "group")
+
+
+def test_offloading_on_a_cpu_is_a_warning(tiny):
+    (problem,) = problems_of(graph_of(tiny("sd")), offload="model")
+    assert "offload model has no effect, and nothing is moved" in problem
+    assert Compute.of("cpu", options=RunOptions(offload="group")).options.offload == "none"
+
+
+def test_layers_that_are_moved_one_by_one_are_not_compiled(monkeypatch):
+    monkeypatch.setattr(available_options, "find_spec", lambda _: True)
+    compute = Compute.of("cuda", options=RunOptions(compile=True, offload="group"))
+    assert (compute.options.compile, compute.options.offload) == (False, "group")
+    assert [substitute.asked for substitute in compute.substitutes] == ["compile"]
 
 
 def test_compiling_needs_a_compiler(monkeypatch, tiny):
@@ -239,4 +288,6 @@ def test_the_options_of_each_class_are_those_of_the_installed_one(tiny):
     classes = {class_.name: class_ for family in default_catalog().families for class_ in family.classes}
     stated = {(name, option): has for name, class_ in classes.items() for option, has in class_.options.items()}
     assert {name for name, _ in stated} <= set(models)
-    assert {key: hasattr(models[key[0]], METHODS[key[1]]) for key in stated} == stated
+    groups = {(name, "offload"): getattr(model, "_supports_group_offloading", True) for name, model in models.items()}
+    methods = {key: hasattr(models[key[0]], METHODS[key[1]]) for key in stated if key[1] != "offload"}
+    assert {**methods, **{key: can for key, can in groups.items() if not can}} == stated

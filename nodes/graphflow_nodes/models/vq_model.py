@@ -106,5 +106,5 @@ VQ_MODEL = ModelClass(
     wrong=wrong_settings_of("VQModel"),
     layout=_movq,
     own=r"(encoder|decoder|quantize|quant_conv|post_quant_conv)\.",
-    options={"attention": False, "vae_tiling": False},
+    options={"attention": False, "offload": False, "vae_tiling": False},
 )
