@@ -92,7 +92,7 @@ class Repetition:
     @cached_property
     def files(self) -> list[RecordedFile]:
         """The files that the run read, as they are now."""
-        return find_files(self.record, self.folders)
+        return find_files(self.record, self.run.folder, self.look_in)
 
     @cached_property
     def expected(self) -> Expected:

@@ -87,10 +87,9 @@ class Expected:
         made = self.run.made_by
         output, item = made.output, made.item
         value = result.outputs.get(output, result.partial.get(output))
-        try:
-            value = value if item is None or value is None else value[item]
-        except (KeyError, IndexError):
-            value = None
+        if item is not None:
+            items = dict(enumerate(value)) if isinstance(value, tuple) else value
+            value = items.get(item) if isinstance(items, dict) else None
         if value is None:
             return ComparedOutput(output, item, False, why=_absent(output, result))
         digest = made.digest or self.pixels

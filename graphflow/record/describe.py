@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphflow import library
+from graphflow.catalog.signature import LOOSE
 from graphflow.check.checked import Checked, ExpandedNode
 from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
 from graphflow.checkpoints.components import Placed
@@ -30,6 +31,8 @@ from graphflow.record.run_record import (
     StepRecord,
     UseRecord,
 )
+from graphflow.values.component import Component
+from graphflow.values.sampling import Sampling
 from graphflow.values.sources import Format, Gather, ItemOf, Value
 
 
@@ -66,6 +69,7 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
         compute=_compute(checked) if plan.uses_torch else None,
         repositories=_repositories(plan),
         components=_components(plan),
+        functions=_functions(plan),
         environment=environment(plan),
     )
 
@@ -93,13 +97,36 @@ def _repositories(plan: Plan) -> list[RepositoryRecord]:
 
 def _components(plan: Plan) -> list[ComponentRecord]:
     found: dict[str, ComponentRecord] = {}
-    for component in plan.components:
-        placed = component.spec
-        # Its own identity includes precision and device, which are recorded as such.
-        digest = placed.files.identity if isinstance(placed, Placed) else component.identity
-        loras = [lora.identity for lora in placed.loras] if isinstance(placed, Placed) else []
-        found.setdefault(component.identity, ComponentRecord(label=component.label, digest=digest, loras=loras))
+    for step in plan.steps:
+        for component in step.uses.values():
+            found.setdefault(component.identity, _component(component))
+        for value in step.params.values():
+            if isinstance(value, Sampling) and value.scheduler is not None:
+                record = ComponentRecord(label=f"sampler of {step.node.path}", digest=value.scheduler.digest)
+                found.setdefault(f"{record.label} {record.digest}", record)
     return list(found.values())
+
+
+def _component(component: Component) -> ComponentRecord:
+    placed = component.spec
+    if not isinstance(placed, Placed):
+        return ComponentRecord(label=component.label, digest=component.identity)
+    # Its own identity includes precision and device, which are recorded as such.
+    loras = [lora.identity for lora in placed.loras]
+    return ComponentRecord(label=component.label, digest=placed.files.identity, loras=loras)
+
+
+def _functions(plan: Plan) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for step in plan.steps:
+        if getattr(step.function.call, "__closure__", None):
+            continue  # Its identity is another one in each process.
+        name, _, version = step.function.identity.partition(" version ")
+        number, _, source = version.partition(" of ")
+        # The name of a file of nodes depends on its folder.
+        short = name.rpartition(".")[2] if name.startswith(LOOSE) else name
+        found[short] = number if source.startswith("graphflow ") else f"{number}, source {source}"
+    return found
 
 
 def _step(step: PlannedStep) -> StepRecord:

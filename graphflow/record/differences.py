@@ -47,6 +47,7 @@ def differences(before: RunRecord, now: RunRecord) -> list[Difference]:
         *_weights(before.components, now.components),
         *environment_differences(before.environment, now.environment),
         *_options(before, now),
+        *_functions(before.functions, now.functions),
         *_changed_nodes(before.nodes, now.nodes),
     ]
 
@@ -119,12 +120,20 @@ def _weights(before: Sequence[ComponentRecord], now: Sequence[ComponentRecord]) 
         old = next((one for one in left if one.label == part.label), left[0] if left else None)
         if old is not None:
             left.remove(old)
-        yield Difference(f"weights of {part.label}", "none" if old is None else _content(old), _content(part))
+        cause = part.label if part.label.startswith("sampler ") else f"weights of {part.label}"
+        yield Difference(cause, "none" if old is None else _content(old), _content(part))
 
 
 def _content(part: ComponentRecord) -> str:
     loras = f" with {', '.join(lora[:_SHOWN_DIGITS] for lora in part.loras)}" if part.loras else ""
     return part.digest[:_SHOWN_DIGITS] + loras
+
+
+def _functions(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Difference]:
+    """Functions of another version or with other source."""
+    for name, version in now.items():
+        if before.get(name, version) != version:
+            yield Difference(f"function {name}", _shown(before[name]), _shown(version))
 
 
 def _options(before: RunRecord, now: RunRecord) -> Iterator[Difference]:

@@ -13,6 +13,7 @@ as they are, as in A1111; other values are quoted if they contain a comma, a col
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -44,6 +45,7 @@ SAMPLERS: Mapping[str, str] = {
 """Class of diffusers → A1111's name of the sampler; any other class is written without the word Scheduler."""
 
 _SDE = "DPM++ 2M SDE"
+_COMMIT = re.compile(r"@[0-9a-f]{40}\Z")
 
 
 def parameters_text(plan: Plan, output: str, item: int | None, size: tuple[int, int]) -> str:
@@ -124,7 +126,7 @@ def _sampler(choice: SchedulerChoice | None) -> tuple[str, str]:
 
 def _model_name(model: Checkpoint) -> str:
     """The name of a checkpoint; of a path only the last part, since folders may say whose it is."""
-    name = (model.source or model.name).rstrip("/")
+    name = _COMMIT.sub("", model.source or model.name).rstrip("/")
     is_path = name.startswith((".", "/", "~")) or str(model.path).endswith(f"/{name}")
     return name.rpartition("/")[2].removesuffix(".safetensors") if is_path else name
 

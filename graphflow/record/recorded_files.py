@@ -17,6 +17,9 @@ from graphflow.record.home_paths import from_home
 from graphflow.record.run_record import RunRecord
 from graphflow.system.files import is_there
 
+LARGEST = 2**28
+"""Bytes of a file; larger ones are found by name only, since reading many takes long."""
+
 State = Literal["same", "moved", "changed", "missing"]
 
 
@@ -41,16 +44,17 @@ class RecordedFile:
         return self.state in ("same", "moved")
 
 
-def find_files(record: RunRecord, folders: Sequence[Path]) -> list[RecordedFile]:
+def find_files(record: RunRecord, beside: Path, folders: Sequence[Path] = ()) -> list[RecordedFile]:
     """The files that a run read, each once.
 
-    A file is looked for where it was, then by name in each folder, then by its bytes among the files of each folder.
+    A file is looked for where it was, then by name in each folder, then by its bytes among the files of `folders`.
 
     Args:
         record: the record of the run.
-        folders: where to look; a file among them stands for itself.
+        beside: the folder of the record.
+        folders: where else to look; a file among them stands for itself.
     """
-    search = _Search(folders)
+    search = _Search(beside, folders)
     return [search.find(path, digest) for path, digest in dict(_files_in(_values(record))).items()]
 
 
@@ -101,9 +105,10 @@ def in_library(recorded: Path) -> Path | None:
 
 
 class _Search:
-    """Looks for files in folders, and remembers the digests of the files in them."""
+    """Looks for files in folders, and remembers the digests of those that the caller names."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, beside: Path, folders: Sequence[Path]) -> None:
+        self._beside = beside
         self._folders = [folder for folder in folders if is_there(folder)]
         self._by_digest: dict[str, Path] | None = None
 
@@ -119,12 +124,13 @@ class _Search:
         return RecordedFile(recorded, "changed" if there else "missing", there[0] if there else old)
 
     def _named(self, name: str) -> Iterator[Path]:
-        for folder in self._folders:
+        for folder in (*self._folders, self._beside):
             yield folder / name if folder.is_dir() else folder
 
     def _with_digest(self, digest: str) -> Path | None:
         if self._by_digest is None:
-            files = (path for folder in self._folders for path in _entries(folder) if path.is_file())
+            paths = (path for folder in self._folders for path in _entries(folder))
+            files = (path for path in paths if path.is_file() and path.stat().st_size <= LARGEST)
             self._by_digest = {digest_of_file(path): path for path in islice(files, FILES)}
         return self._by_digest.get(digest)
 

@@ -19,7 +19,7 @@ from graphflow.errors import FileProblem, InvalidValue
 from graphflow.limits import DOCUMENT_BYTES
 from graphflow.problems import Place, Problem
 from graphflow.record.home_paths import from_home
-from graphflow.system.files import read_start
+from graphflow.system.files import is_folder, read_start
 from graphflow.values.picture_files import format_of
 from graphflow.values.types import INT
 
@@ -54,7 +54,7 @@ def read_recorded(graph: str | Path) -> Parsed | None:
     record = RunRecord.load(path)
     folder = from_home(record.document.folder)
     beside = path.absolute().parent
-    document, problems = parse(record.document.text, str(graph), folder if folder.is_dir() else beside)
+    document, problems = parse(record.document.text, str(graph), folder if is_folder(folder) else beside)
     if document is None:
         return Parsed(path, None, problems)
     inputs = {name: _with_value(decl, record, document, beside) for name, decl in document.inputs.items()}
@@ -111,10 +111,12 @@ def value_tree(value: Any, place: Place, present: Callable[[str], str] = str) ->
     if isinstance(value, list):
         items = [value_tree(item, place, present) for item in value]
         return None if None in items else Sequence(tuple(item for item in items if item is not None), place)
+    if not isinstance(value, dict):
+        return None
     if value.get("kind") == "file":
-        return Scalar(present(str(value["path"])), place, kind=str)
+        return Scalar(present(str(value.get("path", ""))), place, kind=str)
     if value.get("kind") == "checkpoint":
-        return Scalar(_checkpoint(str(value["name"]), str(value["path"])), place, kind=str)
+        return Scalar(_checkpoint(str(value.get("name", "")), str(value.get("path", ""))), place, kind=str)
     return None
 
 

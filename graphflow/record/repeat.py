@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,7 +16,7 @@ from graphflow.checkpoints.hub import Hub
 from graphflow.checkpoints.hub_cache import commit_of, is_repository, origin, split_name
 from graphflow.document.model import Document
 from graphflow.document.parse import parse
-from graphflow.document.tree import Scalar, Tree
+from graphflow.document.tree import Entry, Scalar, Tree
 from graphflow.document.tree import Sequence as SequenceTree
 from graphflow.errors import FileProblem, InvalidGraph, InvalidValue
 from graphflow.problems import Place
@@ -25,8 +26,10 @@ from graphflow.record.recorded_files import RecordedFile, in_library
 from graphflow.record.recorded_graph import value_tree
 from graphflow.record.run_record import ComputeRecord, MadeRecord, RunRecord
 from graphflow.system.device import Compute
+from graphflow.system.files import is_folder
 from graphflow.system.run_options import RunOptions
 from graphflow.values.picture_format import PictureFormat
+from graphflow.values.types import CHECKPOINT
 
 
 @dataclass(frozen=True)
@@ -144,12 +147,12 @@ def check_again(
     """
     record = run.record
     old = from_home(record.document.folder)
-    folder = next((path for path in (old, in_library(old)) if path is not None and path.is_dir()), run.folder)
+    folder = next((path for path in (old, in_library(old)) if path is not None and is_folder(path)), run.folder)
     document, problems = parse(record.document.text, str(run.path), folder)
     if document is None:
         raise InvalidGraph(problems)
     return check(
-        document,
+        at_commits(document, catalog, {one.name: one.commit for one in record.repositories}),
         catalog,
         inputs=_inputs(record, document, inputs or {}),
         seed=record.seed,
@@ -175,6 +178,36 @@ def _inputs(record: RunRecord, document: Document, given: Mapping[str, Any]) -> 
                 raise FileProblem(f"the value of the input {name} is not in the record", why=why, fix=fix)
             values[name] = _pinned(value, tree)
     return values
+
+
+def at_commits(document: Document, catalog: Catalog, commits: Mapping[str, str]) -> Document:
+    """The document with the recorded commit in every name of a repository that stands for another commit now."""
+    commits = {name: commit for name, commit in commits.items() if commit_of(name) != commit}
+    if not commits:
+        return document
+    checkpoints = {}
+    for name, decl in document.checkpoints.items():
+        source, entries = _at_commit(decl.source, commits), decl.details.entries
+        if "revision" not in entries:
+            details = dataclasses.replace(decl.details, entries={**entries, "source": Entry(source)})
+            decl = dataclasses.replace(decl, source=source, details=details)
+        checkpoints[name] = decl
+    nodes = {}
+    for id_, node in document.nodes.items():
+        params = catalog[node.ref.text].params if node.kind == "type" and node.ref.text in catalog else {}
+        values = {
+            key: Entry(_at_commit(entry.value, commits), entry.place)
+            if key in params and params[key].type == CHECKPOINT and isinstance(entry.value, Scalar)
+            else entry
+            for key, entry in node.values.items()
+        }
+        nodes[id_] = dataclasses.replace(node, values=values)
+    return dataclasses.replace(document, checkpoints=checkpoints, nodes=nodes)
+
+
+def _at_commit(scalar: Scalar, commits: Mapping[str, str]) -> Scalar:
+    commit = commits.get(scalar.text)
+    return scalar if commit is None else dataclasses.replace(scalar, text=f"{scalar.text}@{commit}")
 
 
 def _pinned(value: Any, tree: Tree) -> Tree:

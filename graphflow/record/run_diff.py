@@ -22,6 +22,7 @@ from graphflow.record.recorded_graph import is_recorded_file, read_graph
 from graphflow.record.repeat import RecordedRun
 from graphflow.record.run_record import RunRecord
 from graphflow.record.same_recipe import merged
+from graphflow.system.files import is_folder
 from graphflow.text_helpers.words import counted
 from graphflow.values.picture_files import ENDINGS
 
@@ -100,7 +101,7 @@ def _document(file: str, run: RecordedRun | None) -> Document:
 
 def _recorded_document(run: RecordedRun) -> Document:
     folder = from_home(run.record.document.folder)
-    return _required(*parse(run.record.document.text, str(run.path), folder if folder.is_dir() else run.folder))
+    return _required(*parse(run.record.document.text, str(run.path), folder if is_folder(folder) else run.folder))
 
 
 def _required(document: Document | None, problems: list[Any]) -> Document:

@@ -39,6 +39,7 @@ _RECIPE = frozenset(
         "environment",
         "repositories",
         "components",
+        "functions",
         "pictures",
     }
 )
@@ -101,10 +102,10 @@ class RepositoryRecord(_Part):
 
 
 class ComponentRecord(_Part):
-    """A component that the run uses.
+    """A component that the run uses, or the sampler of a node.
 
     Attributes:
-        label: its name in messages, such as `unet of embedded/sd`.
+        label: its name in messages, such as `unet of embedded/sd` or `sampler of fill`.
         digest: of its weights, config and class; it depends on neither precision nor device.
         loras: digest of each LoRA that is added to it.
     """
@@ -261,7 +262,9 @@ class RunRecord(_Part):
         removed: outputs of earlier runs that the run removed.
         compute: where its models run; None if it has no models.
         repositories: of the model hub, by name.
-        components: the components that it uses, in the order of the steps.
+        components: the components and samplers that it uses, in the order of the steps.
+        functions: name of each function that its steps call → its version, and for one that is not graphflow's a digest
+            of its source.
         pictures: the call's choice of a format for pictures.
         made: in a picture's record, what the picture shows; otherwise None.
         environment: other facts on which its bytes depend.
@@ -289,6 +292,7 @@ class RunRecord(_Part):
     compute: ComputeRecord | None = None
     repositories: list[RepositoryRecord] = Field(default_factory=list)
     components: list[ComponentRecord] = Field(default_factory=list)
+    functions: dict[str, str] = Field(default_factory=dict)
     pictures: PicturesRecord = Field(default_factory=PicturesRecord)
     made: MadeRecord | None = None
     environment: EnvironmentRecord = Field(default_factory=EnvironmentRecord)

@@ -30,6 +30,7 @@ def same_recipe(now: RunRecord, before: RunRecord) -> RunRecord:
             "nodes": _nodes(now.nodes, before.nodes),
             "compute": before.compute if same_environment and _same_compute(now, before) else now.compute,
             "components": _whole(now.components, before.components),
+            "functions": before.functions if now.functions.items() <= before.functions.items() else now.functions,
             "repositories": _whole(now.repositories, before.repositories),
             "environment": environment,
         }
@@ -93,5 +94,6 @@ def _same_compute(now: RunRecord, before: RunRecord) -> bool:
     """Whether both runs computed in the same way, whether or not their calls said so."""
     if now.compute is None or before.compute is None:
         return now.compute is None
-    skipped = {"threads"}  # They are those of the environment.
+    # Threads are those of the environment, and `options` are those that were used.
+    skipped = {"threads", "replaced"}
     return now.compute.model_dump(exclude=skipped) == before.compute.model_dump(exclude=skipped)

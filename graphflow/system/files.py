@@ -48,6 +48,11 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder exists; also False for an invalid name, or without access."""
+    return is_there(path) and path.is_dir()
+
+
 def read_start(path: Path, most: int) -> bytes:
     """The first `most` bytes of a file that the user named; all of a shorter one.
 

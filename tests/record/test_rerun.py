@@ -11,12 +11,15 @@ import PIL.Image
 import pytest
 
 import graphflow as gf
+from graphflow import library
 from graphflow.catalog.catalog import default_catalog
 from graphflow.cli import main
 from graphflow.errors import FileProblem, InvalidGraph, InvalidValue
-from graphflow.record.png import encode_png
+from graphflow.record import recorded_files
+from graphflow.record.png import encode_png, read_text
 from graphflow.record.repeat import RecordedRun
 from graphflow.record.run_record import RunRecord
+from tests.tiny import make
 
 GRAPH = """
 graphflow: 1
@@ -71,8 +74,6 @@ def _moved(path: Path, target: Path) -> Path:
 
 def _with_record(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     """The picture with another record in it."""
-    from graphflow.record.png import read_text
-
     data = json.loads(read_text(path) or "")
     change(data)
     picture = PIL.Image.open(path)
@@ -171,8 +172,6 @@ def test_a_picture_that_was_painted_over_is_told_from_one_that_cannot_be_made_ag
     assert text.made is not None
     changed = np.array(PIL.Image.open(picture))
     changed[0, 0] ^= 255
-    from graphflow.record.png import read_text
-
     picture.write_bytes(encode_png(gf.Image.of(changed), read_text(picture)))
     done = gf.rerun(picture)
     assert done.picture_changed
@@ -402,3 +401,97 @@ def test_a_picture_of_a_model_is_made_again_elsewhere(call: Callable[..., Any], 
         "processor or GPU": ("Z80", True),
         "dtype": ("float16", True),
     }
+
+
+@pytest.mark.parametrize("written", ["input", "entry", "node"])
+def test_a_repository_has_the_commit_of_the_recorded_run(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    kept = tmp_path / "hub" / "models--owner--name"
+    commits = ["a" * 40, "b" * 40]
+    for commit in commits:
+        shutil.copytree(make("sd", tmp_path), kept / "snapshots" / commit)
+    config = kept / "snapshots" / commits[1] / "scheduler" / "scheduler_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "beta_end": 0.02}))
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text(commits[0])
+    text = {
+        "input": "inputs: {model: {type: checkpoint, default: owner/name}}\nnodes: {a: {checkpoint: $model, ",
+        "entry": "checkpoints: {model: {source: owner/name}}\nnodes: {a: {checkpoint: model, ",
+        "node": "nodes: {a: {checkpoint: owner/name, ",
+    }[written]
+    rest = "type: text2img, prompt: owner/name, num_inference_steps: 2, width: 32, height: 32}}\n"
+    (tmp_path / "g.yaml").write_text(f"graphflow: 1\n{text}{rest}outputs: {{image: $a}}\n")
+    assert call("run", "g.yaml", "--out", "run")[0] == 0
+    (kept / "refs" / "main").write_text(commits[1])
+    assert call("rerun", "run/image.png", "--explain")[:2] == (0, ["nothing differs"])
+    assert call("rerun", "run/image.png")[1][0] == "image: equal"
+    assert call("run", "g.yaml", "--out", "other")[0] == 0
+    lines = call("diff", "run/image.png", "other/image.png")[1]
+    assert any(line.startswith("  sampler of a: ") for line in lines)
+    assert "differ, by at most" in lines[-1]
+
+
+def test_the_library_of_another_installation_is_this_one(call: Callable[..., Any], tmp_path: Path) -> None:
+    assert call("run", "selective_color", "--out", "run")[0] == 0
+    for name in ("image.png", "run.json"):
+        path = tmp_path / "run" / name
+        here = str(library.folder())
+        if name == "run.json":
+            path.write_text(path.read_text().replace(here, "/opt/other/graphflow_graphs"))
+        else:
+            text = (read_text(path) or "").replace(here, "/opt/other/graphflow_graphs")
+            path.write_bytes(encode_png(gf.Image.of(PIL.Image.open(path)), text))
+        assert "/opt/other" in RunRecord.load(path).document.folder
+        code, lines, error = call("rerun", f"run/{name}")
+        assert code == 0, error
+        assert lines[0].startswith("image: equal")
+
+
+def test_a_node_type_with_other_source_is_named(folder: Path, call: Callable[..., Any], tmp_path: Path) -> None:
+    source = "from graphflow import Image, node\n\n@node()\ndef {0}(image: Image) -> Image:\n    return image\n"
+    for number in (1, 2):
+        (tmp_path / f"{number}.py").write_text(source.format("same") + f"# {number}\n")
+    (folder / "g.yaml").write_text("graphflow: 1\nnodes: {a: {type: same, image: photo.png}}\n")
+    assert call("run", "graphs/g.yaml", "--nodes", "1.py", "--out", "run")[0] == 0
+    (tmp_path / "moved.py").write_bytes((tmp_path / "1.py").read_bytes())
+    assert call("rerun", "run/a.png", "--nodes", "moved.py", "--explain")[1] == ["nothing differs"]
+    code, lines, _ = call("rerun", "run/a.png", "--nodes", "2.py", "--explain", "--json")
+    assert [one["cause"] for one in json.loads(lines[0])["differences"]] == ["function same"]
+    assert code == 1
+
+
+def test_large_files_and_folders_beside_the_picture_are_not_read(
+    run: Callable[..., Path], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = _moved(run() / "small.png", tmp_path / "elsewhere" / "small.png")
+    (folder / "photo.png").rename(picture.parent / "renamed.png")
+    with pytest.raises(FileProblem, match=r"photo\.png, which the run read, does not exist"):
+        gf.rerun(picture)
+    monkeypatch.setattr(recorded_files, "LARGEST", 100)
+    with pytest.raises(FileProblem, match=r"photo\.png, which the run read, does not exist"):
+        gf.rerun(picture, look_in=[picture.parent])
+    monkeypatch.undo()
+    assert gf.rerun(picture, look_in=[picture.parent]).equal
+
+
+def test_a_damaged_record_is_never_a_crash(run: Callable[..., Path], tmp_path: Path) -> None:
+    text = read_text(run() / "small.png") or ""
+    data = json.loads(text)
+    random = np.random.default_rng(0)
+    changes: list[tuple[str, Any]] = [
+        (key, value) for key in data for value in (None, [], {}, -1, "x", [{"kind": "file"}])
+    ]
+    changes += [("inputs", {"photo": {"kind": kind}}) for kind in ("file", "checkpoint", "image", "")]
+    changes += [("inputs", {"photo": [None]}), ("made", {"output": "smal", "kind": "", "digest": ""})]
+    changes += [("made", {**data["made"], "item": item}) for item in (-1, 0, 7)]
+    changes += [("document", {**data["document"], "folder": folder}) for folder in ("\0", "~nobody/x", "x" * 5000)]
+    changes += [("compute", {"device": device, "threads": 0}) for device in ("tpu", "cpu")]
+    for key, value in changes:
+        path = tmp_path / "damaged.png"
+        path.write_bytes(encode_png(gf.Image(random.bytes(12), 2, 2), json.dumps({**data, key: value})))
+        try:
+            gf.rerun(path)
+        except gf.GraphflowError:
+            continue
