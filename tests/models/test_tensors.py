@@ -142,6 +142,24 @@ VAES = {
     "layers": {"layers_per_block": 3},
     "grey": {"in_channels": 1, "out_channels": 1},
 }
+K_UNET = {
+    "act_fn": "gelu", "attention_head_dim": 64, "block_out_channels": [384, 384, 768, 768], "conv_in_kernel": 1,
+    "conv_out_kernel": 1, "cross_attention_dim": 768, "in_channels": 8, "out_channels": 5, "layers_per_block": 4,
+    "down_block_types": ["KDownBlock2D", *["KCrossAttnDownBlock2D"] * 3],
+    "up_block_types": [*["KCrossAttnUpBlock2D"] * 3, "KUpBlock2D"],
+    "mid_block_type": None, "norm_num_groups": None, "only_cross_attention": [False, True, True, True],
+    "resnet_time_scale_shift": "scale_shift", "time_cond_proj_dim": 896, "time_embedding_type": "fourier",
+    "timestep_post_act": "gelu",
+}  # fmt: skip
+K_UNETS = {
+    "as published": {},
+    "layers of each block": {"layers_per_block": [2, 4, 4, 4]},
+    "one layer": {"layers_per_block": 1},
+    "small": {"block_out_channels": [32, 64, 96, 64], "attention_head_dim": 16, "cross_attention_dim": 12},
+    "wide time": {"time_embedding_dim": 96},
+    "plain": {"down_block_types": ["KDownBlock2D"] * 4, "up_block_types": ["KUpBlock2D"] * 4},
+    "without a summary": {"time_cond_proj_dim": None},
+}
 DEPTHS = {
     "defaults": {},
     "ignored readout": {"readout_type": "ignore"},
@@ -188,6 +206,11 @@ def test_unets(name: str) -> None:
 def test_unets_with_rare_options_are_left_to_the_loader(name: str) -> None:
     config = class_defaults()["UNet2DConditionModel"] | SMALL_UNET | NOT_MODELLED[name]
     assert CLASSES["UNet2DConditionModel"].tensors(config) is None
+
+
+@pytest.mark.parametrize("name", K_UNETS)
+def test_unets_of_the_latent_upscaler(name: str) -> None:
+    agree("UNet2DConditionModel", K_UNET | K_UNETS[name])
 
 
 @pytest.mark.parametrize("name", CONTROLNETS)

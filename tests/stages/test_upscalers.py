@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 import graphflow as gf
 from tests import plain
@@ -343,47 +344,57 @@ def test_another_checkpoint_cannot_upscale(tiny, stage):
     assert f"cannot run {stage}" in text
 
 
-BROKEN = [
-    ("latent_upscaler", "unet", {"in_channels": 4}, "noise and picture have 8"),
-    ("latent_upscaler", "unet", {"out_channels": 4}, "needs 5"),
-    ("latent_upscaler", "unet", {"cross_attention_dim": 24}, "reads texts 24 wide, but they are 16 wide"),
-    ("latent_upscaler", "unet", {"time_cond_proj_dim": 16}, "gets 144"),
-    ("super_resolution", "low_res_scheduler", {"_class_name": "DDIMScheduler"}, "is DDIMScheduler, but must be"),
-    ("super_resolution", "low_res_scheduler", {"beta_start": "x"}, "beta_start of the low_res_scheduler"),
-    ("super_resolution", "low_res_scheduler", {"num_train_timesteps": -3}, "num_train_timesteps of the low_res"),
+UNETS = [
+    ("latent_upscaler", {"in_channels": 4}, "noise and picture have 8"),
+    ("latent_upscaler", {"out_channels": 4}, "needs 5"),
+    ("latent_upscaler", {"cross_attention_dim": 24}, "reads texts 24 wide, but they are 16 wide"),
+    ("latent_upscaler", {"time_cond_proj_dim": 16}, "gets 144"),
+    ("super_resolution", {"in_channels": 4}, "latents and picture have 7"),
+    ("super_resolution", {"num_class_embeds": None}, "does not read the noise level"),
+    ("super_resolution", {"num_class_embeds": 20}, "knows levels up to 19"),
+    ("super_resolution", {"cross_attention_dim": 16}, "reads texts 16 wide, but they are 24 wide"),
 ]
+STAGES = {"latent_upscaler": "upscale", "super_resolution": "super_resolution"}
 
 
-@pytest.mark.parametrize(("name", "role", "changes", "expected"), BROKEN, ids=str)
-def test_parts_that_do_not_fit_are_refused(tiny, tmp_path, name, role, changes, expected):
+@pytest.mark.parametrize(("name", "changes", "expected"), UNETS, ids=str)
+def test_a_unet_that_does_not_fit_is_refused(tiny, tmp_path, name, changes, expected):
     folder = tmp_path / name
     shutil.copytree(tiny(name), folder)
-    config = folder / role / ("scheduler_config.json" if "scheduler" in role else "config.json")
-    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
-    if "_class_name" in changes:
-        index = folder / "model_index.json"
-        told = json.loads(index.read_text())
-        index.write_text(json.dumps(told | {role: ["diffusers", changes["_class_name"]]}))
-    stage = "upscale" if name == "latent_upscaler" else name
-    found = problems((stage, folder, IMAGE), image=SMALL)
+    make = upscalers.latent_unet if name == "latent_upscaler" else upscalers.pixel_unet
+    make(1, **changes).save_pretrained(folder / "unet")
+    found = problems((STAGES[name], folder, IMAGE), image=SMALL)
     assert any(expected in text for _, text in found), found
 
 
-UNETS = [
-    ({"in_channels": 4}, "latents and picture have 7"),
-    ({"num_class_embeds": None}, "does not read the noise level"),
-    ({"num_class_embeds": 20}, "knows levels up to 19"),
-    ({"cross_attention_dim": 16}, "reads texts 16 wide, but they are 24 wide"),
+LOW = [
+    ({"_class_name": "DDIMScheduler"}, "is DDIMScheduler, but must be"),
+    ({"beta_start": "x"}, "beta_start of the low_res_scheduler"),
+    ({"num_train_timesteps": -3}, "num_train_timesteps of the low_res_scheduler"),
 ]
 
 
-@pytest.mark.parametrize(("changes", "expected"), UNETS, ids=str)
-def test_a_unet_that_is_not_of_the_x4_upscaler_is_refused(tiny, tmp_path, changes, expected):
+@pytest.mark.parametrize(("changes", "expected"), LOW, ids=str)
+def test_a_scheduler_that_cannot_add_noise_to_the_picture_is_refused(tiny, tmp_path, changes, expected):
     folder = tmp_path / "changed"
     shutil.copytree(tiny("super_resolution"), folder)
-    upscalers.pixel_unet(1, **changes).save_pretrained(folder / "unet")
+    config, index = folder / "low_res_scheduler/scheduler_config.json", folder / "model_index.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+    named = ["diffusers", changes.get("_class_name", "DDPMScheduler")]
+    index.write_text(json.dumps(json.loads(index.read_text()) | {"low_res_scheduler": named}))
     found = problems(("super_resolution", folder, IMAGE), image=SMALL)
     assert any(expected in text for _, text in found), found
+
+
+def test_a_tensor_that_the_unet_of_the_latent_upscaler_lacks_is_named(tiny, tmp_path):
+    folder = tmp_path / "changed"
+    shutil.copytree(tiny("latent_upscaler"), folder)
+    weights = folder / "unet/diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    del tensors["up_blocks.1.attentions.0.attn2.norm_cross.weight"]
+    save_file(tensors, weights, {"format": "pt"})
+    with pytest.raises(gf.GraphflowError, match=r"do not hold up_blocks\.1\.attentions\.0\.attn2\.norm_cross\.weight"):
+        problems(("upscale", folder, IMAGE), image=SMALL)
 
 
 def test_the_vae_of_stable_diffusion_does_not_fit_the_x4_upscaler(tiny):

@@ -14,37 +14,33 @@ from tests.tiny import parts
 
 _K_WIDTHS = (32, 32, 64, 64)
 """Norms have groups of 32 channels, and the last width is that of the time's embedding, twice the first."""
-_NOISE_LEVEL = 128
-_DOWN = ("KDownBlock2D",) + ("KCrossAttnDownBlock2D",) * 3
-_UP = ("KCrossAttnUpBlock2D",) * 3 + ("KUpBlock2D",)
+_NOISE_LEVEL, _CONTEXT = 128, 16
 
 
-def latent_unet(seed: int, *, context: int = 16) -> UNet2DConditionModel:
-    """Of the latent upscaler: reads noise and latents, and a text's summary beside the time step."""
-    return parts.random_weights(
-        lambda: UNet2DConditionModel(
-            sample_size=parts.SIZE // parts.FACTOR,
-            in_channels=8,
-            out_channels=5,
-            down_block_types=_DOWN,
-            up_block_types=_UP,
-            mid_block_type=None,
-            block_out_channels=_K_WIDTHS,
-            layers_per_block=1,
-            only_cross_attention=[False, True, True, True],
-            cross_attention_dim=context,
-            attention_head_dim=16,
-            norm_num_groups=None,
-            act_fn="gelu",
-            time_embedding_type="fourier",
-            timestep_post_act="gelu",
-            time_cond_proj_dim=_NOISE_LEVEL + context,
-            resnet_time_scale_shift="scale_shift",
-            conv_in_kernel=1,
-            conv_out_kernel=1,
-        ),
-        seed,
-    )
+def latent_unet(seed: int, **other: Any) -> UNet2DConditionModel:
+    """Of the latent upscaler: reads noise and latents, and a text's summary beside the time; `other`: its config's."""
+    config: dict[str, Any] = {
+        "sample_size": parts.SIZE // parts.FACTOR,
+        "in_channels": 8,
+        "out_channels": 5,
+        "down_block_types": ("KDownBlock2D",) + ("KCrossAttnDownBlock2D",) * 3,
+        "up_block_types": ("KCrossAttnUpBlock2D",) * 3 + ("KUpBlock2D",),
+        "mid_block_type": None,
+        "block_out_channels": _K_WIDTHS,
+        "layers_per_block": 1,
+        "only_cross_attention": [False, True, True, True],
+        "cross_attention_dim": _CONTEXT,
+        "attention_head_dim": 16,
+        "norm_num_groups": None,
+        "act_fn": "gelu",
+        "time_embedding_type": "fourier",
+        "timestep_post_act": "gelu",
+        "time_cond_proj_dim": _NOISE_LEVEL + _CONTEXT,
+        "resnet_time_scale_shift": "scale_shift",
+        "conv_in_kernel": 1,
+        "conv_out_kernel": 1,
+    }
+    return parts.random_weights(lambda: UNet2DConditionModel(**config | other), seed)
 
 
 def latent_scheduler() -> EulerDiscreteScheduler:

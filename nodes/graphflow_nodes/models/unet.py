@@ -9,6 +9,7 @@ from typing import Any
 
 from graphflow.checkpoints.model_class import ModelClass, Named, NotModelled
 from graphflow_nodes.models.defaults import defaults_of
+from graphflow_nodes.models.k_unet import k_unet
 from graphflow_nodes.models.layers import (
     conv,
     each,
@@ -97,7 +98,10 @@ def _unet(config: Mapping[str, Any]) -> Iterator[Named]:
         NotModelled: it has an unknown option.
     """
     require(config["cross_attention_norm"] is None)
-    require(not config["dual_cross_attention"] and config["time_embedding_type"] == "positional")
+    if config["time_embedding_type"] == "fourier":
+        yield from k_unet(config)
+        return
+    require(not config["dual_cross_attention"])
     first = config["block_out_channels"][0]
     time = config["time_embedding_dim"] or 4 * first
     net = _Net.of(config, time * (2 if config["class_embeddings_concat"] else 1))
@@ -276,7 +280,7 @@ UNET = ModelClass(
     defaults=defaults_of("UNet2DConditionModel"),
     wrong=wrong_settings_of("UNet2DConditionModel"),
     layout=_unet,
-    own=rf"({_SHARED}|up_blocks|conv_norm_out|conv_out)\.",
+    own=rf"({_SHARED}|time_proj|up_blocks|conv_norm_out|conv_out)\.",
     options={"attention": True, "compile": True},
 )
 CONTROLNET = ModelClass(
