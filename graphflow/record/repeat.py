@@ -68,10 +68,13 @@ class RecordedRun:
     def only(self) -> list[str]:
         """The outputs to make: that of a picture, or those of the recorded run; empty for all.
 
+        Of a run in batches all are made, since it changes bits which steps are computed in one call.
+
         Raises:
             FileProblem: an earlier version of graphflow wrote the picture, and its name is not that of an output.
         """
-        if not self.is_picture:
+        batch = self.record.compute.options.get("batch", 1) if self.record.compute is not None else 1
+        if not self.is_picture or batch != 1:
             return list(self.record.only)
         return [self.made_by.output]
 

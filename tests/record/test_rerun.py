@@ -269,6 +269,17 @@ def test_options_and_threads_are_the_recorded_ones() -> None:
     assert RecordedRun(Path("run.json"), record).compute(threads=1, dtype="float32").threads == 1
 
 
+def test_a_picture_of_a_run_in_batches_is_made_with_all_others() -> None:
+    made = {"output": "image", "kind": "image", "digest": "0"}
+    outputs = []
+    for options in ({}, {"batch": 1}, {"batch": 4}, {"batch": "auto"}):
+        record = RunRecord.model_validate(
+            {"graphflow": "1", "document": {"text": ""}, "made": made, "compute": {"device": "cpu", "options": options}}
+        )
+        outputs.append(RecordedRun(Path("image.png"), record).only())
+    assert outputs == [["image"], ["image"], [], []]
+
+
 # The command line
 
 
