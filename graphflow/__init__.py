@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from graphflow.plan.plan import Plan
     from graphflow.problems import Fault, Level, Place, Problem
     from graphflow.repetition import Rerun, rerun
+    from graphflow.swept_graph import sweep
     from graphflow.values.animation import Animation
     from graphflow.values.component import Component
     from graphflow.values.control import Control
@@ -84,6 +85,7 @@ _MEMBERS = {
     "catalog.authoring": ("Context Doc Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"),
     "plan.plan": "Plan",
     "repetition": "Rerun rerun",
+    "swept_graph": "sweep",
     "problems": "Fault Level Place Problem",
     "values.component": "Component",
 }
@@ -152,6 +154,7 @@ __all__ = [
     "rerun",
     "run",
     "step",
+    "sweep",
     "text",
 ]
 

@@ -139,6 +139,7 @@ class Graph:
         for_each: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         when: Any = None,
         cache: Any = None,
+        run_seed: Any = None,
         **values: Any,
     ) -> NodeHandle:
         """Add a node; exactly one of `type` and `template` is given.
@@ -147,7 +148,7 @@ class Graph:
             type: a node type's name.
             template: a template's name or path.
             id: the node's id; by default it is derived from the type.
-            for_each, when, cache: as in a document.
+            for_each, when, cache, run_seed: as in a document.
             values: ports and params: handles, `text(…)`, plain values; strings are literal.
 
         Raises:
@@ -164,6 +165,7 @@ class Graph:
             for_each=None if for_each is None else tree_of(for_each, self),
             when=None if when is None else tree_of(when, self),
             cache=None if cache is None else tree_of(cache, self),
+            run_seed=None if run_seed is None else tree_of(run_seed, self),
         )
         wrong = self._growing.read(decl)
         if wrong:

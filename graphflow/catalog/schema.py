@@ -6,7 +6,7 @@ from typing import Any
 
 from graphflow.catalog.catalog import Catalog
 from graphflow.catalog.node_type import MISSING, NodeType, Param
-from graphflow.document.known_keys import NODE_KINDS, NODE_OPTIONS
+from graphflow.document.known_keys import NODE_KINDS, NODE_OPTIONS, RUN_SEED
 from graphflow.document.model import FORMAT_VERSION
 from graphflow.values.picture_format import LOSSY, PICTURE_FORMATS, QUALITIES
 from graphflow.values.types import ATOMS, ListOf, Type, Union, Variable
@@ -20,6 +20,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "description": "Whether the node runs.",
     },
     "cache": {"type": "boolean", "description": "false: the results are never cached."},
+    "run_seed": {
+        "anyOf": [{"type": "integer", "minimum": 0}, {"$ref": "#/$defs/reference"}],
+        "description": "Of a template: it runs like a graph of its own with this seed.",
+    },
 }
 
 
@@ -32,26 +36,37 @@ def schema(catalog: Catalog) -> dict[str, Any]:
         "type": "object",
         "required": ["graphflow", "nodes"],
         "additionalProperties": False,
-        "properties": {
-            "graphflow": {"const": FORMAT_VERSION, "description": "The format version."},
-            "name": {"type": "string"},
-            "description": {"type": "string"},
-            "inputs": _named({"$ref": "#/$defs/input"}, "Values that the graph's caller can set."),
-            "checkpoints": _named({"$ref": "#/$defs/checkpoint"}, "Short names for checkpoints, with details."),
-            "nodes": _named({"$ref": "#/$defs/node"}, "Nodes by id."),
-            "outputs": _named(
-                {"$ref": "#/$defs/output"}, "Values that the run writes; by default those that no node reads."
-            ),
-        },
+        "properties": {"graphflow": {"const": FORMAT_VERSION, "description": "The format version."}, **_graph()},
         "$defs": {
             "reference": {"type": "string", "pattern": _REFERENCE, "description": "$name, $node.port or $node.port[0]"},
             "input": _input(),
             "checkpoint": _checkpoint(),
             "output": _output(),
+            "template": {
+                "type": "object",
+                "required": ["nodes", "outputs"],
+                "additionalProperties": False,
+                "properties": _graph(),
+            },
             "for_each": _for_each(),
             "node": _node(types),
             **{f"node_{type_.name}": _type(type_) for type_ in types},
         },
+    }
+
+
+def _graph() -> dict[str, Any]:
+    """The keys that a document and a template inside it have."""
+    return {
+        "name": {"type": "string"},
+        "description": {"type": "string"},
+        "inputs": _named({"$ref": "#/$defs/input"}, "Values that the graph's caller can set."),
+        "checkpoints": _named({"$ref": "#/$defs/checkpoint"}, "Short names for checkpoints, with details."),
+        "templates": _named({"$ref": "#/$defs/template"}, "Graphs that nodes can insert by name."),
+        "nodes": _named({"$ref": "#/$defs/node"}, "Nodes by id."),
+        "outputs": _named(
+            {"$ref": "#/$defs/output"}, "Values that the run writes; by default those that no node reads."
+        ),
     }
 
 
@@ -135,6 +150,7 @@ def _node(types: list[NodeType]) -> dict[str, Any]:
         "properties": {
             "type": {"enum": [type_.name for type_ in types], "description": "A node type."},
             "template": {"type": "string", "description": "A template's name, or the path of a document."},
+            RUN_SEED: _OPTIONS[RUN_SEED],
         },
         "allOf": [
             {
@@ -147,7 +163,7 @@ def _node(types: list[NodeType]) -> dict[str, Any]:
 
 
 def _type(type_: NodeType) -> dict[str, Any]:
-    properties = {"type": {"const": type_.name}, **{key: _OPTIONS[key] for key in NODE_OPTIONS}}
+    properties = {"type": {"const": type_.name}, **{key: _OPTIONS[key] for key in NODE_OPTIONS if key != RUN_SEED}}
     for port in type_.ports.values():
         properties[port.name] = {**_value(port.type), "description": f"{port.type}. {port.doc}".strip()}
     for param in type_.params.values():

@@ -14,9 +14,11 @@ from graphflow.check.expand.graph_inputs import input_sources
 from graphflow.check.literals import Literals
 from graphflow.check.propagate import propagate
 from graphflow.check.read.resolve import resolve
+from graphflow.check.read.resolved import Resolved
 from graphflow.check.read.templates import Library, Templates
 from graphflow.check.run_options import option_problems
 from graphflow.check.seeds import SEED, run_seed, sets_input
+from graphflow.check.sources import NodeSource
 from graphflow.checkpoints.hub import Hub
 from graphflow.document.model import Document
 from graphflow.document.tree import Scalar
@@ -81,22 +83,37 @@ def check(
     if seed is not None and sets_input(document, given):
         given[SEED] = Scalar(str(seed), seed_place)
     sources = input_sources(document, given, literals, reported, complete=complete)
-    final_seed = run_seed(seed, document, sources)
-    expanded = expand(resolved, sources, literals, final_seed)
-    reported += expanded.problems
-    reported += propagate(expanded.nodes, expanded.outputs)
-    reported += option_problems(compute, expanded.nodes)
+    return expanded_graph(resolved, sources, run_seed(seed, document, sources), literals, compute, reported)
+
+
+def expanded_graph(
+    resolved: Resolved,
+    inputs: dict[str, NodeSource],
+    seed: int,
+    literals: Literals,
+    compute: Compute,
+    problems: list[Problem],
+) -> Checked:
+    """The expanded graph of a document that is read, with the values of its inputs.
+
+    Args:
+        problems: found before; they become part of the result.
+    """
+    expanded = expand(resolved, inputs, literals, seed)
+    found = [*problems, *expanded.problems, *propagate(expanded.nodes, expanded.outputs)]
+    found += option_problems(compute, expanded.nodes)
     return Checked(
-        document=document,
+        document=resolved.document,
         resolved=resolved,
         nodes=tuple(expanded.nodes),
         outputs=expanded.outputs,
         skipped=expanded.skipped,
-        inputs={name: source.value if isinstance(source, Value) else None for name, source in sources.items()},
-        seed=final_seed,
+        inputs={name: source.value if isinstance(source, Value) else None for name, source in inputs.items()},
+        seed=seed,
         compute=compute,
-        catalog=catalog,
-        problems=tuple(first_of(reported)),
+        catalog=literals.catalog,
+        problems=tuple(first_of(found)),
+        alone=expanded.alone,
     )
 
 

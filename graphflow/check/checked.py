@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphflow.catalog.authoring import Planned
 from graphflow.catalog.catalog import Catalog
@@ -36,6 +36,7 @@ class ExpandedNode:
         facts: of each output.
         wanted: the outputs that a node or an output of the graph reads.
         verify: whether some fact was unknown, so that the node's rules are called again with its values.
+        alone: whether it is inside a template with `run_seed`, so that the seed of the run does not matter to it.
     """
 
     index: int
@@ -52,6 +53,7 @@ class ExpandedNode:
     facts: Mapping[str, Facts] = field(default_factory=dict)
     verify: bool = False
     wanted: frozenset[str] = frozenset()
+    alone: bool = False
 
     def place_of(self, key: str) -> Place:
         """Where the value of `key` is written, or the node itself if it is not given."""
@@ -63,6 +65,23 @@ def named_source(source: NodeSource | None, nodes: Sequence[ExpandedNode]) -> st
     if isinstance(source, ItemOf):
         return f"{named_source(source.source, nodes)}[{source.item}]"
     return f"{nodes[source.node].path}.{source.output}" if isinstance(source, NodeOutput) else "the value given"
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A use of a template with `run_seed`: the run of a graph of its own; see `graphflow.check.alone`."""
+
+    resolved: Resolved
+    inputs: Mapping[str, NodeSource]
+    seed: int
+
+
+class AloneOutput(NamedTuple):
+    """An output of a graph that could run alone, or an item of an output that is a list."""
+
+    graph: Alone
+    output: str
+    item: int | None
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,7 @@ class Checked:
         problems: problems, warnings and hints, by place.
         catalog: the node types that the document may use.
         compute: device and precision of models.
+        alone: each output of a template with `run_seed` whose inputs are all known → the same output of a graph alone.
     """
 
     document: Document
@@ -92,6 +112,7 @@ class Checked:
     problems: tuple[Problem, ...]
     catalog: Catalog
     compute: Compute = CPU
+    alone: Mapping[NodeSource, AloneOutput] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -57,10 +57,16 @@ def absolute(document: Document, catalog: Catalog, library: Library) -> Document
 
 
 def _moved(document: Document, mover: _Mover) -> Document:
+    folder = document.folder if mover.folder is None else mover.folder
+    templates = {
+        name: dataclasses.replace(_moved(inner, mover.inside(inner)), folder=folder)
+        for name, inner in document.templates.items()
+    }
     return dataclasses.replace(
         document,
         inputs={name: mover.input(decl) for name, decl in document.inputs.items()},
         checkpoints={name: mover.checkpoint(decl) for name, decl in document.checkpoints.items()},
+        templates=templates,
         nodes={name: mover.node(decl) for name, decl in document.nodes.items()},
     )
 
@@ -94,6 +100,7 @@ def rebased_text(
 def _scalars(document: Document) -> list[Scalar]:
     """Every scalar that can be a path, in the same order for a document and its rebased form."""
     pending: list[Tree | None] = [decl.default for decl in document.inputs.values()]
+    inner = [scalar for template in document.templates.values() for scalar in _scalars(template)]
     pending += [decl.details for decl in document.checkpoints.values()]
     for decl in document.nodes.values():
         pending += [decl.ref, decl.for_each, *(entry.value for entry in decl.values.values())]
@@ -106,7 +113,11 @@ def _scalars(document: Document) -> list[Scalar]:
             pending += tree.items
         elif tree is not None:
             pending += [entry.value for entry in tree.entries.values()]
-    return scalars
+    return scalars + inner
+
+
+def _types_of(template: Document) -> dict[str, Type]:
+    return {name: decl.type for name, decl in template.inputs.items() if decl.type is not None}
 
 
 class _Mover:
@@ -117,6 +128,10 @@ class _Mover:
     ) -> None:
         self.document, self.folder, self.catalog, self.library = document, folder, catalog, library
         self.placed = placed
+
+    def inside(self, template: Document) -> _Mover:
+        """The mover for a template of the document."""
+        return _Mover(template, self.folder, self.catalog, self.library, self.placed)
 
     def input(self, decl: InputDecl) -> InputDecl:
         if decl.default is None or decl.type is None:
@@ -161,13 +176,14 @@ class _Mover:
             ports = {port.name: port.type for port in type_.ports.values()}
             return ports | {param.name: param.type for param in type_.params.values()}, decl.ref
         text = decl.ref.text
+        if text in self.document.templates:
+            return _types_of(self.document.templates[text]), decl.ref
         is_path = text.endswith((".yaml", ".yml")) or "/" in text
         given = Path(text).expanduser() if text.startswith("~/") else Path(text)
         path = (self._base(decl.ref) / given) if is_path else self.library().get(text)
         ref = dataclasses.replace(decl.ref, text=self._template(decl.ref), folder=None) if is_path else decl.ref
         template = read_file(path)[0] if path is not None and is_there(path) and path.is_file() else None
-        inputs = template.inputs if template is not None else {}
-        return {name: given.type for name, given in inputs.items() if given.type is not None}, ref
+        return _types_of(template) if template is not None else {}, ref
 
     def _template(self, ref: Scalar) -> str:
         moved = self._path(ref, ref.text)

@@ -18,6 +18,7 @@ from graphflow.errors import FileProblem, GraphflowError, InvalidGraph
 
 COMMANDS = {
     "run": "run a graph and write its outputs",
+    "sweep": "run a graph for each combination of values, with a grid of its pictures",
     "check": "report all problems of graphs",
     "plan": "show what a run would do",
     "draw": "draw a graph as SVG or Mermaid text",
@@ -83,7 +84,7 @@ def _require_folder() -> None:
 
 
 def _prints(arguments: argparse.Namespace) -> bool:
-    writes_files = arguments.command in ("run", "rerun", "new") or getattr(arguments, "action", "") in (
+    writes_files = arguments.command in ("run", "sweep", "rerun", "new") or getattr(arguments, "action", "") in (
         "export",
         "pull",
     )

@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    add_run_arguments(parser)
+    parser.add_argument(
+        "--count", type=int, metavar="N", help="run it with N seeds, from the run's seed on, into N files and a grid"
+    )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of every command that runs a graph."""
     add_graph_arguments(parser)
     add_value_arguments(parser)
     add_compute_arguments(parser)
@@ -69,6 +77,8 @@ def execute(arguments: argparse.Namespace) -> int:
         _print_problems(arguments, loaded.problems)
         return WRONG
     show(loaded.problems, least=Level.WARNING)
+    for note in loaded.notes:
+        echo(note, error=True)
     planned = plan(loaded.checked, only=arguments.only)
     show(_no_effect(planned, pictures))
     check_resources(planned, budget)

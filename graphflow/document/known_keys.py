@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-TOP_KEYS = ("graphflow", "name", "description", "inputs", "checkpoints", "nodes", "outputs")
+TEMPLATE_KEYS = ("name", "description", "inputs", "checkpoints", "templates", "nodes", "outputs")
+"""The keys of a template that is written inside a document."""
+
+TOP_KEYS = ("graphflow", *TEMPLATE_KEYS)
 INPUT_KEYS = ("type", "default", "min", "max", "description")
 CHECKPOINT_KEYS = ("source", "revision", "variant", "dtype", "components", "prior", "loras", "scheduler")
 
@@ -11,7 +14,10 @@ OUTPUT_KEYS = ("value", "format", "quality")
 NODE_KINDS = ("type", "template")
 """What a node is; it has exactly one of these keys."""
 
-NODE_OPTIONS = ("for_each", "when", "cache")
+RUN_SEED = "run_seed"
+"""The option of a template that makes it a run of its own: the seed of this run."""
+
+NODE_OPTIONS = ("for_each", "when", "cache", RUN_SEED)
 """How a node runs; each is a field of `NodeDecl`."""
 
 NODE_KEYS = (*NODE_KINDS, *NODE_OPTIONS)

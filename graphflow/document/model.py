@@ -49,6 +49,7 @@ class NodeDecl:
     Attributes:
         kind: one of `NODE_KINDS`.
         ref: the node type's name, or the template's name or path.
+        run_seed: only of a template, which then runs like a graph of its own with this seed.
         values: all keys of the node but `NODE_KEYS`, not yet read, because their types depend on the node type.
     """
 
@@ -59,6 +60,7 @@ class NodeDecl:
     for_each: Tree | None = None
     when: Tree | None = None
     cache: Tree | None = None
+    run_seed: Tree | None = None
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
     @property
@@ -87,6 +89,7 @@ class Document:
     """A whole graph as written.
 
     Attributes:
+        templates: documents that its nodes can insert by name, with the same file and folder.
         outputs: None if the document has no such key.
         file: the file it was read from, as messages show it; empty if the graph was built in Python.
         folder: the folder to which its paths are relative.
@@ -96,6 +99,7 @@ class Document:
     description: str = ""
     inputs: dict[str, InputDecl] = field(default_factory=dict)
     checkpoints: dict[str, CheckpointDecl] = field(default_factory=dict)
+    templates: dict[str, Document] = field(default_factory=dict)
     nodes: dict[str, NodeDecl] = field(default_factory=dict)
     outputs: dict[str, OutputDecl] | None = None
     file: str = field(default="", compare=False)

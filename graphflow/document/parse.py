@@ -15,6 +15,7 @@ from graphflow.document.known_keys import (
     NODE_KINDS,
     NODE_OPTIONS,
     OUTPUT_KEYS,
+    TEMPLATE_KEYS,
     TOP_KEYS,
 )
 from graphflow.document.model import (
@@ -37,7 +38,7 @@ from graphflow.system.gc_pause import paused
 from graphflow.text_helpers.spelling import few_suggestions
 from graphflow.values.types import ATOMS, FLOAT, INT, Type, item_of, member_for, parse_type
 
-D = TypeVar("D", InputDecl, CheckpointDecl, NodeDecl, OutputDecl)
+D = TypeVar("D", InputDecl, CheckpointDecl, NodeDecl, OutputDecl, Document)
 
 
 def read_file(path: Path, *, shown: str | None = None) -> tuple[Document | None, list[Problem]]:
@@ -97,8 +98,8 @@ def parse(text: str, file: str = "", folder: Path | None = None) -> tuple[Docume
             *problems,
             Problem("wrong-shape", f"the document must be a map, not {word_of(tree)}", "", fix, tree.place),
         ]
-    parser = _Parser(problems)
-    return parser.document(tree, file, folder or Path.cwd()), parser.problems
+    parser = _Parser(problems, file, folder or Path.cwd())
+    return parser.document(tree), parser.problems
 
 
 @dataclass
@@ -106,28 +107,35 @@ class _Parser:
     """Reads the tree top down and collects problems."""
 
     problems: list[Problem]
+    file: str
+    folder: Path
     taken: dict[str, Place] = field(default_factory=dict)
 
-    def document(self, tree: Mapping, file: str, folder: Path) -> Document:
+    def document(self, tree: Mapping) -> Document:
         self._known_keys(tree, TOP_KEYS, "a document")
         self._version(tree)
+        return self._graph(tree, "the document")
+
+    def _graph(self, tree: Mapping, what: str) -> Document:
         get = tree.entries.get
         inputs = self._declared("inputs", get("inputs"), self._input)
         checkpoints = self._declared("checkpoints", get("checkpoints"), self._checkpoint)
+        templates = self._declared("templates", get("templates"), self._template)
         nodes = self._declared("nodes", get("nodes"), self._node)
         if "nodes" not in tree.entries:
             fix = "add a map of nodes under the key nodes"
-            self._say("missing-key", "the document has no nodes", tree.place, fix=fix)
+            self._say("missing-key", f"{what} has no nodes", tree.place, fix=fix)
         outputs = self._declared("outputs", get("outputs"), self._output) if "outputs" in tree.entries else None
         return Document(
             name=self._words(get("name"), "name"),
             description=self._words(get("description"), "description"),
             inputs=inputs,
             checkpoints=checkpoints,
+            templates=templates,
             nodes=nodes,
             outputs=outputs,
-            file=file,
-            folder=folder,
+            file=self.file,
+            folder=self.folder,
         )
 
     def _say(self, code: str, message: str, place: Place, *, why: str = "", fix: str = "") -> None:
@@ -311,6 +319,17 @@ class _Parser:
             return None
         scalar = self._scalar(source.value, f"the source of {name}")
         return CheckpointDecl(name, scalar, tree, entry.place) if scalar is not None else None
+
+    def _template(self, name: str, entry: Entry) -> Document | None:
+        what = f"the template {name}"
+        if not self._name(name, entry.place, "a template"):
+            return None
+        tree = self._map(entry.value, what, f"write {name}: and nodes: … below it")
+        if tree is None:
+            return None
+        self._known_keys(tree, TEMPLATE_KEYS, what)
+        # Its inputs and nodes have a namespace of their own.
+        return _Parser(self.problems, self.file, self.folder)._graph(tree, what)
 
     def _node(self, name: str, entry: Entry) -> NodeDecl | None:
         if not self._name(name, entry.place, "a node") or not self._once(name, entry.place, "the node"):

@@ -22,14 +22,23 @@ def write(document: Document) -> str:
     Raises:
         InvalidValue: a text in it cannot be encoded as UTF-8.
     """
-    head: dict[str, Tree] = {"graphflow": _plain(write_scalar(FORMAT_VERSION))}
-    head |= {key: Scalar(text) for key in ("name", "description") if (text := getattr(document, key))}
-    blocks = [_block(_map(head))]
+    version = f"graphflow: {write_scalar(FORMAT_VERSION)}\n"
+    head, *blocks = _blocks(document)
+    return "\n".join([version + head, *blocks])
+
+
+def _blocks(document: Document) -> list[str]:
+    """The sections of a document or of a template inside it; the first is its name and description, or empty."""
+    head: dict[str, Tree] = {key: Scalar(text) for key in ("name", "description") if (text := getattr(document, key))}
+    blocks = [_block(_map(head)) if head else ""]
     if document.inputs:
         blocks.append(_section("inputs", {name: _input(decl) for name, decl in document.inputs.items()}, flow=True))
     if document.checkpoints:
         entries: dict[str, Tree] = {name: decl.details for name, decl in document.checkpoints.items()}
         blocks.append(_section("checkpoints", entries, flow=True))
+    if document.templates:
+        templates = [f"{name}:\n{_indented(_inner(inner))}" for name, inner in document.templates.items()]
+        blocks.append("templates:\n" + _indented("\n".join(templates)))
     nodes = {name: _node(decl) for name, decl in document.nodes.items()}
     blocks.append("nodes:\n" + "\n".join(_indented(_block(_map({name: tree}))) for name, tree in nodes.items()))
     if not nodes:
@@ -37,7 +46,11 @@ def write(document: Document) -> str:
     if document.outputs is not None:
         outputs: dict[str, Tree] = {name: _output(decl) for name, decl in document.outputs.items()}
         blocks.append(_section("outputs", outputs, flow=True))
-    return "\n".join(blocks)
+    return blocks
+
+
+def _inner(template: Document) -> str:
+    return "\n".join(filter(None, _blocks(template)))
 
 
 def _section(key: str, entries: dict[str, Tree], *, flow: bool = False) -> str:

@@ -203,7 +203,7 @@ def _given(node: ResolvedNode) -> Iterable[tuple[str, Expr]]:
     yield from ((key, keyed[key]) for key in node.decl.values if key in keyed)
     for factor in node.for_each:
         yield from factor.items()
-    for key, expr in (("when", node.when), ("cache", node.cache)):
+    for key, expr in (("when", node.when), ("cache", node.cache), ("run_seed", node.run_seed)):
         if expr is not None:
             yield key, expr
 

@@ -32,7 +32,7 @@ from graphflow.record.folder_claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
 from graphflow.record.outputs import PNG, chosen_formats, files_for, kind_of
-from graphflow.record.picture_text import NO_TEXT, PictureText
+from graphflow.record.picture_records import PictureRecords
 from graphflow.record.report_collector import ReportCollector
 from graphflow.values.any_value import digest_of
 from graphflow.values.picture_format import PictureFormat
@@ -110,6 +110,7 @@ class Recorder:
 
         self.record = record
         record.pictures = PicturesRecord(format=pictures.name, quality=pictures.quality, metadata=metadata)
+        self._texts = PictureRecords(self._plan, record, self._repeats)
         record.started = self._start
         record.files, record.earlier = self._claim.digests(), self._claim.left()
         self._observed = not self._plan.uses_torch
@@ -177,27 +178,6 @@ class Recorder:
             self.record.environment = observed(self.record.environment)
             self._attempt(self._write_record)
 
-    @functools.cached_property
-    def _recipe(self) -> str:
-        """The part of the record that all pictures contain; it does not change after the first output."""
-        if self._repeats is None:
-            return self.record.recipe()
-        from graphflow.record.same_recipe import same_recipe
-
-        return same_recipe(self.record, self._repeats).recipe()
-
-    def _texts(self, output: str, item: int | None, value: Any) -> PictureText:
-        """The texts in the picture of `value`: the output, or an item of it."""
-        if not self.record.pictures.metadata:
-            return NO_TEXT
-        from graphflow.record.parameters_text import parameters_text
-        from graphflow.record.run_record import MadeRecord
-
-        made = MadeRecord(output=output, item=item, kind=kind_of(value), digest=digest_of(value))
-        record = f'{self._recipe.removesuffix("}")},"made":{made.model_dump_json()}}}'
-        size = (value.width, value.height)
-        return PictureText(record, parameters_text(self._plan, output, item, size))
-
     def _note(self, event: Event) -> None:
         from graphflow.record.run_record import LoadRecord
 
@@ -236,7 +216,7 @@ class Recorder:
         before = len(self.problems)
         try:
             entry.digest = digest_of(value)
-            texts = functools.partial(self._texts, name)
+            texts = functools.partial(self._texts.text, name)
             for pending in files_for(name, value, texts, event.items, count, choice=self._chosen[name]):
                 content = self._encoded(pending.name, pending.encode)
                 if content is not None and self._attempt(self._write_output, pending.name, content):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphflow as gf
-from graphflow.document.known_keys import NODE_KEYS
+from graphflow.document.known_keys import NODE_KEYS, NODE_OPTIONS
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl, OutputDecl
 from graphflow.document.parse import parse
 from graphflow.document.scalars import read_scalar, write_scalar
@@ -96,7 +96,7 @@ def nodes(draw: st.DrawFn, name: str) -> NodeDecl:
         st.dictionaries(texts.filter(lambda key: key not in (*NODE_KEYS, "<<")), st.builds(Entry, trees), max_size=4)
     )
     kind = draw(st.sampled_from(["type", "template"]))
-    extras = [draw(st.none() | trees) for _ in range(3)]
+    extras = [draw(st.none() | trees) for _ in NODE_OPTIONS]
     return NodeDecl(name, kind, draw(scalars), values, *extras)
 
 
@@ -105,7 +105,7 @@ def checkpoint(name: str, source: Scalar, dtype: Scalar) -> CheckpointDecl:
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> Document:
+def documents(draw: st.DrawFn, depth: int = 2) -> Document:
     taken = draw(st.lists(free_names, unique=True, max_size=6))
     cut = draw(st.integers(0, len(taken)))
     reference = st.sampled_from([Scalar("$a"), Scalar("$a.b"), Scalar("${a.b[0]}")])
@@ -113,11 +113,13 @@ def documents(draw: st.DrawFn) -> Document:
     outputs = st.dictionaries(names, st.tuples(reference, details, details), max_size=3).map(
         lambda found: {name: OutputDecl(name, *parts) for name, parts in found.items()}
     )
+    inner = st.dictionaries(names, documents(depth - 1), max_size=2) if depth and draw(st.booleans()) else st.just({})
     return Document(
         name=draw(texts),
         description=draw(texts),
         inputs={name: draw(inputs(name)) for name in taken[:cut]},
         checkpoints={name: checkpoint(name, draw(scalars), draw(scalars)) for name in draw(st.sets(names, max_size=2))},
+        templates=draw(inner),
         nodes={name: draw(nodes(name)) for name in taken[cut:]},
         outputs=draw(st.none() | outputs),
     )

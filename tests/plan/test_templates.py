@@ -3,6 +3,7 @@
 import pytest
 
 import graphflow as gf
+from graphflow.document.parse import parse
 from tests.plan.toys import CATALOG, codes, graph, paths, run
 
 POLISH = """graphflow: 1
@@ -247,3 +248,71 @@ def test_equal_uses_of_a_template_are_merged(folder):
 def test_what_a_template_makes_and_nobody_reads_is_not_planned(folder):
     text = "nodes: {p: {template: polish.yaml, value: 1}}\noutputs: {r: $p.once}"
     assert [step.path for step in graph(text, folder).plan().steps] == ["p/refine"]
+
+
+INSIDE = """
+templates:
+  polish:
+    inputs:
+      value: {type: int}
+    nodes:
+      refine: {type: add, a: $value, plus: 10}
+    outputs: {result: $refine}
+"""
+
+
+def test_a_template_can_be_written_inside_the_document():
+    result = run(INSIDE + "nodes: {refine: {type: number}, p: {template: polish, value: $refine}}")
+    assert result["p"] == 11
+    assert result.executed == ["refine", "p/refine"]
+
+
+def test_a_template_inside_comes_before_one_of_the_library():
+    assert run(INSIDE.replace("polish:", "compare:") + "nodes: {p: {template: compare, value: 1}}")["p"] == 11
+
+
+def test_files_of_a_template_inside_are_found_from_the_document(folder):
+    text = INSIDE.replace("outputs:", "  again: {template: polish.yaml, value: $refine}\n    outputs:")
+    text = text.replace("result: $refine", "result: $again.once")
+    assert run(text + "nodes: {p: {template: polish, value: 1}}", folder)["p"] == 21
+
+
+def test_a_template_inside_does_not_see_the_templates_around_it():
+    text = """
+        templates:
+          inner: {nodes: {n: {type: number}}, outputs: {r: $n}}
+          outer: {nodes: {in: {template: inner}}, outputs: {r: $in}}
+        nodes: {p: {template: outer}}
+    """
+    assert codes(text) == ["template-missing"]
+
+
+def test_templates_inside_can_have_templates_of_their_own():
+    text = """
+        templates:
+          outer:
+            templates: {inner: {nodes: {n: {type: number, value: 4}}, outputs: {r: $n}}}
+            nodes: {in: {template: inner}}
+            outputs: {r: $in}
+        nodes: {p: {template: outer}}
+    """
+    assert paths(text) == ["p/in/n"]
+
+
+def test_a_fault_of_a_template_inside_is_at_its_place():
+    (found,) = graph(INSIDE.replace("plus", "pluss") + "nodes: {p: {template: polish, value: 1}}").check().problems
+    assert (found.code, found.place.line, found.used[0][1]) == ("unknown-key", 8, "p")
+
+
+@pytest.mark.parametrize(
+    ("template", "code"),
+    [
+        ("p: 3", "wrong-shape"),
+        ("p: {nodes: {}, outputs: {}, graphflow: 1}", "unknown-key"),
+        ("p: {outputs: {}}", "missing-key"),
+        ("P: {nodes: {}, outputs: {}}", "bad-name"),
+    ],
+)
+def test_a_template_inside_has_the_shape_of_a_document(template, code):
+    _, problems = parse(f"graphflow: 1\ntemplates: {{{template}}}\nnodes: {{}}\n")
+    assert [problem.code for problem in problems] == [code]

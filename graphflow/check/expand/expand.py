@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphflow.catalog.node_type import LABELS, NodeType
-from graphflow.check.checked import ExpandedNode
+from graphflow.check.checked import Alone, AloneOutput, ExpandedNode
 from graphflow.check.expand.evaluate import Evaluator
 from graphflow.check.expand.frame import Frame, Instance, Outputs
 from graphflow.check.expand.items import Loops
@@ -23,6 +23,7 @@ from graphflow.check.expand.template_inputs import TemplateInputs
 from graphflow.check.literals import Literals
 from graphflow.check.read.expressions import Expr
 from graphflow.check.read.resolved import Resolved, ResolvedNode
+from graphflow.check.seeds import SEED, SEEDS, sets_input
 from graphflow.check.sources import (
     NOT_KNOWN,
     UNKNOWN_SOURCE,
@@ -33,9 +34,11 @@ from graphflow.check.sources import (
     known_value,
     without_absent,
 )
+from graphflow.document.known_keys import RUN_SEED
 from graphflow.document.references import node_references
+from graphflow.document.refusal import Refusal
 from graphflow.problems import Problem
-from graphflow.values.sources import Gather, Value
+from graphflow.values.sources import Gather, ItemOf, Value
 from graphflow.values.types import ListOf
 
 
@@ -48,12 +51,14 @@ class Expanded:
         outputs: output of the graph → source.
         skipped: path → why the node does not run.
         problems: found by the expansion.
+        alone: output of a template with `run_seed` → the same output of a graph alone.
     """
 
     nodes: list[ExpandedNode]
     outputs: Outputs
     skipped: dict[str, str]
     problems: list[Problem]
+    alone: dict[NodeSource, AloneOutput]
 
 
 def expand(resolved: Resolved, inputs: dict[str, NodeSource], literals: Literals, seed: int) -> Expanded:
@@ -78,13 +83,12 @@ def expand(resolved: Resolved, inputs: dict[str, NodeSource], literals: Literals
         Loops(evaluator, nodes, reports, quota),
         pictures,
         TemplateInputs(literals, reports),
-        seed,
     )
-    root = expander.run(resolved, inputs)
+    root = expander.run(resolved, inputs, seed)
     shown = _unread(root) if resolved.outputs is None else _outputs_of(root, evaluator)
     shown |= {name: evaluator.evaluate(expr, root) for name, expr in resolved.requested.items() if name not in shown}
     outputs = {name: pictures.delivered(source, (float("inf"),)) for name, source in shown.items()}
-    return Expanded(nodes, outputs, expander.skipped, reports.problems)
+    return Expanded(nodes, outputs, expander.skipped, reports.problems, expander.alone)
 
 
 def _outputs_of(frame: Frame, evaluator: Evaluator) -> Outputs:
@@ -110,7 +114,6 @@ class _Expander:
         loops: unrolls `for_each`.
         pictures: adds nodes that read picture files.
         template_inputs: gives the inputs of templates their values.
-        seed: the run's seed.
     """
 
     def __init__(
@@ -122,9 +125,9 @@ class _Expander:
         loops: Loops,
         pictures: PictureNodes,
         template_inputs: TemplateInputs,
-        seed: int,
     ) -> None:
         self.skipped: dict[str, str] = {}
+        self.alone: dict[NodeSource, AloneOutput] = {}
         self._nodes = nodes
         self._reports = reports
         self._quota = quota
@@ -132,12 +135,11 @@ class _Expander:
         self._loops = loops
         self._pictures = pictures
         self._template_inputs = template_inputs
-        self._seed = seed
         self._stack: list[Frame] = []
 
-    def run(self, resolved: Resolved, inputs: dict[str, NodeSource]) -> Frame:
-        """Expand a whole graph whose inputs have these values."""
-        root = Frame(resolved, inputs, "", "", (), (), True)
+    def run(self, resolved: Resolved, inputs: dict[str, NodeSource], seed: int) -> Frame:
+        """Expand a whole graph whose inputs and seed have these values."""
+        root = Frame(resolved, inputs, "", "", (), (), True, seed)
         self._push(root)
         try:
             while self._stack:
@@ -220,7 +222,9 @@ class _Expander:
             inner = self._use(instance, node.template, sources)
             self._push(inner)
             yield
-            frame.outputs[node.decl.id] = _outputs_of(inner, self._evaluator)
+            frame.outputs[node.decl.id] = outputs = _outputs_of(inner, self._evaluator)
+            if node.gives(RUN_SEED):
+                self._note_alone(inner, outputs)
         elif node.type is None:
             frame.outputs[node.decl.id] = {}
         else:
@@ -230,10 +234,44 @@ class _Expander:
 
     def _use(self, instance: Instance, template: Resolved, sources: Outputs) -> Frame:
         """The frame of a use of a template."""
-        _, node, path, bare, position, cache = instance
-        used = ((node.decl.ref.place, path), *instance.frame.used)
+        frame, node, path, bare, position, cache = instance
+        used = ((node.decl.ref.place, path), *frame.used)
+        if node.run_seed is not None:
+            sources[RUN_SEED] = self._evaluator.evaluate(node.run_seed, frame)
+        seed = self._run_seed(instance, sources.pop(RUN_SEED, None))
+        if seed is None:
+            inputs = self._template_inputs.of(node, template, sources, used)
+            return Frame(template, inputs, path + "/", bare + "/", position, used, cache, frame.seed, frame.alone)
+        if sets_input(template.document, sources):
+            sources[SEED] = Value(seed)
         inputs = self._template_inputs.of(node, template, sources, used)
-        return Frame(template, inputs, path + "/", bare + "/", position, used, cache)
+        return Frame(template, inputs, path + "/", "", position, used, cache, seed, True)
+
+    def _run_seed(self, instance: Instance, source: NodeSource | None) -> int | None:
+        """The seed of a template that is to run like a graph of its own; None if it is not."""
+        value = NOT_KNOWN if source is None else known_value(source)
+        if not isinstance(value, int):
+            return None
+        if not 0 <= value < SEEDS:
+            node = instance.node
+            message, fix = f"{value} is not a seed", f"write a whole number from 0 to {SEEDS - 1}"
+            refusal = Refusal("bad-value", f"{node.decl.id}.{RUN_SEED}: {message}", "", fix)
+            self._reports.refuse(refusal, node.place_of(RUN_SEED), instance.frame.used)
+            return None
+        return value
+
+    def _note_alone(self, frame: Frame, outputs: Outputs) -> None:
+        """Keep how the outputs of a template that ran like a graph of its own can be made by that graph."""
+        if not all(isinstance(source, Value) for source in frame.inputs.values()):
+            return
+        alone = Alone(frame.resolved, frame.inputs, frame.seed)
+        for name, source in outputs.items():
+            present = without_absent(source) if isinstance(source, Gather) else source
+            items = enumerate(present.items) if isinstance(present, Gather) else ((None, present),)
+            for number, item in items:
+                if isinstance(item, (NodeOutput, ItemOf)):
+                    # In a template of this kind that uses another one, the inner graph is the smaller one.
+                    self.alone.setdefault(item, AloneOutput(alone, name, number))
 
     def _typed(self, instance: Instance, type_: NodeType, params: Outputs, sources: Outputs) -> Outputs:
         """The outputs of a node of this type, which is added if it can run."""
@@ -250,7 +288,7 @@ class _Expander:
             if type_.params[name].required:
                 return self._absent(instance, type_, name, absent)
         values = {
-            name: param_value(param, params.get(name), instance, self._seed, self._reports)
+            name: param_value(param, params.get(name), instance, instance.frame.seed, self._reports)
             for name, param in type_.params.items()
         }
         broken = any(value is NOT_KNOWN for value in values.values())
@@ -273,7 +311,9 @@ class _Expander:
     def _add(self, instance: Instance, type_: NodeType, values: dict[str, Any], ports: Outputs) -> Outputs:
         frame, node, path, _, position, cache = instance
         number = len(self._nodes)
-        self._nodes.append(ExpandedNode(number, path, type_, position, values, ports, cache, node, frame.used))
+        self._nodes.append(
+            ExpandedNode(number, path, type_, position, values, ports, cache, node, frame.used, alone=frame.alone)
+        )
         return {output: NodeOutput(number, output) for output in type_.outputs}
 
     def _absent(self, instance: Instance, type_: NodeType, name: str, source: NodeSource) -> Outputs:

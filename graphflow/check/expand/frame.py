@@ -26,6 +26,8 @@ class Frame:
         position: of the use in the order of the documents.
         used: where the template and those around it are used.
         cache: whether results of its nodes may be stored.
+        seed: of the run; that of `run_seed` inside a template with this option.
+        alone: whether it is inside such a template.
         work: expands the remaining nodes.
         outputs: node id → outputs of the nodes expanded so far.
     """
@@ -37,6 +39,8 @@ class Frame:
     position: tuple[float, ...]
     used: Used
     cache: bool
+    seed: int
+    alone: bool = False
     work: Iterator[None] = field(default_factory=lambda: iter(()))
     outputs: dict[str, Outputs] = field(default_factory=dict)
 

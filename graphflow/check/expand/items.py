@@ -15,6 +15,7 @@ from graphflow.check.literals import Picture
 from graphflow.check.read.expressions import Expr
 from graphflow.check.read.resolved import ResolvedNode
 from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
+from graphflow.document.known_keys import RUN_SEED
 from graphflow.document.refusal import Refusal
 from graphflow.document.scalars import write_scalar
 from graphflow.limits import ITEMS
@@ -56,7 +57,8 @@ class Loops:
             merged: Outputs = {}
             for part in combination:
                 merged |= part
-            label = ", ".join(f"{name} {self._label(source)}" for name, source in merged.items())
+            named = {"seed" if name == RUN_SEED else name: source for name, source in merged.items()}
+            label = ", ".join(f"{name} {self._label(source)}" for name, source in named.items())
             self._quota.count_characters(len(label), place, frame.used)
             items.append((merged, label))
         return items

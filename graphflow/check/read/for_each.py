@@ -55,7 +55,7 @@ class ForEachReader:
             for key, entry in part.entries.items():
                 if key not in known:
                     self._keys.unknown_in_for_each(decl, key, known, entry)
-                elif key in decl.values or key in taken:
+                elif key in decl.values or key in decl.options or key in taken:
                     self._report_twice(decl, key, entry)
                 else:
                     taken.add(key)
@@ -125,6 +125,7 @@ class ForEachReader:
         self._resolved.report("for-each-shape", message, part.place, fix=fix)
 
     def _report_twice(self, decl: NodeDecl, key: str, entry: Entry) -> None:
-        why = "for_each sets it too" if key in decl.values else "two maps of for_each set it"
+        given = key in decl.values or key in decl.options
+        why = "for_each sets it too" if given else "two maps of for_each set it"
         message, fix = f"{decl.id}.{key} is given twice", "remove one of the two"
         self._resolved.report("for-each-shape", message, entry.place, why=why, fix=fix)

@@ -15,13 +15,15 @@ from graphflow.check.read.node_keys import Keys
 from graphflow.check.read.params import accepted
 from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.check.read.values import ValueReader
+from graphflow.check.seeds import is_run_seed
 from graphflow.document.aliases import did_you_mean_one_of, types_meant
+from graphflow.document.known_keys import RUN_SEED
 from graphflow.document.model import Document, InputDecl, NodeDecl
 from graphflow.document.references import is_reference
 from graphflow.document.refusal import Refusal
 from graphflow.document.tree import Scalar, Tree
 from graphflow.errors import DefinitionError
-from graphflow.values.types import BOOL, Variable, item_of
+from graphflow.values.types import BOOL, INT, Variable, item_of
 
 TemplateFinder = Callable[[Scalar, Document], Resolved]
 """Returns the resolved template that a scalar names; raises `Refusal` if there is none."""
@@ -66,6 +68,7 @@ class NodeReader:
                 self.names.look_up_all(tree)
         node.when = self._flag(decl.when, f"{decl.id}.when")
         node.cache = self._flag(decl.cache, f"{decl.id}.cache")
+        node.run_seed = self._run_seed(decl)
         return node
 
     def _insert(self, node: ResolvedNode) -> None:
@@ -145,7 +148,7 @@ class NodeReader:
 
     def _template_keys(self, node: ResolvedNode, template: Resolved) -> None:
         decl, inputs, owner = node.decl, template.document.inputs, f"the template {node.decl.ref.text}"
-        factors = self._for_each.factors(decl, list(inputs))
+        factors = self._for_each.factors(decl, [*inputs, RUN_SEED])
         for key, entry in decl.values.items():
             if key in inputs:
                 node.ports[key] = self._template_input(entry.value, inputs[key], decl, template)
@@ -153,6 +156,8 @@ class NodeReader:
                 self._keys.unknown(decl, key, list(inputs), owner)
         node.for_each = tuple([self._template_factor(decl, factor, template) for factor in factors])
         required = [name for name, given in inputs.items() if given.default is None and given.type is not None]
+        if node.gives(RUN_SEED):
+            required = [name for name in required if not is_run_seed(inputs[name])]
         self._keys.require(node, required, owner)
         if template.outputs is None:
             message, fix = f"{decl.ref.text} has no outputs", "add outputs to the template"
@@ -173,9 +178,23 @@ class NodeReader:
     def _template_factor(self, decl: NodeDecl, factor: dict[str, Tree], template: Resolved) -> dict[str, Expr]:
         inputs, static = template.document.inputs, template.static_inputs
         return {
-            key: self._for_each.read_list(tree, inputs[key].type, f"{decl.id}.{key}", known=key in static)
+            key: self._for_each.read_list(
+                tree,
+                INT if key == RUN_SEED else inputs[key].type,
+                f"{decl.id}.{key}",
+                known=key in static or key == RUN_SEED,
+            )
             for key, tree in factor.items()
         }
+
+    def _run_seed(self, decl: NodeDecl) -> Expr | None:
+        if decl.run_seed is None:
+            return None
+        if decl.kind == "type":
+            message, why = f"{decl.id} cannot have a {RUN_SEED}", "only a template can run like a graph of its own"
+            fix = "give the node a seed, or move it into a template"
+            self.resolved.report("unknown-key", message, decl.run_seed.place, why=why, fix=fix)
+        return self.values.read_known(decl.run_seed, INT, f"{decl.id}.{RUN_SEED}")
 
     def _flag(self, tree: Tree | None, what: str) -> Expr | None:
         return None if tree is None else self.values.read_known(tree, BOOL, what)

@@ -13,6 +13,7 @@ from graphflow.check.read.picture_formats import picture_formats
 from graphflow.check.read.producers import circle_problem, producers_first
 from graphflow.check.read.resolved import Resolved
 from graphflow.check.read.unused import unused
+from graphflow.document.known_keys import RUN_SEED
 from graphflow.document.model import Document, InputDecl
 from graphflow.document.references import tree_references
 from graphflow.document.refusal import Refusal
@@ -86,11 +87,12 @@ def _static_inputs(resolved: Resolved) -> frozenset[str]:
     """The inputs of a document that params need, including its templates' params."""
     static: set[str] = set()
     for node in resolved.nodes.values():
-        exprs = [*node.params.values(), *(e for e in (node.when, node.cache) if e is not None)]
+        exprs = [*node.params.values(), *(e for e in (node.when, node.cache, node.run_seed) if e is not None)]
         params = node.type.params if node.type is not None else ()
         inner = node.template.static_inputs if node.template is not None else frozenset()
         exprs += [expr for name, expr in node.ports.items() if name in inner]
-        exprs += [expr for factor in node.for_each for name, expr in factor.items() if name in params or name in inner]
+        known = {*params, *inner, RUN_SEED}
+        exprs += [expr for factor in node.for_each for name, expr in factor.items() if name in known]
         static.update(r.name for expr in exprs for r in references(expr) if isinstance(r, FromInput))
     return frozenset(static)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from graphflow.catalog.node_type import NodeType
 from graphflow.check.read.expressions import Expr
+from graphflow.document.known_keys import RUN_SEED
 from graphflow.document.model import Document, NodeDecl
 from graphflow.problems import Place, Problem
 from graphflow.values.picture_format import PictureFormat
@@ -33,6 +34,7 @@ class ResolvedNode:
     for_each: tuple[dict[str, Expr], ...] = ()
     when: Expr | None = None
     cache: Expr | None = None
+    run_seed: Expr | None = None
     outputs: dict[str, Type | None] | None = None
 
     def place_of(self, key: str) -> Place:
@@ -40,6 +42,8 @@ class ResolvedNode:
         entry = self.decl.values.get(key)
         if entry is not None:
             return entry.value.place
+        if key == RUN_SEED and self.decl.run_seed is not None:
+            return self.decl.run_seed.place
         for factor in self.for_each:
             if key in factor:
                 return factor[key].place
@@ -47,7 +51,11 @@ class ResolvedNode:
 
     def gives(self, key: str) -> bool:
         """Whether a value is written for `key`, in the node or its `for_each`."""
-        return key in self.decl.values or any(key in factor for factor in self.for_each)
+        return (
+            key in self.decl.values
+            or any(key in factor for factor in self.for_each)
+            or (key == RUN_SEED and self.decl.run_seed is not None)
+        )
 
     def expressions(self) -> Iterator[Expr]:
         """Every expression of the node."""
@@ -55,7 +63,7 @@ class ResolvedNode:
         yield from self.ports.values()
         for factor in self.for_each:
             yield from factor.values()
-        yield from (expr for expr in (self.when, self.cache) if expr is not None)
+        yield from (expr for expr in (self.when, self.cache, self.run_seed) if expr is not None)
 
 
 @dataclass

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from graphflow.check.seeds import SEED
+from graphflow.check.seeds import is_run_seed
 from graphflow.document.model import Document
 from graphflow.document.references import node_references, tree_references
 from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.problems import Problem
-from graphflow.values.types import INT
 
 
 def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]:
@@ -23,8 +22,7 @@ def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]
     read = {reference.name for decl in document.nodes.values() for reference, _ in node_references(decl)}
     for name, decl in document.inputs.items() if document.nodes else ():
         # The seed of the run is the value of such an input, whether a node reads it or not.
-        is_seed = name == SEED and decl.type == INT
-        if name not in read and name not in shown and name not in meant and not is_seed:
+        if name not in read and name not in shown and name not in meant and not is_run_seed(decl):
             fix = f"reference it as ${name}, or remove it"
             yield Problem("unused-input", f"nothing reads the input {name}", "", fix, decl.place)
     named = _texts(document) if document.checkpoints else set()
