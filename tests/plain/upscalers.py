@@ -31,7 +31,7 @@ def super_resolution(
 
 def _called(class_: Any, folder: Path, prompt: str, image: Any, seed: int, steps: int, call: dict[str, Any]) -> Result:
     scheduler: Scheduler = call.pop("scheduler", None)
-    pipe = class_.from_pretrained(folder)
+    pipe = class_.from_pretrained(folder, dtype=call.pop("dtype", torch.float32))
     prepare(pipe, scheduler)
     generator = torch.Generator("cpu").manual_seed(seed)
     return unwrap(pipe(prompt, image=image, num_inference_steps=steps, generator=generator, **call).images)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from itertools import permutations
 
 import numpy as np
@@ -181,6 +182,26 @@ def test_super_resolution_reads_a_weighted_prompt(tiny, small):
     graph.output(image=stage.image)
     expected = plain.super_resolution(folder, image=small, steps=3, **CALL)
     assert np.array_equal(gf.run(graph, inputs={"image": small})["image"].array, expected)
+
+
+# In other precisions; the VAE of the ×4 upscaler decodes in float32.
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("type_", ["upscale", "super_resolution"])
+def test_half_precision_equals_the_plain_call(tiny, picture, small, type_, dtype):
+    folder = tiny("latent_upscaler" if type_ == "upscale" else type_)
+    graph, image = gf.Graph(), picture if type_ == "upscale" else small
+    given = graph.input("image", "image")
+    half = graph.checkpoint("half", str(folder), dtype=dtype)
+    graph.output(image=graph.add(type_, checkpoint=half, image=given, **CALL | STEPS).image)
+    found = gf.run(graph, inputs={"image": image})["image"].array
+    script, call = getattr(plain, type_), {**CALL, "steps": 3}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`upcast_vae` is deprecated", FutureWarning)
+        expected = script(folder, image=image, dtype=getattr(torch, dtype), **call)
+    assert np.array_equal(found, expected)
+    assert not np.array_equal(found, script(folder, image=image, **call))
 
 
 # What is shared stays as it is.
