@@ -125,7 +125,11 @@ class Repetition:
         """What is different here from the recorded run, without running anything."""
         from graphflow.record.explain import explain
 
-        return explain(self.record, self.checked(), self.files, self.compute, self.outputs)
+        try:
+            checked: Checked | FileProblem = self.checked()
+        except FileProblem as error:
+            checked = error
+        return explain(self.record, checked, self.files, self.compute, self.outputs)
 
     def recorder(self, planned: Plan, folder: Path, *, overwrite: bool = False, **options: Any) -> Recorder:
         """The recorder of the repeated run, whose pictures have the format of the recorded ones.

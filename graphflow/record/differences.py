@@ -24,7 +24,7 @@ _MACHINE = re.compile(r"(x86_64|AMD64|aarch64|arm64|i686)(?:-.*)?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that was otherwise when the run was recorded.
+    """A fact that differs between a recorded run and its repetition.
 
     Attributes:
         cause: such as `torch`, `threads`, `weights of unet of embedded/sd`.

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from graphflow.check.checked import Checked
+from graphflow.errors import FileProblem
 from graphflow.plan.plan import plan
-from graphflow.problems import Level
+from graphflow.problems import Level, Problem
 from graphflow.record.describe import describe
 from graphflow.record.differences import Difference, differences, environment_differences, file_differences
 from graphflow.record.environment import observed, of_machine
@@ -18,29 +19,38 @@ from graphflow.values.tensors import computing_threads
 
 
 def explain(
-    before: RunRecord, checked: Checked, files: Sequence[RecordedFile], compute: Compute, only: Sequence[str]
+    before: RunRecord,
+    checked: Checked | FileProblem,
+    files: Sequence[RecordedFile],
+    compute: Compute,
+    only: Sequence[str],
 ) -> list[Difference]:
     """Compare the record of a run with the present state; imports torch if the run used it.
 
     Args:
         before: the record.
-        checked: its graph, checked again; it may have problems.
+        checked: its graph, checked again; it may have problems. An error if it cannot be checked.
         files: the files that it read, as they are now.
         compute: device, precision and threads of the repetition.
         only: the outputs that the repetition makes; empty for all.
     """
     found = list(file_differences(files))
-    wrong = [problem for problem in checked.problems if problem.level is Level.PROBLEM]
-    unread = any(not file.readable for file in files)
-    if wrong and not unread:
-        found += [Difference("graph", "it ran", f"{problem.message}: {problem.why}".rstrip(": ")) for problem in wrong]
+    wrong = _problems(checked)
+    if all(file.readable for file in files):
+        found += [Difference("graph", "it ran", f"{one.message}: {one.why}".rstrip(": ")) for one in wrong]
     machine, by_default = _machine(before, compute)
-    if wrong:
+    if wrong or isinstance(checked, FileProblem):
         return [*found, *environment_differences(before.environment, machine), *by_default]
     now = describe(plan(checked, only=only))
     if now.environment.device:
         now.environment = machine.model_copy(update={"dtypes": now.environment.dtypes})
     return [*found, *differences(before, now), *by_default]
+
+
+def _problems(checked: Checked | FileProblem) -> list[Problem | FileProblem]:
+    if isinstance(checked, FileProblem):
+        return [checked]
+    return [problem for problem in checked.problems if problem.level is Level.PROBLEM]
 
 
 def _machine(before: RunRecord, compute: Compute) -> tuple[EnvironmentRecord, list[Difference]]:

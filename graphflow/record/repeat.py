@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,15 +12,13 @@ from graphflow.catalog.catalog import Catalog
 from graphflow.check.check import check
 from graphflow.check.checked import Checked
 from graphflow.checkpoints.hub import Hub
-from graphflow.checkpoints.hub_cache import commit_of, is_repository, origin, split_name
 from graphflow.document.model import Document
 from graphflow.document.parse import parse
-from graphflow.document.tree import Entry, Scalar, Tree
-from graphflow.document.tree import Sequence as SequenceTree
 from graphflow.errors import FileProblem, InvalidGraph, InvalidValue
 from graphflow.problems import Place
 from graphflow.record.home_paths import from_home
 from graphflow.record.names import RUN_JSON, output_file
+from graphflow.record.recorded_commits import at_commits, value_at_commit
 from graphflow.record.recorded_files import RecordedFile, in_library
 from graphflow.record.recorded_graph import value_tree
 from graphflow.record.run_record import ComputeRecord, MadeRecord, RunRecord
@@ -29,7 +26,6 @@ from graphflow.system.device import Compute
 from graphflow.system.files import is_folder
 from graphflow.system.run_options import RunOptions
 from graphflow.values.picture_format import PictureFormat
-from graphflow.values.types import CHECKPOINT
 
 
 @dataclass(frozen=True)
@@ -100,14 +96,10 @@ class RecordedRun:
             InvalidValue: a value is not allowed, or this version does not have an option that the run used.
         """
         recorded = self.record.compute or ComputeRecord(device="cpu")
-        return Compute.of(
-            device or recorded.device,
-            dtype or recorded.dtype,
-            next(
-                (count for count in (threads, recorded.threads) if count is not None), self.record.environment.threads
-            ),
-            _options(recorded.options),
-        )
+        counts = (threads, recorded.threads, self.record.environment.threads)
+        known = next((count for count in counts if count is not None), None)
+        options = _options(recorded.options)
+        return Compute.of(device or recorded.device, dtype or recorded.dtype, known, options)
 
     @property
     def pictures(self) -> PictureFormat:
@@ -179,50 +171,8 @@ def _inputs(record: RunRecord, document: Document, given: Mapping[str, Any]) -> 
                 why = "it was made in Python, and the record has only its digest"
                 fix = f"give it in Python: gf.rerun(…, inputs={{{name!r}: …}})"
                 raise FileProblem(f"the value of the input {name} is not in the record", why=why, fix=fix)
-            values[name] = _pinned(value, tree)
+            values[name] = value_at_commit(value, tree)
     return values
-
-
-def at_commits(document: Document, catalog: Catalog, commits: Mapping[str, str]) -> Document:
-    """The document with the recorded commit in every name of a repository that stands for another commit now."""
-    commits = {name: commit for name, commit in commits.items() if commit_of(name) != commit}
-    if not commits:
-        return document
-    checkpoints = {}
-    for name, decl in document.checkpoints.items():
-        source, entries = _at_commit(decl.source, commits), decl.details.entries
-        if "revision" not in entries:
-            details = dataclasses.replace(decl.details, entries={**entries, "source": Entry(source)})
-            decl = dataclasses.replace(decl, source=source, details=details)
-        checkpoints[name] = decl
-    nodes = {}
-    for id_, node in document.nodes.items():
-        params = catalog[node.ref.text].params if node.kind == "type" and node.ref.text in catalog else {}
-        values = {
-            key: Entry(_at_commit(entry.value, commits), entry.place)
-            if key in params and params[key].type == CHECKPOINT and isinstance(entry.value, Scalar)
-            else entry
-            for key, entry in node.values.items()
-        }
-        nodes[id_] = dataclasses.replace(node, values=values)
-    return dataclasses.replace(document, checkpoints=checkpoints, nodes=nodes)
-
-
-def _at_commit(scalar: Scalar, commits: Mapping[str, str]) -> Scalar:
-    commit = commits.get(scalar.text)
-    return scalar if commit is None else dataclasses.replace(scalar, text=f"{scalar.text}@{commit}")
-
-
-def _pinned(value: Any, tree: Tree) -> Tree:
-    """The name of a repository of the hub with the recorded commit, if the name stands for another commit now."""
-    if isinstance(tree, SequenceTree):
-        return SequenceTree(tuple(map(_pinned, value, tree.items)), tree.place)
-    if not isinstance(tree, Scalar) or not isinstance(value, dict) or value.get("kind") != "checkpoint":
-        return tree
-    found = origin(Path(str(value.get("path", ""))))
-    if found is None or not is_repository(tree.text) or commit_of(tree.text) == found[1]:
-        return tree
-    return Scalar(f"{split_name(tree.text)[0]}@{found[1]}", tree.place, kind=str)
 
 
 def _moved(files: Sequence[RecordedFile], old: Path, folder: Path) -> dict[Path, Path]:

@@ -349,6 +349,14 @@ def test_the_explanation_names_files(run: Callable[..., Path], call: Callable[..
     assert "with other bytes" in told["differences"][0]["now"]
 
 
+def test_a_graph_that_cannot_run_is_explained(folder: Path, call: Callable[..., Any], tmp_path: Path) -> None:
+    gf.run(folder / "small.yaml", inputs={"photo": gf.Image(bytes(12), 2, 2)}, record=tmp_path / "run")
+    (told,) = map(json.loads, call("rerun", "run/small.png", "--explain", "--json")[1])
+    (one,) = told["differences"]
+    assert (told["exit"], one["cause"], one["before"]) == (1, "graph", "it ran")
+    assert one["now"].startswith("the value of the input photo is not in the record: it was made in Python")
+
+
 def test_another_result_is_explained(
     folder: Path, call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
