@@ -269,7 +269,9 @@ class Engine:
             graph = Graph.of(graph, catalog=self.catalog)
         elif not isinstance(graph, Graph):
             raise GraphflowError(f"{describe(graph)} is not a graph; give a Graph, or a path or name of one")
-        return graph.plan(inputs, seed=seed, only=only, compute=self.compute, hub=self.hub)
+        return graph.plan(
+            inputs, seed=seed, only=only, compute=self.compute, hub=self.hub, memory_budget=self.pool.budget
+        )
 
 
 def run(

@@ -225,6 +225,7 @@ class Graph:
         only: Sequence[str] = (),
         compute: Compute = CPU,
         hub: Hub | None = None,
+        memory_budget: int | None = None,
     ) -> Plan:
         """The plan of a run; by default it runs on the CPU. See `check` for `hub`.
 
@@ -232,6 +233,7 @@ class Graph:
             inputs, seed: as for a run.
             only: names of outputs, or results of any node (`fill`, `fill.image`); empty for all outputs.
             compute: device and precision of models.
+            memory_budget: most bytes of components that the run may hold; None = no limit.
 
         Raises:
             InvalidGraph: the graph has problems, or not the output or node that `only` names.
@@ -247,7 +249,7 @@ class Graph:
             hub=hub,
             only=only,
         )
-        return plan(checked, only=only)
+        return plan(checked, only=only, memory_budget=memory_budget)
 
     def __getitem__(self, name: str) -> Any:
         """The handle of a node or an input, with which a loaded graph can be extended.

@@ -79,7 +79,7 @@ def execute(arguments: argparse.Namespace) -> int:
     show(loaded.problems, least=Level.WARNING)
     for note in loaded.notes:
         echo(note, error=True)
-    planned = plan(loaded.checked, only=arguments.only)
+    planned = plan(loaded.checked, only=arguments.only, memory_budget=budget)
     show(_no_effect(planned, pictures))
     check_resources(planned, budget)
     while lacking(planned.components):
@@ -157,7 +157,8 @@ def _download(arguments: argparse.Namespace, planned: Plan) -> Plan | int:
     if loaded.checked is None or not loaded.checked.ok:
         _print_problems(arguments, loaded.problems)
         return WRONG
-    return plan(loaded.checked, only=arguments.only)
+    budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
+    return plan(loaded.checked, only=arguments.only, memory_budget=budget)
 
 
 def _print_no_run(arguments: argparse.Namespace, sentence: str, code: int) -> int:

@@ -118,6 +118,18 @@ class ComponentDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemReady:
+    """An item of an output that is a list is available, before the whole list; `value` is not part of the JSON form.
+
+    `OutputReady` follows in any case, also if the run fails or is cancelled.
+    """
+
+    name: str
+    item: int
+    value: Any = field(repr=False, compare=False, metadata={"json": False})
+
+
+@dataclass(frozen=True, slots=True)
 class OutputReady:
     """An output of the graph is available; `value` is not part of the JSON form.
 
@@ -151,6 +163,7 @@ Event: TypeAlias = (
     | StepNotRun
     | ComponentLoaded
     | ComponentDropped
+    | ItemReady
     | OutputReady
     | RunFinished
 )

@@ -1,12 +1,14 @@
-"""The outputs of a graph: each is announced as soon as all steps that it reads are done."""
+"""The outputs of a graph: each, and each item of a list, is announced as soon as all steps that it reads are done."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from graphflow.errors import StepError
 from graphflow.execute.announcer import Announcer
-from graphflow.execute.events import OutputReady
+from graphflow.execute.events import ItemReady, OutputReady
 from graphflow.execute.live_values import Held, Outside
 from graphflow.execute.maker import Maker
 from graphflow.execute.result import Result, items_missing
@@ -41,16 +43,21 @@ class GraphOutputs:
         for name, producers in self._waiting.items():
             for producer in producers:
                 self._shown_by.setdefault(producer, []).append(name)
+        self._items = _Items(plan)
 
     def start(self) -> None:
-        """Announce the outputs that read no step."""
+        """Announce the outputs that read no step, and such items."""
+        self._show_items(self._items.first())
         for name in [name for name, producers in self._waiting.items() if not producers]:
             self._show(name)
 
     def done(self, number: int) -> None:
-        """Announce the outputs whose last unfinished step was this one."""
-        for name in self._shown_by.get(number, ()):
+        """Announce the items and then the outputs whose last unfinished step was this one."""
+        names = self._shown_by.get(number, ())
+        for name in names:
             self._waiting[name].discard(number)
+        self._show_items(self._items.done(number))
+        for name in names:
             if not self._waiting[name]:
                 self._show(name)
 
@@ -58,6 +65,16 @@ class GraphOutputs:
         """Announce the finished items of all outputs that are not complete."""
         for name in [name for name, producers in self._waiting.items() if producers]:
             self._show(name, cancelled=True)
+
+    def _show_items(self, items: Iterable[tuple[str, int]]) -> None:
+        """Announce items of lists; those without a value are reported with the whole list."""
+        if self._announcer.listener is None:
+            return
+        for name, item in items:
+            source = self._items.source(name, item)
+            if not self._unready(name, source, cancelled=False):
+                with suppress(Outside):
+                    self._announcer.send(ItemReady(name, item, self._held.value(source)))
 
     def _show(self, name: str, *, cancelled: bool = False) -> None:
         source = self._plan.outputs[name]
@@ -106,3 +123,39 @@ class GraphOutputs:
         path = self._plan.steps[error.step].path
         self._result.failed[path] = StepError(path, problem)
         return problem.message
+
+
+class _Items:
+    """The items of the outputs that are lists, each with the unfinished steps that it reads.
+
+    Args:
+        plan: the plan that is run.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._lists: dict[str, tuple[StepSource, ...]] = {
+            name: source.items for name, source in plan.outputs.items() if isinstance(source, Gather)
+        }
+        self._waiting: dict[tuple[str, int], set[int]] = {}
+        self._read_by: dict[int, list[tuple[str, int]]] = {}
+        for name, sources in self._lists.items():
+            for item, source in enumerate(sources):
+                producers = {read.step for read in step_outputs(source)}
+                self._waiting[name, item] = producers
+                for producer in producers:
+                    self._read_by.setdefault(producer, []).append((name, item))
+
+    def source(self, name: str, item: int) -> StepSource:
+        """The source of an item."""
+        return self._lists[name][item]
+
+    def first(self) -> list[tuple[str, int]]:
+        """The items that read no step."""
+        return [item for item, producers in self._waiting.items() if not producers]
+
+    def done(self, number: int) -> list[tuple[str, int]]:
+        """The items whose last unfinished step was this one."""
+        read_by = self._read_by.get(number, [])
+        for item in read_by:
+            self._waiting[item].discard(number)
+        return [item for item in read_by if not self._waiting[item]]

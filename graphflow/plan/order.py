@@ -1,38 +1,57 @@
-"""The order of a run: of all ready steps, the first one that needs no load runs next, or else the first one at all."""
+"""The order of a run: of all ready steps, the first one that needs no load runs next, or else the first one at all.
+
+The first items of lists come first, so that each is finished, and can be written, before the next one is begun. For the
+same reason small components, such as decoders, are loaded as soon as they finish an item.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from graphflow.plan.sources import step_outputs
+from graphflow.plan.sources import StepSource, step_outputs
+from graphflow.values.sources import Gather
 
 if TYPE_CHECKING:
     from graphflow.plan.lower import Draft
 
-Needs = frozenset[str]
-"""Identities of the components that a step uses."""
+Needs = Mapping[str, int]
+"""Identity of each component that a step uses → its bytes."""
+
+AHEAD = 2**30
+"""Most bytes of components that are loaded before their turn: several decoders, but no second large model."""
+
+NO_ITEM = sys.maxsize
 
 
-def in_order(steps: Sequence[Draft]) -> list[int]:
+def in_order(steps: Sequence[Draft], outputs: Mapping[str, StepSource], *, ahead: int = AHEAD) -> list[int]:
     """Numbers of the steps in the order in which they run.
 
     Producers run before readers. Of all steps that are ready, those whose components are loaded run first; ties are
-    broken by position in the document, so names don't matter. It takes O(n log n) time.
+    broken by the item of an output that a step is for, then by position in the document, so names don't matter. If
+    these are for later items than a step that needs a load, that step runs first, as long as no more than `ahead` bytes
+    of components are loaded so. It takes O(n log n) time.
+
+    Args:
+        steps: producers first.
+        outputs: output of the graph → source.
+        ahead: most bytes of components that are loaded before their turn.
     """
+    items = _items(steps, outputs)
+    by_rank = sorted(range(len(steps)), key=lambda index: (items[index], steps[index].position))
     rank = [0] * len(steps)
-    for place, index in enumerate(sorted(range(len(steps)), key=lambda i: steps[i].position)):
+    for place, index in enumerate(by_rank):
         rank[index] = place
-    by_rank = sorted(range(len(steps)), key=rank.__getitem__)
     readers: dict[int, list[int]] = {}
     waiting = [0] * len(steps)
     for index, step in enumerate(steps):
-        producers = {read.step for source in step.inputs.values() for read in step_outputs(source)}
+        producers = _producers(step)
         waiting[index] = len(producers)
         for producer in producers:
             readers.setdefault(producer, []).append(index)
-    queue = _Ready()
+    queue = _Ready([items[index] for index in by_rank], ahead)
     for index, step in enumerate(steps):
         if not waiting[index]:
             queue.push(rank[index], _needs(step))
@@ -47,33 +66,78 @@ def in_order(steps: Sequence[Draft]) -> list[int]:
     return order
 
 
+def _items(steps: Sequence[Draft], outputs: Mapping[str, StepSource]) -> list[int]:
+    """For each step the first item of an output that needs it; `NO_ITEM` if no item of a list does."""
+    listed = [source.items for source in outputs.values() if isinstance(source, Gather)]
+    found: dict[int, int] = {}
+    for item in range(max(map(len, listed), default=0)):
+        pending = [read.step for items in listed if item < len(items) for read in step_outputs(items[item])]
+        while pending:
+            index = pending.pop()
+            if index not in found:
+                found[index] = item
+                pending += _producers(steps[index])
+    return [found.get(index, NO_ITEM) for index in range(len(steps))]
+
+
+def _producers(step: Draft) -> set[int]:
+    return {read.step for source in step.inputs.values() for read in step_outputs(source)}
+
+
 def _needs(step: Draft) -> Needs:
-    return frozenset(component.identity for component in step.uses.values()) if step.uses else _NOTHING
+    return {part.identity: part.nbytes for part in step.uses.values()} if step.uses else _NOTHING
 
 
-_NOTHING: Needs = frozenset()
+_NOTHING: Needs = {}
 
 
 class _Ready:
-    """Ready steps: a heap for those that need no load, and one for each set of components that is not loaded yet."""
+    """Ready steps by rank: a heap of those that need no load, and one of the others.
 
-    def __init__(self) -> None:
+    Args:
+        items: for each rank, the item that the step is for.
+        ahead: most bytes of components that are loaded before their turn.
+    """
+
+    def __init__(self, items: Sequence[int], ahead: int) -> None:
+        self._items = items
+        self._ahead = ahead
         self._loaded: set[str] = set()
         self._free: list[int] = []
-        self._blocked: dict[Needs, list[int]] = {}
+        self._blocked: dict[frozenset[str], list[int]] = {}
+        self._first_blocked: list[int] = []
+        """Ranks of blocked steps, and perhaps of some that no longer are."""
+        self._needs: dict[int, Needs] = {}
+        """The needs of every blocked step."""
 
     def __bool__(self) -> bool:
         return bool(self._free) or bool(self._blocked)
 
     def push(self, rank: int, needs: Needs) -> None:
-        heap = self._free if needs <= self._loaded else self._blocked.setdefault(needs, [])
-        heapq.heappush(heap, rank)
+        if needs.keys() <= self._loaded:
+            heapq.heappush(self._free, rank)
+            return
+        self._needs[rank] = needs
+        heapq.heappush(self._first_blocked, rank)
+        self._blocked.setdefault(frozenset(needs), []).append(rank)
 
     def pop(self) -> int:
-        if not self._free:
-            first = min(self._blocked, key=lambda needs: self._blocked[needs][0])
-            self._loaded |= first
-            for needs in [needs for needs in self._blocked if needs <= self._loaded]:
-                for rank in self._blocked.pop(needs):
-                    heapq.heappush(self._free, rank)
+        while self._first_blocked and self._first_blocked[0] not in self._needs:
+            heapq.heappop(self._first_blocked)
+        if self._first_blocked:
+            needs = self._needs[self._first_blocked[0]]
+            if not self._free:
+                self._load(needs)
+            elif self._items[self._first_blocked[0]] < self._items[self._free[0]] < NO_ITEM:
+                more = sum(nbytes for identity, nbytes in needs.items() if identity not in self._loaded)
+                if more <= self._ahead:
+                    self._ahead -= more
+                    self._load(needs)
         return heapq.heappop(self._free)
+
+    def _load(self, needs: Iterable[str]) -> None:
+        self._loaded |= set(needs)
+        for blocked in [blocked for blocked in self._blocked if blocked <= self._loaded]:
+            for rank in self._blocked.pop(blocked):
+                del self._needs[rank]
+                heapq.heappush(self._free, rank)

@@ -69,12 +69,14 @@ class Plan:
 
 
 @paused
-def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
+def plan(checked: Checked, *, only: Sequence[str] = (), memory_budget: int | None = None) -> Plan:
     """Make the plan of a checked graph.
 
     Args:
         checked: the checked graph.
         only: names of the outputs to compute; empty for all.
+        memory_budget: most bytes of components that a run may hold. If it is too small for finishing each item of a
+            list before the next one, components are loaded one after the other.
 
     Raises:
         InvalidGraph: the graph has problems, or `only` names an output that it does not have.
@@ -90,9 +92,12 @@ def plan(checked: Checked, *, only: Sequence[str] = ()) -> Plan:
         name: without_absent(source) for name, source in chosen.items() if not isinstance(source, (Absent, Unknown))
     }
     lowered = lower(checked.nodes, present)
-    order = in_order(lowered.steps)
-    steps, outputs = _numbered(lowered, order)
-    return Plan(checked, steps, outputs, absent, tuple(lowered.avoided), lifetimes(steps, outputs))
+    steps, outputs = _numbered(lowered, in_order(lowered.steps, lowered.outputs))
+    lives = lifetimes(steps, outputs)
+    if memory_budget is not None and lives.peak > memory_budget:
+        steps, outputs = _numbered(lowered, in_order(lowered.steps, lowered.outputs, ahead=0))
+        lives = lifetimes(steps, outputs)
+    return Plan(checked, steps, outputs, absent, tuple(lowered.avoided), lives)
 
 
 def _unknown(name: str, checked: Checked) -> Problem:

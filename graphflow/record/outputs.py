@@ -86,6 +86,12 @@ def files_for(
         yield _pending(f"{name}-{number:0{digits}}", item, format_, texts, number)
 
 
+def has_own_file(item: Any) -> bool:
+    """Whether an item of a list is written into a file of its own, whatever the other items are."""
+    format_ = FORMATS.get(value_word(item) or "")
+    return format_ is not None and not format_.joined
+
+
 def _format(value: Any, choice: PictureFormat) -> Format:
     format_ = FORMATS.get(value_word(value) or "")
     if format_ is None:

@@ -17,6 +17,7 @@ from graphflow.errors import FileProblem, GraphflowError
 from graphflow.execute.events import (
     ComponentLoaded,
     Event,
+    ItemReady,
     OutputReady,
     RunFinished,
     StepFailed,
@@ -31,7 +32,7 @@ from graphflow.plan.plan import Plan
 from graphflow.record.folder_claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
-from graphflow.record.outputs import PNG, chosen_formats, files_for, kind_of
+from graphflow.record.outputs import PNG, chosen_formats, files_for, has_own_file, kind_of
 from graphflow.record.picture_records import PictureRecords
 from graphflow.record.report_collector import ReportCollector
 from graphflow.values.any_value import digest_of
@@ -93,6 +94,7 @@ class Recorder:
         self._start = clock()
         self._moment = 0.0
         self._written: dict[str, Path] = {}
+        self._tried: set[str] = set()
         self.report = ReportCollector(plan)
         self._closed = False
         self.result: Result | None = None
@@ -127,9 +129,11 @@ class Recorder:
         """Record an event; never raises because of a file."""
         self._moment = round((self._clock() - self._start).total_seconds(), 6)
         more: dict[str, Any] = {"at": self._moment}
-        if not self._observed and ("torch" in sys.modules or isinstance(event, OutputReady)):
+        if not self._observed and ("torch" in sys.modules or isinstance(event, (ItemReady, OutputReady))):
             self._observe()
-        if isinstance(event, OutputReady):
+        if isinstance(event, ItemReady):
+            more["files"] = self._item(event)
+        elif isinstance(event, OutputReady):
             more["files"] = self._output(event)
         else:
             self._note(event)
@@ -205,27 +209,48 @@ class Recorder:
             case RunFinished():
                 self.record.state, self.record.seconds = event.state, event.seconds
 
+    def _item(self, event: ItemReady) -> list[str]:
+        """Write the file of an item before its list is complete; returns its name if it was written."""
+        if not has_own_file(event.value):
+            return []
+        return self._write_files(event.name, (event.value,), (event.item,))
+
     def _output(self, event: OutputReady) -> list[str]:
-        """Write the files of an output; returns the names of those that were written."""
-        name, value = event.name, event.value
-        source = self._plan.outputs[name]
-        entry = self.record.outputs[name]
-        entry.kind = kind_of(value)
-        count = len(source.items) if event.items is not None and isinstance(source, Gather) else 0
-        entry.items = len(value) if isinstance(value, tuple) else None
-        before = len(self.problems)
+        """Write the files of an output that are not there yet; returns the names of all that were written."""
+        entry = self.record.outputs[event.name]
+        entry.kind = kind_of(event.value)
+        entry.items = len(event.value) if isinstance(event.value, tuple) else None
         try:
-            entry.digest = digest_of(value)
-            texts = functools.partial(self._texts.text, name)
-            for pending in files_for(name, value, texts, event.items, count, choice=self._chosen[name]):
-                content = self._encoded(pending.name, pending.encode)
-                if content is not None and self._attempt(self._write_output, pending.name, content):
-                    entry.files.append(pending.name)
-        except (FileProblem, ValueError, RuntimeError, MemoryError) as error:
-            self.problems.append(FileProblem(f"the output {name} cannot be written: {error}"))
-        entry.why = "; ".join(map(str, self.problems[before:]))
+            entry.digest = digest_of(event.value)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            self._cannot_write(event.name, error)
+        else:
+            entry.files = self._write_files(event.name, event.value, event.items)
         self.report.add_output(event, entry.files)
         return entry.files
+
+    def _write_files(self, name: str, value: Any, items: Sequence[int] | None) -> list[str]:
+        """Write files of an output, each only once; returns the names of those that are written now or were before."""
+        source = self._plan.outputs[name]
+        count = len(source.items) if items is not None and isinstance(source, Gather) else 0
+        texts = functools.partial(self._texts.text, name)
+        files, before = [], len(self.problems)
+        try:
+            for pending in files_for(name, value, texts, items, count, choice=self._chosen[name]):
+                if pending.name not in self._tried:
+                    self._tried.add(pending.name)
+                    content = self._encoded(pending.name, pending.encode)
+                    if content is not None:
+                        self._attempt(self._write_output, pending.name, content)
+                files += [pending.name] if pending.name in self._written else []
+        except (FileProblem, ValueError, RuntimeError, MemoryError) as error:
+            self._cannot_write(name, error)
+        entry = self.record.outputs[name]
+        entry.why = "; ".join(filter(None, (entry.why, *map(str, self.problems[before:]))))
+        return files
+
+    def _cannot_write(self, name: str, error: Exception) -> None:
+        self.problems.append(FileProblem(f"the output {name} cannot be written: {error}"))
 
     def _encoded(self, name: str, encode: Callable[[], bytes]) -> bytes | None:
         """The bytes of a file; if encoding fails, None, and the error is kept as a problem."""

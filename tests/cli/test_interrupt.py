@@ -70,3 +70,23 @@ def test_ctrl_c_before_anything_runs_is_no_traceback(folder):
     code += "raise SystemExit(c.main(['nodes']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "graphflow: interrupted\n")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_pictures_of_a_list_that_are_finished_stay_however_the_run_ends(how, start, write, folder, graphflow):
+    items = "small: {type: resize, image: $photo, for_each: {width: [9, 10, 11]}}\n"
+    # The first item takes no time, the others take long.
+    write("g.yaml", f"{items}b: {{type: slow, for_each: {{image: $small, seconds: [0.1, 30, 30]}}}}", outputs="{b: $b}")
+    process = start("b[1]")
+    process.send_signal(how)
+    process.communicate(timeout=10)
+    assert sorted(path.name for path in (folder / "here").glob("*.png")) == ["b-000.png"]
+    record = json.loads((folder / "here" / "run.json").read_text())
+    assert record["state"] == ("running" if how == signal.SIGKILL else "cancelled")
+    events = [json.loads(line) for line in (folder / "here" / "events.jsonl").read_text().splitlines()]
+    assert [event["files"] for event in events if event["event"] == "item_ready"] == [["b-000.png"]]
+    # The next run knows that the picture is one of a run.
+    write("g.yaml", f"{items}b: {{type: slow, seconds: 0, for_each: {{image: $small}}}}", outputs="{b: $b}")
+    done = graphflow("run", "g.yaml", "--nodes", "toys.py", "--out", "here")
+    assert done.returncode == 0, done.stderr
+    assert len(list((folder / "here").glob("*.png"))) == 3

@@ -8,6 +8,7 @@ import graphflow as gf
 from graphflow.execute.events import (
     ComponentDropped,
     ComponentLoaded,
+    ItemReady,
     OutputReady,
     RunFinished,
     RunStarted,
@@ -169,3 +170,48 @@ def test_events_come_in_the_thread_that_called_run():
     seen = set()
     gf.run(graph("nodes: {a: {type: number}}"), on_event=lambda event: seen.add(threading.get_ident()))
     assert seen == {threading.get_ident()}
+
+
+def test_items_of_a_list_are_announced_when_they_are_ready():
+    told = []
+    text = """
+        nodes:
+          n: {type: number, for_each: {value: [4, 5]}}
+          all: {type: total, values: $n}
+        outputs: {n: $n, all: $all}
+    """
+    gf.run(graph(text), on_event=told.append)
+    names = [to_json(event) for event in told if isinstance(event, (ItemReady, OutputReady, StepFinished))]
+    assert [(event["event"], event.get("step") or event["name"], event.get("item")) for event in names] == [
+        ("step_finished", "n[0]", None),
+        ("item_ready", "n", 0),
+        ("step_finished", "n[1]", None),
+        ("item_ready", "n", 1),
+        ("output_ready", "n", None),
+        ("step_finished", "all", None),
+        ("output_ready", "all", None),
+    ]
+    assert [event.value for event in told if isinstance(event, ItemReady)] == [4, 5]
+
+
+def test_items_from_a_store_are_announced_too():
+    text = "nodes: {n: {type: number, for_each: {value: [4, 5]}}}\noutputs: {n: $n}"
+    with gf.Engine() as engine:
+        for _ in range(2):
+            told = []
+            engine.run(graph(text), on_event=told.append)
+            assert [event.value for event in told if isinstance(event, ItemReady)] == [4, 5]
+
+
+def test_an_item_without_a_value_is_announced_with_the_list_only():
+    told = []
+    text = """
+        nodes:
+          n: {type: number, for_each: {value: [1, 2]}}
+          b: {type: broken, value: 3}
+          both: {type: count_to, last: 1}
+        outputs: {n: $n, b: $b, both: $both}
+    """
+    with pytest.raises(gf.RunFailed):
+        gf.run(graph(text), on_event=told.append)
+    assert [(event.name, event.item) for event in told if isinstance(event, ItemReady)] == [("n", 0), ("n", 1)]

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.plan.toys import graph
+import graphflow as gf
+from graphflow.plan.order import AHEAD
+from tests.plan.toys import CATALOG, graph
 
 
 def order(nodes: dict[str, tuple[str, str | list[str]]], names: dict[str, str] | None = None) -> str:
@@ -150,3 +152,77 @@ def by_the_rule(nodes: dict[str, tuple[str, list[str]]]) -> str:
 @given(mixed())
 def test_the_order_of_any_graph_follows_the_rule(nodes):
     assert order(nodes) == by_the_rule(nodes)
+
+
+# Items of lists
+
+
+@gf.step(environment="pure")
+def raw(*, tag: int, context: gf.Context) -> int:
+    context.borrow("unet")
+    return tag
+
+
+@gf.step(environment="pure")
+def decoded(value: int, context: gf.Context) -> int:
+    context.borrow("vae")
+    return value
+
+
+def stage_of(sizes: dict[str, int]):
+    """A node type whose steps are `raw` and `decoded`, with components of these sizes."""
+
+    def plan(facts, params, checkpoints, wanted):
+        unet, vae = (gf.Component(name, sizes[name], name) for name in ("unet", "vae"))
+        steps = (
+            gf.Step("raw", raw, {}, {"tag": params["tag"]}, uses={"unet": unet}),
+            gf.Step("decoded", decoded, {"value": "raw.int"}, {}, {"int": "int"}, {"vae": vae}),
+        )
+        return gf.Planned(steps=steps)
+
+    @gf.node(plan=plan)
+    def stage(*, tag: int) -> int:
+        raise NotImplementedError("its steps run instead")
+
+    return stage
+
+
+def order_of_items(vae: int, **options) -> list[str]:
+    text = "nodes: {p: {type: stage, for_each: {tag: [1, 2]}}, n: {type: number}}\noutputs: {p: $p, n: $n}"
+    catalog = CATALOG.extended(stage_of({"unet": 10, "vae": vae}))
+    return [step.path for step in graph(text, catalog=catalog).plan(**options).steps]
+
+
+def test_an_item_is_finished_before_the_next_one_if_that_takes_a_small_component():
+    assert order_of_items(AHEAD) == ["n", "p[0]/raw", "p[0]/decoded", "p[1]/raw", "p[1]/decoded"]
+
+
+def test_a_large_component_is_not_loaded_before_its_turn():
+    assert order_of_items(AHEAD + 1) == ["n", "p[0]/raw", "p[1]/raw", "p[0]/decoded", "p[1]/decoded"]
+
+
+def test_components_that_do_not_fit_the_budget_together_are_loaded_one_after_the_other():
+    assert order_of_items(10, memory_budget=19) == ["n", "p[0]/raw", "p[1]/raw", "p[0]/decoded", "p[1]/decoded"]
+    assert order_of_items(10, memory_budget=20) == order_of_items(10)
+
+
+def test_an_item_goes_through_several_nodes_before_the_next_one():
+    plan = graph("""
+        nodes:
+          n: {type: number, for_each: {value: [1, 2]}}
+          m: {type: add, plus: 1, for_each: {a: $n}}
+          all: {type: total, values: $m}
+        outputs: {all: $all, m: $m}
+    """).plan()
+    assert [step.path for step in plan.steps] == ["n[0]", "m[0]", "n[1]", "m[1]", "all"]
+
+
+def test_the_order_of_a_graph_without_lists_among_its_outputs_is_that_of_the_document():
+    plan = graph("""
+        nodes:
+          n: {type: number, for_each: {value: [1, 2]}}
+          m: {type: add, plus: 1, for_each: {a: $n}}
+          all: {type: total, values: $m}
+        outputs: {all: $all}
+    """).plan()
+    assert [step.path for step in plan.steps] == ["n[0]", "n[1]", "m[0]", "m[1]", "all"]

@@ -124,7 +124,7 @@ def test_an_absent_item_is_dropped_from_a_list_with_its_label(folder):
 def test_an_absent_item_makes_that_item_of_the_next_for_each_absent(folder):
     result = run(f"nodes: {{{EACH}, s: {{type: shade_of, for_each: {{image: $p}}}}}}", folder)
     assert result["s"] == (7, 9)
-    assert result.executed[-2:] == ["s[0]", "s[2]"]
+    assert [step for step in result.executed if step.startswith("s[")] == ["s[0]", "s[2]"]
     assert "s[1]" in result.skipped
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import graphflow as gf
 from graphflow.errors import FileProblem
-from graphflow.execute.events import Event
+from graphflow.execute.events import Event, StepStarted
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
 from graphflow.execute.runner import Run
@@ -219,6 +219,47 @@ def test_items_finished_before_a_cancellation_are_written(recorded: Callable[...
     entry = RunRecord.load(run.folder).outputs["images"]
     assert entry.files == ["images-000.png"]
     assert entry.missing == {1: "the run was cancelled"}
+
+
+def test_the_picture_of_each_item_is_written_before_the_next_item_begins(
+    recorded: Callable[..., Any], tmp_path: Path
+) -> None:
+    there: dict[str, list[str]] = {}
+
+    def look(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            there[event.step] = sorted(path.name for path in (tmp_path / "run").glob("*.png"))
+
+    run = recorded(SLOW_ITEMS, listener=look)
+    assert there["wait[0]"] == []
+    assert there["wait[1]"] == ["images-000.png"]
+    told = [event for event in _events(run.folder) if event["event"] in ("item_ready", "output_ready", "writing")]
+    assert [(event["event"], event.get("item"), event.get("files")) for event in told] == [
+        ("writing", None, None),
+        ("item_ready", 0, ["images-000.png"]),
+        ("writing", None, None),
+        ("item_ready", 1, ["images-001.png"]),
+        ("output_ready", None, ["images-000.png", "images-001.png"]),
+    ]
+    assert RunRecord.load(run.folder).outputs["images"].files == ["images-000.png", "images-001.png"]
+
+
+def test_a_list_of_texts_is_one_file_at_the_end(recorded: Callable[..., Any]) -> None:
+    text = SLOW_ITEMS.replace("outputs: {images: $wait}", "outputs: {names: $wait.labels, images: $wait}")
+    run = recorded(text)
+    assert json.loads((run.folder / "names.json").read_text()) == ["image small[0]", "image small[1]"]
+    assert [event["name"] for event in _events(run.folder) if event["event"] == "item_ready" and event["files"]] == [
+        "images", "images",
+    ]  # fmt: skip
+
+
+def test_an_item_that_cannot_be_written_is_tried_once(recorded: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "run" / "images-000.png").mkdir(parents=True)
+    run = recorded(SLOW_ITEMS, overwrite=True)
+    assert len(run.recorder.problems) == 1
+    entry = RunRecord.load(run.folder).outputs["images"]
+    assert entry.files == ["images-001.png"]
+    assert "images-000.png cannot be written" in entry.why
 
 
 SLOW_ITEMS = """
