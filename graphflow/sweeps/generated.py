@@ -18,7 +18,7 @@ from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.tree import Sequence as ListTree
 from graphflow.problems import Place
 from graphflow.sweeps.axes import Axis
-from graphflow.sweeps.layout import columns_of
+from graphflow.sweeps.layout import caption_lines, columns_of
 from graphflow.values.types import CHECKPOINT, INT
 
 EACH = "each"
@@ -142,8 +142,9 @@ def _grid(id_: str, images: Reference, captions: Reference, axes: Sequence[Axis]
         "captions": Scalar(written(captions)),
         "columns": Scalar(write_scalar(columns_of([axis.count for axis in axes])), kind=int),
     }
-    if len(axes) > 2:
-        values["caption_lines"] = Scalar(write_scalar(len(axes)), kind=int)
+    lines = caption_lines([None if axis.decl is None else axis.decl.type for axis in axes])
+    if lines is not None:
+        values["caption_lines"] = Scalar(write_scalar(lines), kind=int)
     entries = {key: Entry(value) for key, value in values.items()}
     return NodeDecl(id_, "type", Scalar("image_grid", _HERE), entries, place=_HERE)
 

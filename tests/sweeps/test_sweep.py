@@ -10,7 +10,8 @@ import pytest
 
 import graphflow as gf
 from graphflow.document.parse import parse
-from graphflow.sweeps.layout import columns_of
+from graphflow.sweeps.layout import caption_lines, columns_of
+from graphflow.values.types import FLOAT, INT, STRING
 
 
 @gf.node()
@@ -69,6 +70,14 @@ def test_the_last_name_varies_fastest_and_gives_the_columns():
 )
 def test_long_lists_become_blocks(counts: list[int], columns: int):
     assert columns_of(counts) == columns
+
+
+@pytest.mark.parametrize(
+    ("types", "lines"),
+    [([None], 1), ([FLOAT], None), ([FLOAT, INT], None), ([STRING], None), ([STRING, None], 3), ([INT] * 4, 4)],
+)
+def test_captions_have_room_for_the_values(types: list[object], lines: int | None):
+    assert caption_lines(types) == lines
 
 
 def test_the_seed_of_the_run_is_that_of_every_combination():
