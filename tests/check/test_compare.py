@@ -180,3 +180,35 @@ def test_unknown_types_and_damaged_values_are_compared_as_text(tmp_path: Path) -
     text = "graphflow: 1\nnodes: {a: {type: unheard, x: 1.0, width: $b, for_each: 3}, b: {type: resize, width: many}}\n"
     assert _changes(text, text, tmp_path) == []
     assert _told(text, text.replace("1.0", "1"), tmp_path) == [("changed", "a.x", "1.0", "1")]
+
+
+INSIDE = """
+graphflow: 1
+templates:
+  soften:
+    inputs: {photo: {type: image}, radius: {type: float, default: 4}}
+    nodes: {soft: {type: mask_blur, mask: $photo, blur_factor: $radius}}
+    outputs: {mask: $soft}
+nodes:
+  each: {template: soften, photo: photo.png, run_seed: 1, for_each: {radius: [1, 2]}}
+outputs: {masks: $each}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "now", "told"),
+    [
+        ("default: 4", "default: 5", ("changed", "soften/radius.default", "4", "5")),
+        ("blur_factor: $radius", "blur_factor: 3", ("rewired", "soften/soft.blur_factor", "$radius", "3")),
+        ("run_seed: 1", "run_seed: 2", ("changed", "each.run_seed", "1", "2")),
+        ("radius: [1, 2]", "radius: [1.0, 3]", ("changed", "each.for_each", "{radius: [1, 2]}", "{radius: [1.0, 3]}")),
+    ],
+)
+def test_templates_inside_documents_are_compared_value_by_value(
+    written: str, now: str, told: tuple[str, str, str, str], tmp_path: Path
+) -> None:
+    assert _told(INSIDE, INSIDE.replace(written, now), tmp_path) == [told]
+
+
+def test_values_of_templates_inside_documents_are_compared_by_type(tmp_path: Path) -> None:
+    assert _told(INSIDE, INSIDE.replace("radius: [1, 2]", "radius: [1.0, 2e0]"), tmp_path) == []

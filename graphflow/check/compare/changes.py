@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from graphflow.catalog.catalog import Catalog
@@ -26,7 +26,8 @@ class Change:
     Attributes:
         section: of the document.
         kind: `changed` for a value, `rewired` for a value that reads something else now.
-        name: of the input, checkpoint, node or output; with the key for a value: `fill.strength`.
+        name: of the input, checkpoint, node or output; with the key for a value: `fill.strength`. Inside a template of
+            the document, its name comes first: `graph/fill.strength`.
         before, now: the values as written, the types of nodes, or the names of something renamed; empty for none.
     """
 
@@ -59,6 +60,9 @@ def changes(before: Document, now: Document, catalog: Catalog) -> list[Change]:
         *_nodes(old, new),
         *_outputs(old, new),
     ]
+    for name in (name for name in before.templates if name in now.templates):
+        inside = changes(before.templates[name], now.templates[name], catalog)
+        found += [replace(change, name=f"{name}/{change.name}") for change in inside]
     sections = ("inputs", "checkpoints", "nodes", "outputs")
     return sorted(found, key=lambda change: sections.index(change.section))
 

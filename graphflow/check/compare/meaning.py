@@ -57,7 +57,9 @@ class Meaning:
         return {key: value for key, value in found.items() if key not in defaults or value != plain(defaults[key])}
 
     def kind(self, node: NodeDecl) -> tuple[str, Any]:
-        """The node's type, or the content of its template."""
+        """The node's type, or the content of its template; of one that is written in the document, only the name."""
+        if self._is_inside(node):
+            return node.kind, ("inside", node.ref.text)
         path = self._template(node) if node.kind == "template" else None
         if path is None:
             return node.kind, node.ref.text
@@ -72,8 +74,11 @@ class Meaning:
             type_ = self.catalog[node.ref.text]
             params = {param.name: param.type for param in type_.params.values()}
             return {port.name: port.type for port in type_.ports.values()} | params
-        path = self._template(node)
-        document = None if path is None else read_file(path)[0]
+        if self._is_inside(node):
+            document: Document | None = self.document.templates[node.ref.text]
+        else:
+            path = self._template(node)
+            document = None if path is None else read_file(path)[0]
         inputs = {} if document is None else document.inputs
         return {name: decl.type for name, decl in inputs.items() if decl.type is not None}
 
@@ -146,6 +151,10 @@ class Meaning:
             return self.renamed.get(text, text)
         path = None if text.startswith("embedded/") else self._path(scalar, text)
         return str(path.resolve()) if path is not None and path.exists() else text
+
+    def _is_inside(self, node: NodeDecl) -> bool:
+        """Whether the node's template is written in the document itself."""
+        return node.kind == "template" and node.ref.text in self.document.templates
 
     def _template(self, node: NodeDecl) -> Path | None:
         text = node.ref.text
