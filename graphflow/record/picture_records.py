@@ -73,7 +73,10 @@ class PictureRecords:
         return same_recipe(self._record, self._repeats).recipe()
 
     def _alone_output(self, output: str, item: int | None) -> AloneOutput | None:
-        checked = self._plan.checked
+        checked, compute = self._plan.checked, self._record.compute
+        if compute is not None and compute.options.get("batch", 1) != 1:
+            # It changes bits which steps are computed in one call.
+            return None
         source = checked.outputs[output]
         if item is not None:
             source = without_absent(source)
