@@ -109,7 +109,7 @@ class Graph:
         return Handle(self, Reference(name))
 
     def checkpoint(self, name: str, source: str, **details: Any) -> str:
-        """Give a checkpoint a short name, with details (`dtype`, `components`, `loras`, …); returns the name.
+        """Give a checkpoint a short name, with details (`dtype`, `loras`, `embeddings`, …); returns the name.
 
         Raises:
             InvalidGraph: the name or a detail is not valid, or there is no such checkpoint; the graph is unchanged.

@@ -106,7 +106,7 @@ def _checkpoint() -> dict[str, Any]:
             "source": {**text, "description": "embedded/NAME, ./folder, ./file.safetensors or owner/name"},
             **dict.fromkeys(("revision", "variant", "dtype", "prior"), text),
             "components": {"type": "object"},
-            "loras": {"type": ["array", "object", "string"]},
+            **{key: {"type": ["array", "object", "string"]} for key in ("loras", "embeddings")},
             "scheduler": {"type": ["string", "object"]},
         },
     }

@@ -142,18 +142,18 @@ class _Mover:
         source = self._scalar(decl.source, CHECKPOINT, plain=True)
         old = decl.details.entries
         entries = {**old, "source": Entry(source, old["source"].place)}
-        for key, type_ in (("components", CHECKPOINT), ("prior", CHECKPOINT), ("loras", CHECKPOINT)):
+        for key in ("components", "prior", "loras", "embeddings"):
             if key in entries:
-                entries[key] = Entry(self._part(old[key].value, type_), old[key].place)
+                entries[key] = Entry(self._part(old[key].value, CHECKPOINT), old[key].place)
         return dataclasses.replace(decl, source=source, details=MapTree(entries, decl.details.place))
 
     def _part(self, tree: Tree, type_: Type) -> Tree:
-        """A detail with its paths moved: one, several, or a map of them; numbers are not changed."""
+        """A detail with its paths moved: one, several, or a map of them; other values are not changed."""
         if isinstance(tree, Sequence):
             return dataclasses.replace(tree, items=tuple(self._part(item, type_) for item in tree.items))
         if isinstance(tree, MapTree):
             moved = {
-                key: entry if key == "scale" else Entry(self._part(entry.value, type_), entry.place)
+                key: entry if key in ("scale", "token") else Entry(self._part(entry.value, type_), entry.place)
                 for key, entry in tree.entries.items()
             }
             return MapTree(moved, tree.place)

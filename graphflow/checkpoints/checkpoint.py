@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from graphflow.checkpoints.components import ComponentFiles, Placed
+from graphflow.checkpoints.added_fit import widths_of
+from graphflow.checkpoints.components import AddedWords, ComponentFiles, Placed
 from graphflow.checkpoints.details import NO_DETAILS, Details
 from graphflow.checkpoints.family import Family
-from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.system.device import CPU, Compute
 from graphflow.system.run_options import NO_OPTIONS
 from graphflow.values.component import Component
@@ -64,24 +65,39 @@ class Checkpoint:
         object.__setattr__(self, "flags", MappingProxyType(dict(self.flags)))
 
     def component(self, role: str) -> Component:
-        """The component with this role as used by a step: in the stage's precision, with its LoRAs, on the device."""
+        """The component with this role as used by a step: in the stage's precision, on its device, with what is added.
+
+        LoRAs and the words of embeddings are added to it.
+        """
         loras = tuple(lora for lora in self.details.loras if role in lora.roles)
         targets = () if self.family is None else self.family.loras
         target = next((target for target in targets if target.role == role), None)
-        return self.placed(self.components[role], loras, target)
+        return self._placed(self.components[role], loras=loras, target=target, words=self._words(role))
+
+    def _words(self, role: str) -> AddedWords | None:
+        """The words that embeddings add to a text encoder or to its tokenizer."""
+        targets = self.family.embeddings if self.details.embeddings and self.family is not None else ()
+        widths = widths_of(targets, self.components)
+        target = next((target for target in widths if role in (target.role, target.tokenizer)), None)
+        if target is None:
+            return None
+        found = [one.words(widths).get(target.role) for one in self.details.embeddings]
+        words = tuple(one for one in found if one is not None)
+        return AddedWords(words, target, self.components[target.tokenizer]) if words else None
 
     @property
     def only(self) -> ComponentFiles | None:
         """The component of a checkpoint that is a single model, such as a ControlNet."""
         return next(iter(self.components.values())) if len(self.components) == 1 else None
 
-    def placed(
-        self, files: ComponentFiles, loras: tuple[Lora, ...] = (), target: LoraTarget | None = None
-    ) -> Component:
+    def placed(self, files: ComponentFiles) -> Component:
         """Another component as used by a stage of this checkpoint: in the stage's precision, on its device."""
+        return self._placed(files)
+
+    def _placed(self, files: ComponentFiles, **added: Any) -> Component:
         dtype, device = self.compute.dtype_of(self.details.dtype), self.compute.device
         options = NO_OPTIONS if files.model is None else files.model.options_of(self.compute.options)
-        return Placed(files, dtype, device, loras, target, options).component
+        return Placed(files, dtype, device, options=options, **added).component
 
     @property
     def digest(self) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from graphflow.checkpoints.added_fit import check_embeddings, check_lora
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.details import Details, read_details
@@ -21,7 +21,6 @@ from graphflow.checkpoints.local_checkpoint import (
     read_checkpoint,
     read_repository,
 )
-from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.checkpoints.models_folders import MODELS_VARIABLE, in_models_folders
 from graphflow.checkpoints.prior import named_by_card, parts_of_prior
 from graphflow.checkpoints.remote import RemoteFiles
@@ -91,7 +90,7 @@ class CheckpointReader:
 
     def _detailed(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
         found = self._located_at(decl.source, decl.source.folder or document.folder)
-        details = read_details(decl, document, self.families.lora_targets, self.hub)
+        details = read_details(decl, document, self.families, self.hub)
         if found.kind == "hub":
             # Without facts about the checkpoint, its details cannot be checked.
             return replace(found, name=decl.name, details=details)
@@ -103,9 +102,11 @@ class CheckpointReader:
         for role, source in details.components:
             components[role] = self._part(decl, role, source, found, document)
         family = self.families.of(found.class_name, components)
-        # A single model, such as a ControlNet, takes no LoRA; its node reports that.
+        # A single model, such as a ControlNet, takes neither LoRAs nor embeddings; its node reports that.
         for lora in details.loras if found.kind != "component" else ():
-            _check_lora(decl, lora, components, self.families.lora_targets if family is None else family.loras)
+            check_lora(decl.name, lora, components, self.families.lora_targets if family is None else family.loras)
+        if found.kind != "component":
+            check_embeddings(decl.name, details.embeddings, components, family)
         detailed = replace(found, name=decl.name, components=components, family=family, details=details)
         prior = (
             self._prior(detailed)
@@ -240,24 +241,6 @@ class CheckpointReader:
         """
         found = self._of_call(read_repository(text, repository, self.families), text)
         return whole(replace(found, prior=self._prior(found)), self.hub)
-
-
-def _check_lora(
-    decl: CheckpointDecl, lora: Lora, components: Mapping[str, ComponentFiles], targets: tuple[LoraTarget, ...]
-) -> None:
-    """Refuse a LoRA for another family; diffusers would fail with a mismatch of tensors, or ignore it."""
-    known = {target.role: target for target in targets}
-    whys = []
-    for role in sorted(lora.roles, key=lambda role: (role in components, role)):
-        if role not in components:
-            whys.append(f"it changes a {role}, and the checkpoint has none")
-        elif role not in known:
-            whys.append(f"it changes a {role}, and LoRAs change none of this family")
-        else:
-            whys.append(lora.misfit(known[role], components[role].full_config))
-    if why := next(filter(None, whys), ""):
-        message = f"the LoRA {lora.file.path.name} does not fit the checkpoint {decl.name}"
-        raise Refusal("wrong-part", message, why, "take a LoRA for models of this family", place=lora.place)
 
 
 def _of_variant(decl: CheckpointDecl, components: dict[str, ComponentFiles], variant: str) -> dict[str, ComponentFiles]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from graphflow.checkpoints import weight_files
 from graphflow.checkpoints.added_file import AddedFile
+from graphflow.checkpoints.embedding import EmbeddingTarget, Words
 from graphflow.checkpoints.fit import integer_weights, misfits
 from graphflow.checkpoints.lora import Lora, LoraTarget
 from graphflow.checkpoints.model_class import ModelClass, Shape, Tokenizer
@@ -242,6 +243,26 @@ class ProcessorFiles(ComponentFiles):
 
 
 @dataclass(frozen=True)
+class AddedWords:
+    """Words that embeddings add to a text encoder and to its tokenizer.
+
+    Attributes:
+        words: in the order in which they are added.
+        target: how they are added.
+        tokenizer: files of the tokenizer.
+    """
+
+    words: tuple[Words, ...]
+    target: EmbeddingTarget
+    tokenizer: ComponentFiles
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """All words."""
+        return tuple(token for one in self.words for token in one.tokens)
+
+
+@dataclass(frozen=True)
 class Placed:
     """A component as used by a stage.
 
@@ -252,6 +273,7 @@ class Placed:
         loras: the LoRAs that are added to it, in this order.
         target: how LoRAs are applied; None if there are none.
         options: the run options that its class has.
+        words: the words that are added to it, if it is a text encoder or a tokenizer; None if there are none.
     """
 
     files: ComponentFiles
@@ -260,25 +282,40 @@ class Placed:
     loras: tuple[Lora, ...] = ()
     target: LoraTarget | None = None
     options: RunOptions = NO_OPTIONS
+    words: AddedWords | None = None
 
     @property
     def added(self) -> tuple[AddedFile, ...]:
         """The files that are added to it."""
-        return tuple(lora.file for lora in self.loras)
+        words = () if self.words is None else self.words.words
+        return (*(lora.file for lora in self.loras), *(one.file for one in words))
 
     @property
     def component(self) -> Component:
         """The component for the `uses` of steps; a component without weights has no precision or device."""
         if not self.files.weights:
-            return Component(self.files.identity, 0, self.files.label, self)
+            tokens = () if self.words is None else self.words.tokens
+            identity = _digest(self.files.identity, *tokens) if tokens else self.files.identity
+            return Component(identity, 0, self.files.label, self)
         loras = [lora.identity for lora in self.loras]
         parts = [self.files.identity, self.dtype, self.device, *loras, *self._option_facts]
+        if self.words is not None:
+            # The tokenizer determines the numbers of the words.
+            parts += [self.words.tokenizer.identity, *self.embeddings]
         nbytes = DTYPES[self.dtype] * sum(header.count for header in self.files.headers)
-        identity = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        return Component(identity, nbytes, self.files.label, self, self.options.offload)
+        return Component(_digest(*parts), nbytes, self.files.label, self, self.options.offload)
+
+    @property
+    def embeddings(self) -> tuple[str, ...]:
+        """The identities of the words that are added to it."""
+        return () if self.words is None else tuple(one.identity for one in self.words.words)
 
     @property
     def _option_facts(self) -> list[str]:
         """The run options that change its results, with the size of tiles, which a model's identity does not have."""
         given = [f"{name} {value}" for name, value in self.options.without("offload").given.items()]
         return [*given, f"size {self.files.full_config.get('sample_size')}"] if self.options.vae_tiling else given
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

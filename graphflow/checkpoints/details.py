@@ -10,9 +10,12 @@ from typing import Any, NoReturn
 
 from graphflow.checkpoints.added_file import AddedFile
 from graphflow.checkpoints.added_file_search import AddedFileSearch
+from graphflow.checkpoints.embedding import USUAL_FILE as EMBEDDING_FILE
+from graphflow.checkpoints.embedding import Embedding, token_in
+from graphflow.checkpoints.families import Families
 from graphflow.checkpoints.hub import Hub
 from graphflow.checkpoints.hub_errors import UnreachableHub
-from graphflow.checkpoints.lora import USUAL_FILE, Lora, LoraTarget, other_kind, roles_in
+from graphflow.checkpoints.lora import USUAL_FILE, Lora, other_kind, roles_in
 from graphflow.checkpoints.safetensors_header import Tensor
 from graphflow.document.model import CheckpointDecl, Document
 from graphflow.document.refusal import Refusal
@@ -48,6 +51,7 @@ class Details:
         variant: variant of the weight files in a folder, such as `fp16`.
         components: role → source, with its place, of the checkpoint whose component is used instead.
         loras: LoRAs, in the order in which they are added.
+        embeddings: embeddings of words, in the order in which they are added.
         scheduler: the sampler of its stages, unless they name one.
         prior: source, with its place, of the checkpoint that reads texts for it.
     """
@@ -56,6 +60,7 @@ class Details:
     variant: str | None = None
     components: tuple[tuple[str, Scalar], ...] = ()
     loras: tuple[Lora, ...] = ()
+    embeddings: tuple[Embedding, ...] = ()
     scheduler: SamplerChoice | None = None
     prior: Scalar | None = None
 
@@ -64,6 +69,7 @@ class Details:
         given: dict[str, Any] = {"dtype": self.dtype, "variant": self.variant}
         given["components"] = {role: source.text for role, source in self.components}
         given["loras"] = [{"source": str(lora.file.path), "scale": lora.scale} for lora in self.loras]
+        given["embeddings"] = [{"source": str(one.file.path), "token": one.token} for one in self.embeddings]
         given["scheduler"] = (
             None if self.scheduler is None else {"name": self.scheduler.name, **dict(self.scheduler.changes)}
         )
@@ -74,24 +80,24 @@ class Details:
 NO_DETAILS = Details()
 
 
-def read_details(decl: CheckpointDecl, document: Document, targets: tuple[LoraTarget, ...], hub: Hub) -> Details:
+def read_details(decl: CheckpointDecl, document: Document, families: Families, hub: Hub) -> Details:
     """Read the details of a declared checkpoint.
 
     Args:
         decl: the entry.
         document: the document of the entry.
-        targets: the components that LoRA files may change.
-        hub: asked about LoRAs that are not on this machine.
+        families: they say which components LoRAs and embeddings may change.
+        hub: asked about files that are not on this machine.
 
     Raises:
         Refusal: a detail is not valid; the refusal has its place.
     """
-    return _Reader(decl, document, targets, hub).details()
+    return _Reader(decl, document, families, hub).details()
 
 
 class _Reader:
-    def __init__(self, decl: CheckpointDecl, document: Document, targets: tuple[LoraTarget, ...], hub: Hub) -> None:
-        self._decl, self._targets, self._hub = decl, targets, hub
+    def __init__(self, decl: CheckpointDecl, document: Document, families: Families, hub: Hub) -> None:
+        self._decl, self._families, self._hub = decl, families, hub
         self._folder = decl.source.folder or document.folder
         self._entries = {key: entry.value for key, entry in decl.details.entries.items()}
 
@@ -104,6 +110,7 @@ class _Reader:
             variant=self._optional("variant", self._text),
             components=self._optional("components", self._components) or (),
             loras=self._optional("loras", self._loras) or (),
+            embeddings=self._optional("embeddings", self._embeddings) or (),
             scheduler=self._optional("scheduler", self._scheduler),
             prior=self._optional("prior", self._scalar),
         )
@@ -168,13 +175,41 @@ class _Reader:
             why = "diffusers applies plain LoRAs, and none of the other kinds that LyCORIS trains"
             fix = "use a plain LoRA, or merge it into a checkpoint with the tool that made it"
             self._refuse(tree, f"{text} is a LyCORIS file of the kind {kind}", why, fix, "checkpoint-broken")
-        roles = roles_in(names, self._targets)
+        roles = roles_in(names, self._families.lora_targets)
         if not roles:
             why = f"its first tensor is {next(iter(names), 'missing')}"
             self._refuse(
                 tree, f"{text} is not a LoRA of a UNet or a text encoder", why, "name a LoRA file", "checkpoint-broken"
             )
         return Lora(file, scale, roles, tree.place)
+
+    def _embeddings(self, tree: Tree) -> tuple[Embedding, ...]:
+        items = tree.items if isinstance(tree, Sequence) else (tree,)
+        return tuple(self._embedding(item) for item in items)
+
+    def _embedding(self, tree: Tree) -> Embedding:
+        if not isinstance(tree, Mapping):
+            return self._embedding_file(tree, None)
+        wrong = [key for key in tree.entries if key not in ("source", "token")]
+        if wrong or "source" not in tree.entries:
+            message = f"an embedding has no key {wrong[0]}" if wrong else "an embedding has no source"
+            self._refuse(tree, message, "", "write {source: ./file.safetensors, token: <word>}", "wrong-shape")
+        token = tree.entries["token"].value if "token" in tree.entries else None
+        return self._embedding_file(tree.entries["source"].value, token)
+
+    def _embedding_file(self, tree: Tree, given: Tree | None) -> Embedding:
+        text = self._text(tree)
+        file = self._added(tree, "embedding", EMBEDDING_FILE)
+        tensors = self._tensors(tree, file)
+        token = token_in(tensors, file.path.stem, self._families.embedding_targets)
+        if token is None:
+            why = f"its first tensor is {next(iter(tensors))}"
+            fix = "name a file of textual inversion"
+            self._refuse(tree, f"{text} is not an embedding of a word", why, fix, "checkpoint-broken")
+        token = token if given is None else self._text(given)
+        if not token.strip():
+            self._refuse(tree, f"{text} has an empty word", "", "write {source: …, token: <word>}")
+        return Embedding(file, token, tree.place)
 
     def _added(self, tree: Tree, word: str, usual: str) -> AddedFile:
         """The file that a source names; see `AddedFileSearch`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from graphflow.checkpoints.embedding import EmbeddingTarget
 from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.lora import LoraTarget
 from graphflow.checkpoints.model_class import ModelClass
@@ -43,6 +44,11 @@ class Families:
     def lora_targets(self) -> tuple[LoraTarget, ...]:
         """The components that LoRA files may change, of all families; LoRA files are recognised by them."""
         return tuple(target for family in self.known for target in family.loras)
+
+    @property
+    def embedding_targets(self) -> tuple[EmbeddingTarget, ...]:
+        """The text encoders to which embeddings may add words, of all families; embeddings are recognised by them."""
+        return tuple(target for family in self.known for target in family.embeddings)
 
     def of(self, pipeline: str, roles: Iterable[str]) -> Family | None:
         """The family of a checkpoint with this pipeline class and these roles; None if no family recognises it."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphflow.checkpoints.embedding import EmbeddingTarget
 from graphflow.checkpoints.lora import LoraTarget
 from graphflow.problems import Fault
 
@@ -146,6 +147,7 @@ class Family:
         distilled: returns whether the guidance scale is an input of the denoiser, so that no negative text is used.
         reads_pixels: returns whether the denoiser also has a masked picture as input, as in models for inpainting.
         loras: the components that LoRA files may change.
+        embeddings: the text encoders to which embeddings may add words.
         prior: the family of checkpoints that convert a text to the input of this family; None if it reads texts itself.
             A document names such a checkpoint, or a checkpoint contains its parts as `prior_ROLE`, or names it in its
             model card.
@@ -173,6 +175,7 @@ class Family:
     distilled: Callable[[Parts], bool] = _never
     reads_pixels: Callable[[Parts], bool] = _never
     loras: tuple[LoraTarget, ...] = ()
+    embeddings: tuple[EmbeddingTarget, ...] = ()
     prior: Family | None = None
     read_prompt: Callable[..., Any] | None = None
     single_files: SingleFiles | None = None

@@ -42,6 +42,9 @@ class Tokenizer(Protocol):
     def length(self) -> int:
         """Number of tokens to which texts are truncated or padded."""
 
+    def knows(self, token: str) -> bool:
+        """Whether the vocabulary has a token with this text."""
+
 
 @dataclass(frozen=True, eq=False)
 class ModelClass:

@@ -7,7 +7,7 @@ TEMPLATE_KEYS = ("name", "description", "inputs", "checkpoints", "templates", "n
 
 TOP_KEYS = ("graphflow", *TEMPLATE_KEYS)
 INPUT_KEYS = ("type", "default", "min", "max", "description")
-CHECKPOINT_KEYS = ("source", "revision", "variant", "dtype", "components", "prior", "loras", "scheduler")
+CHECKPOINT_KEYS = ("source", "revision", "variant", "dtype", "components", "prior", "loras", "embeddings", "scheduler")
 
 OUTPUT_KEYS = ("value", "format", "quality")
 

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphflow.checkpoints.components import ComponentFiles, Placed
+from graphflow.checkpoints.components import AddedWords, ComponentFiles, Placed
 from graphflow.checkpoints.model_class import ModelClass
 from graphflow.checkpoints.single_file import FilePart
 from graphflow.checkpoints.tensor_storage import Stored
@@ -74,7 +74,7 @@ def load(component: Component) -> Any:
         raise FileProblem(f"{component.label} is of the class {files.class_name}, which is not known: {why}")
     try:
         with quiet():
-            return _model(placed, files.model) if files.model.kind == "model" else _small(files, files.model)
+            return _model(placed, files.model) if files.model.kind == "model" else _small(placed, files.model)
     except Exception as error:
         # For a file with another layout, the libraries raise errors of any type; tokenizers raises a bare Exception.
         if is_out_of_memory(error):
@@ -83,8 +83,15 @@ def load(component: Component) -> Any:
         raise FileProblem(f"{component.label} cannot be loaded: {error}") from error
 
 
-def _small(files: ComponentFiles, model: ModelClass) -> Any:
+def _small(placed: Placed, model: ModelClass) -> Any:
     """Load a component without weights: a tokenizer, a processor or a scheduler."""
+    loaded = _plain(placed.files, model)
+    if placed.words is not None:
+        placed.words.target.add(loaded, None, dict.fromkeys(placed.words.tokens))
+    return loaded
+
+
+def _plain(files: ComponentFiles, model: ModelClass) -> Any:
     if model.load is not None:
         return model.load(files, None)
     more = {"trust_remote_code": False} if model.library == "transformers" else {}
@@ -115,6 +122,8 @@ def _model(placed: Placed, model: ModelClass) -> Any:
             output_loading_info=True, **own_code,
         )  # fmt: skip
         _require_whole(model, loading_info)
+    if placed.words is not None:
+        _add_words(loaded, placed.words)
     if placed.loras:
         _lay_over(loaded, placed)
     _set_options(loaded, placed.options)
@@ -220,6 +229,20 @@ def _pieces(tensor: Any, stored: Stored) -> tuple[Any, ...]:
     if stored is Stored.TRANSPOSED:
         return (tensor.T.contiguous(),)
     return (tensor[:, :, 0, 0],) if stored is Stored.CELL else (tensor,)
+
+
+def _add_words(model: Any, added: AddedWords) -> None:
+    """Add the vectors of words to a text encoder; no other component shares this module."""
+    from safetensors import safe_open
+
+    vectors: dict[str, Any] = {}
+    for words in added.words:
+        with safe_open(words.file.path, "pt") as opened:
+            tensor = opened.get_tensor(words.tensor)
+        vectors |= zip(words.tokens, tensor.reshape(len(words.tokens), -1), strict=True)
+    if added.tokenizer.model is None:
+        raise ValueError(f"the class {added.tokenizer.class_name} of its tokenizer is not known")
+    added.target.add(_plain(added.tokenizer, added.tokenizer.model), model, vectors)
 
 
 def _lay_over(model: Any, placed: Placed) -> None:

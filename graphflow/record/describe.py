@@ -113,7 +113,8 @@ def _component(component: Component) -> ComponentRecord:
         return ComponentRecord(label=component.label, digest=component.identity)
     # Its own identity includes precision and device, which are recorded as such.
     loras = [lora.identity for lora in placed.loras]
-    return ComponentRecord(label=component.label, digest=placed.files.identity, loras=loras)
+    embeddings = list(placed.embeddings)
+    return ComponentRecord(label=component.label, digest=placed.files.identity, loras=loras, embeddings=embeddings)
 
 
 def _functions(plan: Plan) -> dict[str, str]:

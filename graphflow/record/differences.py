@@ -109,13 +109,13 @@ def _platform(before: str, now: str) -> Iterator[Difference]:
 
 
 def _weights(before: Sequence[ComponentRecord], now: Sequence[ComponentRecord]) -> Iterator[Difference]:
-    """Components with other weights, config or LoRAs; those that the repetition doesn't use are left out."""
+    """Components with other weights, config or added files; those that the repetition doesn't use are left out."""
     if not before:
         return
-    contents = [(part.digest, part.loras) for part in before]
-    left = [part for part in before if (part.digest, part.loras) not in [(one.digest, one.loras) for one in now]]
+    contents = [part.content for part in before]
+    left = [part for part in before if part.content not in [one.content for one in now]]
     for part in now:
-        if (part.digest, part.loras) in contents:
+        if part.content in contents:
             continue
         old = next((one for one in left if one.label == part.label), left[0] if left else None)
         if old is not None:
@@ -125,8 +125,8 @@ def _weights(before: Sequence[ComponentRecord], now: Sequence[ComponentRecord]) 
 
 
 def _content(part: ComponentRecord) -> str:
-    loras = f" with {', '.join(lora[:_SHOWN_DIGITS] for lora in part.loras)}" if part.loras else ""
-    return part.digest[:_SHOWN_DIGITS] + loras
+    digest, *added = (one[:_SHOWN_DIGITS] for one in part.content)
+    return f"{digest} with {', '.join(added)}" if added else digest
 
 
 def _functions(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Difference]:

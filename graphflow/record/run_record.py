@@ -108,11 +108,18 @@ class ComponentRecord(_Part):
         label: its name in messages, such as `unet of embedded/sd` or `sampler of fill`.
         digest: of its weights, config and class; it depends on neither precision nor device.
         loras: digest of each LoRA that is added to it.
+        embeddings: digest, tensor and words of each embedding that is added to it.
     """
 
     label: str
     digest: str
     loras: list[str] = Field(default_factory=list)
+    embeddings: list[str] = Field(default_factory=list)
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The digests of everything in it."""
+        return (self.digest, *self.loras, *self.embeddings)
 
 
 class PicturesRecord(_Part):

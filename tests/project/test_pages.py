@@ -21,6 +21,7 @@ from graphflow.cli import COMMANDS, codes
 from graphflow.document.aliases import KEYS, TYPES
 from graphflow.document.known_keys import CHECKPOINT_KEYS
 from tests.tiny import make
+from tests.tiny.embeddings import make_embedding
 from tests.tiny.loras import make_lora
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +137,7 @@ def test_parts_of_documents_are_checked_within_one(tmp_path):
     base = make("sd_fp16", tmp_path).rename(tmp_path / "stable-diffusion-v1-5")
     shutil.copytree(make("sd", tmp_path) / "vae", tmp_path / "sd-vae-ft-mse")
     make_lora(tmp_path / "style.safetensors", 5)
+    make_embedding(tmp_path / "dragon.safetensors", 5)
     assert parts
     assert base.is_dir()
     for number, part in enumerate(parts):

@@ -41,8 +41,7 @@ def _of_checkpoint(checkpoint: Checkpoint) -> Iterator[Fault]:
         why = f"it is {checkpoint.class_name or f'a {checkpoint.kind}'}, but this node takes a ControlNetModel"
         fix = "name the folder of a ControlNet, with config.json and safetensors, or its .safetensors file"
         yield Fault(f"{name} is not a ControlNet", why, fix, "checkpoint")
-    elif details.loras or details.scheduler:
-        key = "loras" if details.loras else "scheduler"
+    elif key := next((key for key in ("loras", "embeddings", "scheduler") if getattr(details, key)), None):
         yield Fault(f"{key} of {name} cannot be used with a ControlNet", "", f"remove {key}", "checkpoint")
     elif details.dtype:
         why = "a ControlNet runs in the precision of the stage that it steers"

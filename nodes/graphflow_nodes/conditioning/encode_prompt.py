@@ -59,7 +59,8 @@ def _steps(checkpoint: Checkpoint, family: Family, facts: Mapping[str, Facts]) -
     known = [checkpoint.components[reader.tokenizer].tokenizer for reader in family.texts]
     # Each window has a start and an end. One of an unknown length may be too short for any text.
     window = min(0 if one is None else one.length for one in known) - 2
-    if windows_may_differ(tuple(facts[port].text for port in facts), window):
+    # A word of an embedding may be many tokens.
+    if checkpoint.details.embeddings or windows_may_differ(tuple(facts[port].text for port in facts), window):
         for number, reader in enumerate(family.texts, 1):
             step = text_step(checkpoint, reader, reader.encode, f"encode_padding_{number}", "", clip_skip=None)
             inputs["padding"] = (*inputs.get("padding", ()), f"{step.name}.conditioning")

@@ -9,6 +9,7 @@ from typing import Any
 from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
 from graphflow.problems import Fault
 from graphflow_nodes.families import unet_rules
+from graphflow_nodes.families.embeddings import SD_EMBEDDINGS
 from graphflow_nodes.families.loras import SD_LORAS
 from graphflow_nodes.families.unet_rules import Parts
 from graphflow_nodes.models.clip import CLIP_TEXT, CLIP_TOKENIZER, CLIP_TOKENIZER_FAST
@@ -122,5 +123,6 @@ SD = Family(
     distilled=unet_rules.distilled,
     reads_pixels=unet_rules.reads_pixels,
     loras=SD_LORAS,
+    embeddings=SD_EMBEDDINGS,
     single_files=ORIGINAL,
 )

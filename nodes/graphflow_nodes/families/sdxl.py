@@ -9,6 +9,7 @@ from typing import Any
 from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
 from graphflow.problems import Fault
 from graphflow_nodes.families import unet_rules
+from graphflow_nodes.families.embeddings import SDXL_EMBEDDINGS
 from graphflow_nodes.families.loras import SDXL_LORAS
 from graphflow_nodes.models.clip import (
     CLIP_TEXT,
@@ -160,6 +161,7 @@ SDXL = Family(
     distilled=unet_rules.distilled,
     reads_pixels=unet_rules.reads_pixels,
     loras=SDXL_LORAS,
+    embeddings=SDXL_EMBEDDINGS,
     single_files=ORIGINAL,
     part_settings={"vae": {"scaling_factor": 0.13025, "sample_size": 1024}},
 )

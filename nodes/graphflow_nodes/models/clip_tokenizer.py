@@ -140,6 +140,10 @@ class Tokenizer:
         """The length to which texts are cut or padded."""
         return int(self.config.get("model_max_length", self.config.get("max_len", 0)))
 
+    def knows(self, token: str) -> bool:
+        """Whether the vocabulary has a token with this text."""
+        return token in self.vocabulary or token in self.tokens
+
     @cached_property
     def identity(self) -> str:
         """A digest of everything that changes the token numbers of a text.

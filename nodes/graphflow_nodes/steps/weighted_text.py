@@ -90,10 +90,23 @@ def _compel(context: Context, readout: str) -> Any:
     return Compel(
         tokenizer,
         model,
+        textual_inversion_manager=_words_of(tokenizer),
         truncate_long_prompts=False,
         returned_embeddings_type=ReturnedEmbeddingsType[readout],
         device=model.device,
     )
+
+
+def _words_of(tokenizer: Any) -> Any:
+    """What reads words of several vectors in weighted texts; None if embeddings have added no words."""
+    if all(token.special for token in tokenizer.added_tokens_decoder.values()):
+        return None
+    from compel import DiffusersTextualInversionManager
+    from diffusers.loaders import TextualInversionLoaderMixin
+
+    reader = TextualInversionLoaderMixin()
+    reader.tokenizer = tokenizer
+    return DiffusersTextualInversionManager(reader)
 
 
 @step(version=1)
