@@ -390,7 +390,7 @@ def test_params_of_a_prior_cannot_be_used_with_stable_diffusion(tiny):
 
 def test_a_prior_paints_nothing_and_decodes_nothing(tiny):
     ((_, text),) = faults(("text2img", tiny("kandinsky_prior"), {"prompt": "x"}))
-    assert "it is Kandinsky 2.2 prior, which has the stages image_prior" in text
+    assert "it is Kandinsky 2.2 prior, which has the stage image_prior" in text
     graph = gf.Graph()
     stage = graph.add("text2img", checkpoint=str(tiny("sd")), prompt="x")
     graph.add("vae_decode", checkpoint=str(tiny("kandinsky_prior")), latents=stage.latents)

@@ -356,7 +356,7 @@ def test_a_noise_level_that_the_class_refuses_is_refused(tiny, level, most):
 def test_an_upscaler_runs_no_other_stage(tiny, name, stage):
     given = {"image": "image"} if stage == "img2img" else {}
     ((_, text),) = problems((stage, tiny(name), {**CALL, **given}), **{"image": SMALL} if given else {})
-    assert f"which has the stages {'upscale' if name == 'latent_upscaler' else 'super_resolution'}" in text
+    assert f"which has the stage {'upscale' if name == 'latent_upscaler' else 'super_resolution'}" in text
 
 
 @pytest.mark.parametrize("stage", ["upscale", "super_resolution"])
@@ -390,8 +390,10 @@ def test_a_unet_that_does_not_fit_is_refused(tiny, tmp_path, name, changes, expe
 
 LOW = [
     ({"_class_name": "DDIMScheduler"}, "is DDIMScheduler, but must be"),
+    ({"_class_name": 1.5}, "is 1.5, but must be"),
     ({"beta_start": "x"}, "beta_start of the low_res_scheduler"),
     ({"num_train_timesteps": -3}, "num_train_timesteps of the low_res_scheduler"),
+    ({"num_train_timesteps": "x"}, "num_train_timesteps of the low_res_scheduler"),
 ]
 
 
@@ -404,6 +406,24 @@ def test_a_scheduler_that_cannot_add_noise_to_the_picture_is_refused(tiny, tmp_p
     named = ["diffusers", changes.get("_class_name", "DDPMScheduler")]
     index.write_text(json.dumps(json.loads(index.read_text()) | {"low_res_scheduler": named}))
     found = problems(("super_resolution", folder, IMAGE), image=SMALL)
+    assert any(expected in text for _, text in found), found
+
+
+STRANGE = [
+    ({"mid_block_type": "UNetMidBlock2D"}, "it has mid_block_type UNetMidBlock2D"),
+    ({"norm_num_groups": 32}, "it has norm_num_groups 32"),
+    ({"time_embedding_type": "positional"}, "it has time_embedding_type positional"),
+    ({"up_block_types": [*["KCrossAttnUpBlock2D"] * 3, "UpBlock2D"]}, "it has the block UpBlock2D"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), STRANGE, ids=str)
+def test_the_unet_of_another_kind_of_model_is_refused(tiny, tmp_path, changes, expected):
+    folder = tmp_path / "changed"
+    shutil.copytree(tiny("latent_upscaler"), folder)
+    config = folder / "unet/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+    found = problems(("upscale", folder, IMAGE), image=SMALL)
     assert any(expected in text for _, text in found), found
 
 

@@ -28,6 +28,15 @@ _EULER: Mapping[str, Mapping[str, tuple[Any, ...]]] = {"EulerDiscreteScheduler":
 """The class reads the sigmas of its scheduler, in a way that only Euler's fit."""
 
 
+def _strange(unet: Mapping[str, Any]) -> str:
+    """The first setting that other UNets have, with its value; empty if there is none."""
+    for key, wanted in (("time_embedding_type", "fourier"), ("norm_num_groups", None), ("mid_block_type", None)):
+        if unet[key] != wanted:
+            return f"{key} {unet[key]}"
+    blocks = (kind for key in ("down_block_types", "up_block_types") for kind in unet[key])
+    return next((f"the block {kind}" for kind in blocks if not kind.startswith("K")), "")
+
+
 def _rules(name: str, parts: Parts) -> Iterator[Fault]:
     unet, cells = parts["unet"].full_config, parts["vae"].full_config["latent_channels"]
     width = parts["text_encoder"].full_config["hidden_size"]
@@ -39,6 +48,8 @@ def _rules(name: str, parts: Parts) -> Iterator[Fault]:
     ):
         if unet[setting] != given:
             yield unet_rules.misfit(name, why.format(unet[setting], given))
+    if strange := _strange(unet):
+        yield unet_rules.misfit(name, f"the unet is not one of a latent upscaler: it has {strange}")
     yield from unet_rules.tokenizer_faults(name, parts, "text_encoder", "tokenizer")
 
 

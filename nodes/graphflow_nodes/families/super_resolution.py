@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from graphflow.checkpoints.family import Family, LatentRules, StageSpec, TextReader
 from graphflow.problems import Fault
@@ -47,32 +48,40 @@ def _rules(name: str, parts: Parts) -> Iterator[Fault]:
     if space.factor != _SCALE:
         why = f"the vae makes pictures {space.factor} times as large as latents, but this family needs {_SCALE}"
         yield unet_rules.misfit(name, why)
-    if parts[_LOW].class_name != _DDPM.name:
-        yield unet_rules.misfit(name, f"the {_LOW} is {parts[_LOW].class_name}, but must be {_DDPM.name}")
+    for found in (parts[_LOW].class_name, parts[_LOW].config.get("_class_name", _DDPM.name)):
+        if found != _DDPM.name:
+            yield unet_rules.misfit(name, f"the {_LOW} is {found}, but must be {_DDPM.name}")
+            return
 
 
 def _noise_faults(request: Request) -> Iterator[Fault]:
-    """A noise level that the UNet or the class does not know, and a scheduler that cannot add it."""
-    level, parts = request.value("noise_level"), request.checkpoint.components
-    known, config = parts["unet"].full_config["num_class_embeds"] or 0, parts[_LOW].full_config
-    most = min(_MOST_NOISE, known - 1, config["num_train_timesteps"] - 1)
-    if most < 0:
+    """A scheduler that cannot add noise to the picture, and a noise level that a part or the class does not know."""
+    name, parts = request.checkpoint.name, request.checkpoint.components
+    if faults := list(_settings_faults(name, parts[_LOW].full_config)):
+        yield from faults
+        return
+    known, steps = parts["unet"].full_config["num_class_embeds"], parts[_LOW].full_config["num_train_timesteps"]
+    if known is None:
         why = "its unet does not read the noise level of the picture"
-        yield Fault(
-            f"{request.checkpoint.name} cannot run {request.node}", why, "name another checkpoint", "checkpoint"
-        )
-    elif level > most:
-        why = f"{request.checkpoint.name} knows levels up to {most}"
+        yield Fault(f"{name} cannot run {request.node}", why, "name another checkpoint", "checkpoint")
+        return
+    level, most = request.value("noise_level"), min(_MOST_NOISE, known - 1, steps - 1)
+    if level > most:
+        why = f"{name} knows levels up to {most}"
         yield Fault(f"noise_level cannot be {level}", why, f"write {most} or less", "noise_level")
-    wrong = [
-        (key, f"{fix} there")
-        for key, default in (_DDPM.defaults() if _DDPM.defaults else {}).items()
-        if (fix := misfit(_DDPM.name, key, config[key], default))
-    ] or [(key, f"{fix}: {why}") for key, why, fix in conflicts(_DDPM.name, config)]
-    for key, fix in wrong:
-        message = f"the setting {key} of the {_LOW} of {request.checkpoint.name} cannot be {config[key]!r}"
+
+
+def _settings_faults(name: str, config: Mapping[str, Any]) -> Iterator[Fault]:
+    """Settings with which the second scheduler fails in the middle of a run."""
+    defaults = _DDPM.defaults() if _DDPM.defaults else {}
+    fixes = {key: misfit(_DDPM.name, key, config[key], default) for key, default in defaults.items()}
+    wrong = {key: fix for key, fix in fixes.items() if fix} or {
+        key: fix for key, _, fix in conflicts(_DDPM.name, config)
+    }
+    for key, fix in wrong.items():
+        message = f"the setting {key} of the {_LOW} of {name} cannot be {config[key]!r}"
         why = f"{_DDPM.name} does not take this value of scheduler_config.json"
-        yield Fault(message, why, fix, "checkpoint", "checkpoint-broken")
+        yield Fault(message, why, f"{fix} there", "checkpoint", "checkpoint-broken")
 
 
 SUPER_RESOLUTION = Family(

@@ -59,8 +59,8 @@ def _unable(node: str, checkpoint: Checkpoint, family: Family | None) -> Fault:
         kind = checkpoint.class_name or f"a {checkpoint.kind}"
         why = f"it is {kind}; supported are: {', '.join(checkpoint.known_families)}"
     else:
-        stages = ", ".join(name.replace("+", " with ") for name in family.stages)
-        why = f"it is {family.name}, which has the stages {stages}"
+        stages = [name.replace("+", " with ") for name in family.stages]
+        why = f"it is {family.name}, which has the {'stage' if len(stages) == 1 else 'stages'} {', '.join(stages)}"
     message = f"{checkpoint.name} cannot run {node.replace('+', ' with ')}"
     return Fault(message, why, "name another checkpoint", "checkpoint")
 
