@@ -172,8 +172,12 @@ def _print_end(arguments: argparse.Namespace, done: Rerun, folder: Path, written
         echo(f"graphflow: an error ended the run: {done.result.error}", error=True)
     for output in done.outputs:
         echo(verdict(output))
-    if any(output.equal is False or output.same_file is False for output in done.outputs):
+    unequal = any(output.equal is False for output in done.outputs)
+    other_files = any(output.same_file is False for output in done.outputs)
+    if unequal or (other_files and done.differences):
         echo("\n".join(lines(done.differences, terminal_width())))
+    elif other_files:
+        echo("only the record in the files differs")
     echo(f"wrote {folder}: {', '.join(path.name for path in written)}")
     return code
 

@@ -61,16 +61,20 @@ class PictureRecords:
         alone = self._alone_output(output, item)
         if alone is not None:
             return _Made(*self._of(alone.graph), alone.output, alone.item)
-        return _Made(self._plan, self._whole, output, item)
+        return _Made(self._plan, self._whole_recipe, output, item)
 
     @functools.cached_property
-    def _whole(self) -> str:
-        """The record of the whole run; it does not change after the first picture."""
+    def _whole(self) -> RunRecord:
+        """The record of the whole run; what pictures contain of it does not change after the first picture."""
         if self._repeats is None:
-            return self._record.recipe()
+            return self._record
         from graphflow.record.same_recipe import same_recipe
 
-        return same_recipe(self._record, self._repeats).recipe()
+        return same_recipe(self._record, self._repeats)
+
+    @functools.cached_property
+    def _whole_recipe(self) -> str:
+        return self._whole.recipe()
 
     def _alone_output(self, output: str, item: int | None) -> AloneOutput | None:
         checked, compute = self._plan.checked, self._record.compute
@@ -91,10 +95,11 @@ class PictureRecords:
 
             planned = plan(checked_alone(graph, self._plan.checked))
             record = describe(planned)
-            record.pictures = self._record.pictures
+            record.pictures = self._whole.pictures
             if planned.uses_torch:
                 # What torch reports is the same for every part of a run.
+                record.compute = self._whole.compute
                 update = {"dtypes": record.environment.dtypes}
-                record.environment = self._record.environment.model_copy(update=update)
+                record.environment = self._whole.environment.model_copy(update=update)
             known = self._alone[id(graph)] = planned, record.recipe()
         return known

@@ -169,6 +169,12 @@ def test_a_template_is_compared_by_its_meaning(tmp_path: Path) -> None:
     assert (change.name, change.now) == ("a.template", "./t.yaml, with other content")
 
 
+def test_the_seed_of_a_template_is_a_number(tmp_path: Path) -> None:
+    text = "graphflow: 1\ntemplates: {cut: {nodes: {}}}\nnodes: {a: {template: cut, run_seed: 0x10}}\n"
+    assert _changes(text, text.replace("0x10", "16"), tmp_path) == []
+    assert _told(text, text.replace("0x10", "17"), tmp_path) == [("changed", "a.run_seed", "0x10", "17")]
+
+
 @pytest.mark.parametrize("name", library.graphs())
 def test_no_library_graph_differs_from_itself(name: str) -> None:
     document, _ = read_file(library.graphs()[name])

@@ -315,6 +315,22 @@ def test_a_run_without_metadata_is_repeated_without(call: Callable[..., Any], ru
     assert call("rerun", "run/small.png", "--no-metadata")[1][0] == "small: equal, but its file has other bytes"
 
 
+def test_pictures_of_a_sweep_are_made_again_alone_and_together(
+    call: Callable[..., Any], run: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert call("sweep", "graphs/small.yaml", "--over", "width=[8, 9]", "--seed", "3", "--out", "swept")[0] == 0
+    names = sorted(path.name for path in (tmp_path / "swept").glob("small-*.png"))
+    assert len(names) == 2
+    picture = _moved(tmp_path / "swept" / names[1], tmp_path / "elsewhere" / "one.png")
+    assert call("rerun", str(picture), "--out", "alone")[1][0] == "small: equal"
+    assert (tmp_path / "alone" / "small.png").read_bytes() == picture.read_bytes()
+    code, lines, _ = call("rerun", str(_moved(tmp_path / "swept" / "run.json", tmp_path / "elsewhere" / "all.json")))
+    assert code == 0
+    # A rerun of all reads the graph in run.json, and the records in the pictures name another file.
+    assert {line.rpartition(": ")[2] for line in lines[:-2]} == {"equal", "equal, but its file has other bytes"}
+    assert lines[-2] == "only the record in the files differs"
+
+
 def test_the_folder_of_the_file_is_not_written_into(call: Callable[..., Any], run: Callable[..., Path]) -> None:
     run()
     code, _, error = call("rerun", "run/small.png", "--out", "run")

@@ -24,11 +24,12 @@ from graphflow.document.write import write
 from graphflow.errors import FileProblem, InvalidValue
 from graphflow.system.files import open_regular
 from graphflow.system.paths import path_of
-from graphflow.values.types import BOOL, CHECKPOINT, PICTURES, SCALARS, ListOf, Type, item_of, member_for
+from graphflow.values.types import BOOL, CHECKPOINT, INT, PICTURES, SCALARS, ListOf, Type, item_of, member_for
 
 _FILES = (*PICTURES, "file")
 _OPTIONS: Mapping[str, Any] = {"when": True, "cache": True}
 """Option of a node → its value if it is not given."""
+_OPTION_TYPES: Mapping[str, Type] = {"when": BOOL, "cache": BOOL, "run_seed": INT}
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Meaning:
         types = self.types(node)
         found = {key: self.value(entry.value, types.get(key)) for key, entry in node.values.items()}
         for option, tree in node.options.items():
-            type_ = BOOL if option in _OPTIONS else None
+            type_ = _OPTION_TYPES.get(option)
             found[option] = self._each(tree, types) if option == "for_each" else self.value(tree, type_)
         defaults = {**_OPTIONS, **self._defaults(node)}
         return {key: value for key, value in found.items() if key not in defaults or value != plain(defaults[key])}
