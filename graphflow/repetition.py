@@ -21,6 +21,7 @@ from graphflow.record.compared import ComparedOutput, Expected
 from graphflow.record.differences import Difference
 from graphflow.record.recorded_files import RecordedFile, find_files, require_files
 from graphflow.record.repeat import RecordedRun, check_again
+from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.device import Compute
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Repetition:
             folder of the record.
         only: the outputs to make; None for that of the picture, or those of the recorded run.
         inputs: values of inputs that the record does not hold.
+        memory_budget: most bytes of components that are loaded at a time; None for no limit.
     """
 
     run: RecordedRun
@@ -73,6 +75,7 @@ class Repetition:
     look_in: tuple[Path, ...] = ()
     only: tuple[str, ...] | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    memory_budget: int | None = None
 
     @property
     def record(self) -> RunRecord:
@@ -119,7 +122,7 @@ class Repetition:
             InvalidGraph: its graph has problems here.
         """
         require_files(self.files, self.folders)
-        return plan(self.checked(), only=self.outputs)
+        return plan(self.checked(), only=self.outputs, memory_budget=self.memory_budget)
 
     def explain(self) -> list[Difference]:
         """What is different here from the recorded run, without running anything."""
@@ -193,6 +196,7 @@ def rerun(
     device: str | None = None,
     dtype: str | None = None,
     threads: int | None = None,
+    memory_budget: int | str | None = None,
     offline: bool = False,
 ) -> Rerun:
     """Run again what made a picture or a run.json, and compare the outputs.
@@ -211,6 +215,7 @@ def rerun(
         overwrite: whether files in that folder that no run of graphflow wrote may be replaced.
         catalog: the node types that the graph may use.
         device, dtype, threads: override the recorded ones.
+        memory_budget: most bytes of components that are loaded at a time, such as `8GiB`; None = no limit.
         offline: whether to use only checkpoints on this machine.
 
     Raises:
@@ -231,10 +236,11 @@ def rerun(
         tuple(Path(folder).expanduser() for folder in look_in),
         None if only is None else tuple([only] if isinstance(only, str) else only),
         inputs or {},
+        None if memory_budget is None else parse_bytes(memory_budget),
     )
     planned = repetition.plan()
     _ = repetition.expected
-    with Engine(keep=False, offline=offline) as engine:
+    with Engine(keep=False, offline=offline, memory_budget=repetition.memory_budget) as engine:
         if lacking(planned.components):
             engine.download(planned, on_event)
             planned = repetition.plan()

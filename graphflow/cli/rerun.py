@@ -69,6 +69,7 @@ def execute(arguments: argparse.Namespace) -> int:
         hub_of(arguments),
         tuple(path_of(folder) for folder in arguments.inputs),
         None if arguments.only is None else tuple(arguments.only),
+        memory_budget=None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget),
     )
     try:
         return _explain(arguments, repetition) if arguments.explain else _repeat(arguments, repetition)
@@ -92,10 +93,9 @@ def _explain(arguments: argparse.Namespace, repetition: Repetition) -> int:
 
 
 def _repeat(arguments: argparse.Namespace, repetition: Repetition) -> int:
-    budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
     planned = repetition.plan()
     show(planned.checked.problems, least=Level.WARNING)
-    check_resources(planned, budget)
+    check_resources(planned, repetition.memory_budget)
     if repetition.expected.changed:
         echo(f"the pixels of {arguments.file} were changed after the run wrote them", error=True)
     if lacking(planned.components):
@@ -103,7 +103,7 @@ def _repeat(arguments: argparse.Namespace, repetition: Repetition) -> int:
         if isinstance(downloaded, int):
             return downloaded
         planned = downloaded
-    return _run(arguments, repetition, planned, budget)
+    return _run(arguments, repetition, planned)
 
 
 def _download(arguments: argparse.Namespace, repetition: Repetition, planned: Plan) -> Plan | int:
@@ -124,7 +124,7 @@ def _download(arguments: argparse.Namespace, repetition: Repetition, planned: Pl
     return repetition.plan()
 
 
-def _run(arguments: argparse.Namespace, repetition: Repetition, planned: Plan, budget: int | None) -> int:
+def _run(arguments: argparse.Namespace, repetition: Repetition, planned: Plan) -> int:
     from graphflow.record.folder_claim import folder_of, new_folder
 
     metadata = {"metadata": False} if arguments.no_metadata else {}
@@ -133,7 +133,7 @@ def _run(arguments: argparse.Namespace, repetition: Repetition, planned: Plan, b
         planned, folder, overwrite=arguments.overwrite, command=["graphflow", *sys.argv[1:]], **metadata
     )
     with (
-        Engine(memory_budget=budget, keep=False, offline=arguments.offline) as engine,
+        Engine(memory_budget=repetition.memory_budget, keep=False, offline=arguments.offline) as engine,
         display_of(arguments, len(planned.steps)) as display,
         interrupts(engine, display),
     ):

@@ -530,3 +530,12 @@ def test_a_damaged_record_is_never_a_crash(run: Callable[..., Path], tmp_path: P
             gf.rerun(path)
         except gf.GraphflowError:
             continue
+
+
+def test_a_budget_of_memory_holds_for_a_rerun_too(call: Callable[..., Any]) -> None:
+    assert call("run", "text2img", "--out", "run", "--set", "steps=1")[0] == 0
+    code, _, error = call("rerun", "run", "--memory-budget", "1MiB")
+    assert code == 2
+    assert "the memory budget is too small" in error
+    with pytest.raises(gf.GraphflowError, match="the memory budget is too small"):
+        gf.rerun("run", memory_budget="1MiB")
