@@ -19,6 +19,7 @@ from graphflow.check.read.templates import Library, Templates
 from graphflow.check.run_options import option_problems
 from graphflow.check.seeds import SEED, run_seed, sets_input
 from graphflow.check.sources import NodeSource
+from graphflow.check.unused_words import unused_words
 from graphflow.checkpoints.hub import Hub
 from graphflow.document.model import Document
 from graphflow.document.tree import Scalar
@@ -102,6 +103,7 @@ def expanded_graph(
     expanded = expand(resolved, inputs, literals, seed)
     found = [*problems, *expanded.problems, *propagate(expanded.nodes, expanded.outputs)]
     found += option_problems(compute, expanded.nodes)
+    found += unused_words(expanded.nodes)
     return Checked(
         document=resolved.document,
         resolved=resolved,

@@ -6,7 +6,7 @@ import pytest
 
 import graphflow as gf
 from tests.hub.standin import Stored
-from tests.tiny import loras
+from tests.tiny import embeddings, loras
 
 NAME = "owner/tiny-sd"
 
@@ -97,3 +97,16 @@ def test_a_lora_of_the_hub_is_checked_and_downloaded(hub, sd, tiny, graph, tmp_p
     expected = gf.run(graph(tiny("sd"), loras=str(folder)))["image"]
     assert graph(loras="owner/lora").check().problems == ()
     assert gf.run(graph(loras="owner/lora"))["image"] == expected
+
+
+def test_an_embedding_of_the_hub_is_checked_and_downloaded(hub, sd, tiny, graph, tmp_path):
+    folder = tmp_path / "word"
+    folder.mkdir()
+    embeddings.make_embedding(folder / "learned_embeds.safetensors", 7, key="circle")
+    hub.stored["owner/word"] = Stored(folder)
+    expected = gf.run(graph(tiny("sd"), embeddings=str(folder)))["image"]
+    assert expected != gf.run(graph(tiny("sd")))["image"]
+    assert graph(embeddings="owner/word").check().problems == ()
+    assert not list((tmp_path / "hub").glob("models--owner--word/snapshots/*/learned_embeds.safetensors"))
+    assert gf.run(graph(embeddings="owner/word"))["image"] == expected
+    assert list((tmp_path / "hub").glob("models--owner--word/snapshots/*/learned_embeds.safetensors"))

@@ -304,3 +304,35 @@ def test_pickled_embedding_is_refused_with_what_to_do(tiny, tmp_path):
         problem = refused(tiny("sd"), named)
         assert problem.code == "checkpoint-unsafe"
         assert "convert it to .safetensors" in problem.fix
+
+
+@pytest.mark.parametrize(
+    ("prompts", "hinted"),
+    [
+        (["a red circle"], True),
+        (["a red circle", "a <DRAGON>"], False),
+        (["a red circle", "a <knight>"], True),
+    ],
+)
+def test_check_hints_at_a_word_that_no_text_has(tiny, tmp_path, prompts, hinted):
+    graph = gf.Graph()
+    graph.checkpoint("base", str(tiny("sd")), embeddings=str(make_embedding(tmp_path / "any.safetensors", 71)))
+    for number, prompt in enumerate(prompts):
+        stage = graph.add("text2img", checkpoint="base", prompt=prompt, negative_prompt="blue", seed=number)
+        graph.output(**{f"n{number}": stage.image})
+    checked = graph.check()
+    messages = [(problem.code, problem.message, problem.fix) for problem in checked.problems]
+    fix = "write <dragon> in a prompt, or remove the embedding"
+    assert messages == ([("node-hint", "no text has the word <dragon> of any.safetensors", fix)] if hinted else [])
+
+
+def test_check_does_not_hint_if_only_a_negative_or_a_weighted_text_has_the_word(tiny, tmp_path):
+    graph = gf.Graph()
+    graph.checkpoint("base", str(tiny("sd")), embeddings=str(make_embedding(tmp_path / "any.safetensors", 71)))
+    graph.add("text2img", checkpoint="base", prompt="red", negative_prompt="<dragon>")
+    assert graph.check().problems == ()
+    graph = gf.Graph()
+    graph.checkpoint("base", str(tiny("sd")), embeddings=str(tmp_path / "any.safetensors"))
+    text = graph.add("encode_prompt", checkpoint="base", prompt="(<dragon>)1.2", negative_prompt="")
+    graph.add("text2img", checkpoint="base", prompt=text)
+    assert graph.check().problems == ()
