@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from graphflow.catalog.authoring import (
+        Batchable,
         Context,
         Doc,
         Ge,
@@ -82,7 +83,9 @@ _MEMBERS = {
     "values.tensor_values": "Conditioning ImageEmbedding Latents",
     "graph": "Graph load",
     "handles": "text",
-    "catalog.authoring": ("Context Doc Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"),
+    "catalog.authoring": (
+        "Batchable Context Doc Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"
+    ),
     "plan.plan": "Plan",
     "repetition": "Rerun rerun",
     "swept_graph": "sweep",
@@ -95,6 +98,7 @@ _MODULES = {name: f"graphflow.{module}" for module, names in _MEMBERS.items() fo
 
 __all__ = [
     "Animation",
+    "Batchable",
     "Cancelled",
     "Catalog",
     "Checkpoint",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -27,7 +28,7 @@ from graphflow.graph import Graph, load
 from graphflow.plan.plan import Plan
 from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.device import Compute
-from graphflow.system.run_options import RunOptions
+from graphflow.system.run_options import RunOptions, batch_size
 from graphflow.system.warning_filters import no_errors
 from graphflow.values.any_value import describe
 from graphflow.values.picture_format import PictureFormat
@@ -114,6 +115,7 @@ class Engine:
         overwrite: bool = False,
         format: str | None = None,
         quality: int | None = None,
+        batch: int | str | None = None,
     ) -> Result:
         """Run a graph; first, files of the hub's checkpoints that are missing on this machine are downloaded.
 
@@ -129,6 +131,8 @@ class Engine:
             overwrite: whether files in that folder that no run of graphflow wrote may be replaced.
             format: of the pictures in that folder: `png`, `jpeg` or `webp`; None for what the graph says, else PNG.
             quality: of JPEG and WebP pictures, 1 to 100; None for what the graph says, else 90.
+            batch: most steps that are computed in one call if they are alike, such as the items of a `for_each`; `auto`
+                for as many as are fastest and fit the memory; None for one by one. It changes the last bits of results.
 
         Raises:
             InvalidGraph: the graph has problems; nothing was run.
@@ -137,17 +141,17 @@ class Engine:
             Cancelled: `cancel` was called meanwhile; `.result` holds everything that was finished,
                 and is None if no step had started.
             DownloadFailed: a checkpoint is missing on this machine and cannot be downloaded.
-            InvalidValue: there is no such format or quality.
+            InvalidValue: there is no such format, quality or size of batches.
             FileProblem: the graph cannot be read, or the folder or a file in it cannot be written.
             GraphflowError: this engine is already running a graph, or a run in another thread computes with another
                 number of threads.
         """
         pictures = PictureFormat.of(format, quality)
         with self._running() as cancellation:
-            plan = self._plan(graph, inputs, seed, only)
+            plan = self._plan(graph, inputs, seed, only, batch)
             while self._download(plan, on_event, cancellation) and not isinstance(graph, Plan):
                 # Files on this machine are identified by content, so a file may be missing that seemed to be another.
-                plan = self._plan(graph, inputs, seed, only)
+                plan = self._plan(graph, inputs, seed, only, batch)
             with self._ready(plan):
                 recorder = None if record is None else _recorder(plan, record, overwrite, pictures)
                 result = self._execute(plan, on_event, recorder, cancellation)
@@ -260,6 +264,7 @@ class Engine:
         inputs: Mapping[str, Any] | None,
         seed: int | None,
         only: Sequence[str],
+        batch: int | str | None,
     ) -> Plan:
         if isinstance(graph, Plan):
             return graph
@@ -269,9 +274,10 @@ class Engine:
             graph = Graph.of(graph, catalog=self.catalog)
         elif not isinstance(graph, Graph):
             raise GraphflowError(f"{describe(graph)} is not a graph; give a Graph, or a path or name of one")
-        return graph.plan(
-            inputs, seed=seed, only=only, compute=self.compute, hub=self.hub, memory_budget=self.pool.budget
-        )
+        compute = self.compute
+        if batch is not None:
+            compute = replace(compute, options=replace(compute.options, batch=batch_size(batch)))
+        return graph.plan(inputs, seed=seed, only=only, compute=compute, hub=self.hub, memory_budget=self.pool.budget)
 
 
 def run(
@@ -285,6 +291,7 @@ def run(
     overwrite: bool = False,
     format: str | None = None,
     quality: int | None = None,
+    batch: int | str | None = None,
     catalog: Catalog | None = None,
     device: str | None = None,
     dtype: str | None = None,
@@ -318,6 +325,7 @@ def run(
             overwrite=overwrite,
             format=format,
             quality=quality,
+            batch=batch,
         )
 
 

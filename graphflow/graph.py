@@ -232,8 +232,8 @@ class Graph:
         Args:
             inputs, seed: as for a run.
             only: names of outputs, or results of any node (`fill`, `fill.image`); empty for all outputs.
-            compute: device and precision of models.
-            memory_budget: most bytes of components that the run may hold; None = no limit.
+            compute: device, precision and run options of models.
+            memory_budget: most bytes of components that the run may hold, and of `auto` batches; None = no limit.
 
         Raises:
             InvalidGraph: the graph has problems, or not the output or node that `only` names.

@@ -17,6 +17,7 @@ from graphflow.values.component import Component
 from graphflow.values.facts import Facts
 
 __all__ = [
+    "Batchable",
     "Context",
     "Doc",
     "Environment",
@@ -65,6 +66,7 @@ class StepMark:
     version: int
     environment: Environment | None
     deterministic: bool
+    batched: Callable[..., Any] | None = None
 
 
 NODE_MARK = "__graphflow_node__"
@@ -104,12 +106,25 @@ def node(
 
 
 def step(
-    *, version: int = 1, environment: Environment | None = "torch", deterministic: bool = True
+    *,
+    version: int = 1,
+    environment: Environment | None = "torch",
+    deterministic: bool = True,
+    batched: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
-    """Mark a module-level function as a step, for the `run` of a `Step`."""
+    """Mark a module-level function as a step, for the `run` of a `Step`.
+
+    Args:
+        version: increase it if the function, or its batched form, now returns other results for the same values.
+        environment: what else its results depend on.
+        deterministic: False if equal values can give different results; such results are never cached or merged.
+        batched: a module-level function that computes several steps in one call. It has the same arguments; each takes
+            a list with one value per step, all of the same length, and is not passed if the steps don't have it. The
+            context is that of the whole call. It returns a list with what the function returns for each step.
+    """
 
     def mark(function: F) -> F:
-        setattr(function, STEP_MARK, StepMark(version, environment, deterministic))
+        setattr(function, STEP_MARK, StepMark(version, environment, deterministic, batched))
         return function
 
     return mark
@@ -175,6 +190,23 @@ class Context(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Batchable:
+    """Whether a step may be computed in one call with others.
+
+    Steps may if their functions, components and keys are equal.
+
+    Attributes:
+        key: a text of everything else that must be equal, such as sizes and all params except the seed.
+        item_bytes: an estimate of the memory that the call needs for each step, besides the components.
+        why_not: why the step is always computed alone; empty if it need not be.
+    """
+
+    key: str = ""
+    item_bytes: int = 0
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a node: a function and the sources of its arguments.
 
@@ -186,6 +218,8 @@ class Step:
         params: argument → a plain value.
         outputs: output of the node → output of `run`; a tuple of names if they are the same.
         uses: role → component; the function may borrow only these.
+        batch: whether it may be computed together with other steps; None if its function has no batched form, which
+            needs no explanation.
     """
 
     name: str
@@ -194,6 +228,7 @@ class Step:
     params: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[str, ...] | Mapping[str, str] = ()
     uses: Mapping[str, Component] = field(default_factory=dict)
+    batch: Batchable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,8 @@ class StepFunction:
         types: types of the outputs.
         optional: arguments with a default.
         summary: the first line of its docstring without the full stop; empty if it has no docstring.
+        batched: computes several steps in one call; None if the function has no such form.
+        batched_identity: its qualified name, version and source; empty if there is none.
     """
 
     call: Callable[..., Any]
@@ -164,6 +166,8 @@ class StepFunction:
     types: tuple[gt.Type, ...]
     optional: frozenset[str] = frozenset()
     summary: str = ""
+    batched: Callable[..., Any] | None = None
+    batched_identity: str = ""
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,24 @@ def step_function(function: Callable[..., Any], shipped_version: str | None = No
         raise DefinitionError(f"{_name(function)} is not marked: write @step() above it")
     if "<locals>" in function.__qualname__:
         raise DefinitionError(f"{_name(function)}: a step must be a function at module level")
-    return _step_function(function, mark.version, mark.environment, mark.deterministic, shipped_version)
+    return _with_batched(
+        _step_function(function, mark.version, mark.environment, mark.deterministic, shipped_version),
+        mark,
+        shipped_version,
+    )
+
+
+def _with_batched(step: StepFunction, mark: StepMark, shipped_version: str | None) -> StepFunction:
+    """The step with the function that computes several of it in one call."""
+    if mark.batched is None:
+        return step
+    own, batched = inspect.signature(step.call).parameters, inspect.signature(mark.batched).parameters
+    if own.keys() != batched.keys():
+        different = ", ".join(sorted(own.keys() ^ batched.keys()))
+        message = f"its arguments are not those of {step.call.__name__}; they differ in {different}"
+        raise DefinitionError(f"{_name(mark.batched)}: {message}")
+    identity = _identity(mark.batched, mark.version, shipped_version)
+    return dataclasses.replace(step, batched=mark.batched, batched_identity=identity)
 
 
 def _step_function(

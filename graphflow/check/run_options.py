@@ -25,6 +25,9 @@ def option_problems(compute: Compute, nodes: Sequence[ExpandedNode]) -> Iterator
     used = _used(nodes)
     unknown = any(_is_unknown(value) for node in nodes for value in node.params.values())
     for option in compute.options.given:
+        if option == "batch":
+            # It does not concern a model; the plan says which steps it groups.
+            continue
         concerned = [placed for placed in used if placed.files.model and option in placed.files.model.options]
         for placed in concerned:
             if placed.files.model and not placed.files.model.options[option]:

@@ -100,6 +100,7 @@ class StageSpec:
         control: name of the argument for control pictures; empty if the class has none.
         flags: arguments of the class besides its components.
         if_flag: param → flag of the family that the class needs to use the param; the flag is passed to the class.
+        alone: why `sample` computes one picture at a time; empty if it has a form for several.
         rules: each `rule(request)` yields problems of the stage; see `graphflow_nodes.planning.request`.
     """
 
@@ -120,6 +121,7 @@ class StageSpec:
     control: str = ""
     flags: Mapping[str, Any] = field(default_factory=dict)
     if_flag: Mapping[str, str] = field(default_factory=dict)
+    alone: str = ""
     rules: tuple[Callable[..., Iterable[Fault]], ...] = ()
 
 

@@ -13,10 +13,12 @@ from graphflow.cli.load_graph import load_checked
 from graphflow.cli.plan_table import lines
 from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
+    add_budget_argument,
     add_compute_arguments,
     add_graph_arguments,
     add_offline_argument,
     add_value_arguments,
+    budget_of,
     catalog_of,
 )
 from graphflow.cli.step_text import is_data, source_text, value_text
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_graph_arguments(parser)
     add_value_arguments(parser)
     add_compute_arguments(parser)
+    add_budget_argument(parser)
     add_offline_argument(parser)
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="plan only this output, NODE or NODE.OUTPUT"
@@ -46,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
         show(loaded.problems, least=Level.PROBLEM)
         return WRONG
     show(loaded.problems)
-    planned = plan(loaded.checked, only=arguments.only)
+    planned = plan(loaded.checked, only=arguments.only, memory_budget=budget_of(arguments))
     if arguments.json:
         echo_json(as_json(planned), indent=2)
         return DONE
@@ -84,6 +87,8 @@ def as_json(planned: Plan) -> dict[str, Any]:
         "absent": planned.absent,
         "skipped": planned.skipped,
         "avoided": list(planned.avoided),
+        "batches": [[planned.steps[number].path for number in batch] for batch in planned.batches],
+        "alone": planned.alone,
         "peak_component_bytes": planned.lifetimes.peak,
     }
 

@@ -54,6 +54,7 @@ def lines(
 def _columns(planned: Plan) -> list[Column]:
     times, names = planned.lifetimes, _short_names(_components(planned))
     numbers = range(len(planned.steps))
+    beside = {batch.start: len(batch) - 1 for batch in planned.batches}
     memory = [(size_text(held),) for held in times.held] if times.peak else [()] * len(planned.steps)
     loads = [tuple(names[part.identity] for part in times.loads.get(number, ())) for number in numbers]
     frees = [tuple(names[identity] for identity in times.drops.get(number, ())) for number in numbers]
@@ -61,7 +62,7 @@ def _columns(planned: Plan) -> list[Column]:
         Column("#", [(str(number + 1),) for number in numbers], right=True),
         Column("node", [(shortened(step.node.path, LONGEST_NAME),) for step in planned.steps], least=20),
         Column("step", [(_own_name(step),) for step in planned.steps], least=16),
-        Column("does", [_does(step) for step in planned.steps], least=18),
+        Column("does", [_does(step, beside.get(number, 0)) for number, step in enumerate(planned.steps)], least=18),
         Column("loads", loads, least=12),
         Column("frees", frees, least=12),
         Column("memory", memory, right=True),
@@ -91,14 +92,21 @@ def _own_name(step: PlannedStep) -> str:
     return step.path.removeprefix(step.node.path).removeprefix("/")
 
 
-def _does(step: PlannedStep) -> tuple[str, ...]:
+def _does(step: PlannedStep, beside: int) -> tuple[str, ...]:
+    """The text about a step.
+
+    Args:
+        step: of the plan.
+        beside: how many of the next steps are computed in one call with it.
+    """
     function = step.function
     words = _first_small(short_summary(function.summary or function.call.__name__.replace("_", " ")))
+    together = (f"in one call with the next {beside}",) if beside > 1 else ("in one call with the next",) * beside
     if not step.also:
-        return (words,)
+        return words, *together
     name = _own_name(step)
     same = [path.removesuffix(f"/{name}") if name else path for path in step.also]
-    return words, f"also for {_listed(same)}"
+    return words, *together, f"also for {_listed(same)}"
 
 
 def short_summary(text: str) -> str:
@@ -137,12 +145,24 @@ def _totals(planned: Plan) -> Iterable[str]:
         noun = "decode" if kinds == {"decode"} else "step"
         count = counted(len(planned.avoided), noun)
         yield f"{count} avoided, since nothing reads the result: {_listed(planned.avoided)}"
+    yield from _batches(planned)
     for name, source in planned.outputs.items():
         yield f"output {name} = {_output(source, planned)}"
     for name, why in planned.absent.items():
         yield f"output {name} is absent: {why}"
     for path, why in planned.skipped.items():
         yield f"skipped {path}: {why}"
+
+
+def _batches(planned: Plan) -> Iterable[str]:
+    """How many steps are computed in one call, and why others are not."""
+    sizes = [len(batch) for batch in planned.batches]
+    if sizes:
+        most = f", at most {max(sizes)} in one" if len(sizes) > 1 else ""
+        yield f"{counted(sum(sizes), 'step')} computed in {counted(len(sizes), 'call')}{most}"
+    for why in dict.fromkeys(planned.alone.values()):
+        paths = [path for path, reason in planned.alone.items() if reason == why]
+        yield f"{counted(len(paths), 'step')} computed one by one, since {why}: {_listed(paths)}"
 
 
 def _output(source: StepSource, planned: Plan) -> str:

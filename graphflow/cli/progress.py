@@ -73,6 +73,7 @@ def plain(count: int) -> Iterator[Display]:
 def _line(event: Event) -> str:
     if isinstance(event, StepFinished):
         also = f" (also {', '.join(event.also)})" if event.also else ""
+        also += f" (one of {event.batch} in one call)" if event.batch > 1 and not event.cached else ""
         return f"{event.step}{also} {'cached' if event.cached else _seconds(event.seconds)}"
     if isinstance(event, StepFailed):
         return f"{event.step} failed after {_seconds(event.seconds)}"
@@ -112,7 +113,9 @@ class _State:
 
     def take(self, event: Event) -> None:
         if isinstance(event, StepStarted):
-            self.running, self.started, self.parts = printable(event.step), time.monotonic(), (0, 0)
+            if not event.batch or event.step == event.batch[0]:
+                count = f" ({counted(len(event.batch), 'item')})" if event.batch else ""
+                self.running, self.started, self.parts = printable(event.step) + count, time.monotonic(), (0, 0)
         elif isinstance(event, DownloadStarted):
             self.running, self.started, self.parts = printable(event.file), time.monotonic(), (0, event.nbytes)
             self.unit = size_text

@@ -14,10 +14,12 @@ from graphflow.cli.load_graph import load_checked
 from graphflow.cli.running import display_of, interrupts
 from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
+    add_budget_argument,
     add_compute_arguments,
     add_graph_arguments,
     add_offline_argument,
     add_value_arguments,
+    budget_of,
     catalog_of,
 )
 from graphflow.engine import Engine
@@ -26,7 +28,6 @@ from graphflow.execute.resources import check_resources
 from graphflow.execute.result import Cancelled, Result
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level, Place, Problem
-from graphflow.system.byte_sizes import parse_bytes
 from graphflow.values.picture_format import PICTURE_FORMATS, PictureFormat
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", metavar="F", help=f"write pictures as {', '.join(PICTURE_FORMATS)} instead of what the graph says"
     )
     parser.add_argument("--quality", type=int, metavar="N", help="quality of JPEG and WebP pictures, 1 to 100")
-    parser.add_argument("--memory-budget", metavar="8GiB", help="most memory for components at a time")
+    add_budget_argument(parser)
     parser.add_argument("--no-metadata", action="store_true", help="write pictures without the record of the run")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
 
@@ -71,7 +72,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from graphflow.record.recorder import Recorder
 
     pictures = PictureFormat.of(arguments.format, arguments.quality)
-    budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
+    budget = budget_of(arguments)
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
     if loaded.checked is None or not loaded.checked.ok:
         _print_problems(arguments, loaded.problems)
@@ -80,7 +81,7 @@ def execute(arguments: argparse.Namespace) -> int:
     for note in loaded.notes:
         echo(note, error=True)
     planned = plan(loaded.checked, only=arguments.only, memory_budget=budget)
-    show(_no_effect(planned, pictures))
+    show([*_no_effect(planned, pictures), *_no_batches(planned)])
     check_resources(planned, budget)
     while lacking(planned.components):
         downloaded = _download(arguments, planned)
@@ -134,6 +135,13 @@ def _no_effect(planned: Plan, pictures: PictureFormat) -> list[Problem]:
     return []
 
 
+def _no_batches(planned: Plan) -> list[Problem]:
+    """A warning about `--batch N` if every step is computed alone all the same."""
+    if planned.batches or planned.checked.compute.options.batch in (1, "auto"):
+        return []
+    return [_useless("--batch", next(iter(planned.alone.values()), "no two steps are alike"), "remove it")]
+
+
 def _useless(option: str, why: str, fix: str) -> Problem:
     return Problem("no-effect", f"{option} has no effect", why, fix, Place(option))
 
@@ -157,8 +165,7 @@ def _download(arguments: argparse.Namespace, planned: Plan) -> Plan | int:
     if loaded.checked is None or not loaded.checked.ok:
         _print_problems(arguments, loaded.problems)
         return WRONG
-    budget = None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
-    return plan(loaded.checked, only=arguments.only, memory_budget=budget)
+    return plan(loaded.checked, only=arguments.only, memory_budget=budget_of(arguments))
 
 
 def _print_no_run(arguments: argparse.Namespace, sentence: str, code: int) -> int:

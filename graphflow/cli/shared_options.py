@@ -7,6 +7,7 @@ import argparse
 from graphflow.catalog.catalog import Catalog, default_catalog, named_catalog
 from graphflow.checkpoints.hub import Hub
 from graphflow.cli.screens import echo
+from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.device import Compute
 from graphflow.system.run_options import ATTENTIONS, OFFLOADS, RunOptions
 
@@ -60,6 +61,9 @@ def add_compute_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vae-tiling", action="store_true", help="encode and decode large pictures in tiles, which takes less memory"
     )
+    parser.add_argument(
+        "--batch", metavar="N|auto", help="compute up to N steps that are alike in one call; affects bits of results"
+    )
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +75,16 @@ def add_device_arguments(parser: argparse.ArgumentParser) -> None:
         "--dtype", metavar="T", help="precision of all models: float32, float16, bfloat16, or auto for the fastest"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of torch on a CPU; affects bits of results")
+
+
+def add_budget_argument(parser: argparse.ArgumentParser) -> None:
+    """`--memory-budget`."""
+    parser.add_argument("--memory-budget", metavar="8GiB", help="most memory for components at a time")
+
+
+def budget_of(arguments: argparse.Namespace) -> int | None:
+    """The bytes of `--memory-budget`; None if it is not given."""
+    return None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
 
 
 def add_offline_argument(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +108,7 @@ def compute_of(arguments: argparse.Namespace) -> Compute:
         offload=arguments.offload,
         compile=arguments.compile,
         vae_tiling=arguments.vae_tiling,
+        batch=arguments.batch,
     )
     return Compute.of(arguments.device, arguments.dtype, arguments.threads, options)
 

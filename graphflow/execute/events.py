@@ -48,9 +48,14 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A step is about to be executed."""
+    """A step is about to be executed.
+
+    If it is computed in one call with others, `batch` are the paths of all of them; their events follow directly, and
+    the progress of the call is reported for the first one. Otherwise `batch` is empty.
+    """
 
     step: str
+    batch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,15 @@ class StepWarned:
 class StepFinished:
     """A step has a result: it was executed in `seconds`, or its result is in a store (`cached`).
 
-    `values` are the outputs of an executed step, by name; they are not part of the JSON form.
+    If it was computed in one call with others, `batch` is the number of steps in the call, and `seconds` its share of
+    the time. `values` are the outputs of an executed step, by name; they are not part of the JSON form.
     """
 
     step: str
     seconds: float
     cached: bool
     also: tuple[str, ...] = ()
+    batch: int = 1
     values: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False, metadata={"json": False})
 
 

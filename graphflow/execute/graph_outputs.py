@@ -111,7 +111,7 @@ class GraphOutputs:
             if read.step in self._waiting[name]:
                 return CANCELLED
             if not self._held.fetch(read.step, {read.output}):
-                why = CANCELLED if cancelled else self._maker.make(read.step)
+                why = CANCELLED if cancelled else self._maker.remake(read.step)
                 if why:
                     return why
         return ""

@@ -5,7 +5,8 @@ A value that is not held may be in the store; if the store has lost it, its step
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from graphflow.document.refusal import Refusal, outside_list
@@ -16,6 +17,8 @@ from graphflow.execute.store_use import Kept
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput, StepSource, step_outputs
 from graphflow.values.sources import Format, Gather, ItemOf, Value
+
+NO_COMPANY: Mapping[int, Sequence[int]] = MappingProxyType({})
 
 
 class Outside(InvalidValue):
@@ -88,21 +91,25 @@ class Held:
             return "".join([part if isinstance(part, str) else write_scalar(self.value(part)) for part in source.parts])
         raise TypeError(f"{source} has no value")
 
-    def lost(self, number: int, bad: Container[int]) -> dict[int, dict[int, set[str]]]:
-        """A step and all producers that have to be executed again for it, each with its reads: producer → outputs.
+    def lost(
+        self, numbers: Sequence[int], bad: Container[int], company: Mapping[int, Sequence[int]] = NO_COMPANY
+    ) -> dict[int, dict[int, set[str]]]:
+        """Steps and all producers that have to be executed again for them, each with its reads: producer → outputs.
 
         Args:
-            number: number of the step.
+            numbers: the steps.
             bad: steps without a result; their own producers are ignored, since they are not executed again.
+            company: step → the steps that were computed in one call with it, which are executed again with it.
         """
-        lost = {number: self._reads(number)}
-        pending = [number]
+        lost = {number: self._reads(number) for number in numbers}
+        pending = list(numbers)
         while pending:
             reader = pending.pop()
             for producer, outputs in lost[reader].items() if reader not in bad else ():
                 if producer not in lost and not self.fetch(producer, outputs):
-                    lost[producer] = self._reads(producer)
-                    pending.append(producer)
+                    again = [one for one in company.get(producer, (producer,)) if one not in lost]
+                    lost.update({one: self._reads(one) for one in again})
+                    pending += again
         return lost
 
     def _reads(self, number: int) -> dict[int, set[str]]:

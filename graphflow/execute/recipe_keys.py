@@ -2,6 +2,10 @@
 
 A key is a digest of the step function (its module and name, version and source), its params and components
 (together the planned step's `key`), the digests of its inputs, and the environment that its node declares.
+
+If a step was computed in one call with others, its key also has the number of steps in the call and its own place
+among them, on which bits of the result depend. What the other steps were has no effect on it, so a result is found
+again beside others, and never by a step that is computed alone or in a batch of another size.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from typing import NamedTuple
 
 from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.plan.step import PlannedStep
@@ -18,6 +23,13 @@ from graphflow.values.sources import Format, Gather, ItemOf, Value
 
 Digests = Sequence[Mapping[str, str] | None]
 """Per step of the plan: output → digest."""
+
+
+class BatchPlace(NamedTuple):
+    """The place of a step, from 0, in a call that computes `size` steps."""
+
+    number: int
+    size: int
 
 
 def environment(kind: str) -> str:
@@ -34,9 +46,17 @@ def _versions(*packages: str) -> str:
     return " ".join(f"{package} {metadata.version(package)}" for package in packages)
 
 
-def recipe_key(step: PlannedStep, digests: Digests) -> str | None:
-    """The recipe key of a step; None if the digest of an input is not known."""
+def recipe_key(step: PlannedStep, digests: Digests, place: BatchPlace | None = None) -> str | None:
+    """The recipe key of a step; None if the digest of an input is not known.
+
+    Args:
+        step: of the plan.
+        digests: of the steps before it.
+        place: in the call that computes it with others; None if it is computed alone.
+    """
     lines = [step.key, environment(step.function.environment)]
+    if place is not None:
+        lines.append(f"{place.number} of {place.size} by {step.function.batched_identity}")
     try:
         for name, source in step.inputs.items():
             lines.append(name)

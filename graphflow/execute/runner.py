@@ -1,4 +1,4 @@
-"""The runner: executes a plan in the calling thread, one step at a time.
+"""The runner: executes a plan in the calling thread, one call after the other.
 
 If the store knows a step's recipe, only the digests of its results are used. The value itself is read, or made again
 if the store has lost it, only when a step that is executed or an output of the graph needs it. After a failure, all
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from graphflow.execute.announcer import Announcer
 from graphflow.execute.cancellation import Cancellation
-from graphflow.execute.events import Listener, RunFinished, RunStarted, StepFinished, StepNotRun
+from graphflow.execute.events import Listener, RunFinished, RunStarted, StepNotRun
 from graphflow.execute.graph_outputs import GraphOutputs
 from graphflow.execute.live_values import Held
 from graphflow.execute.maker import Maker
@@ -25,7 +26,6 @@ from graphflow.execute.store import Store
 from graphflow.execute.store_use import Kept
 from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan
-from graphflow.plan.step import PlannedStep
 
 
 class Run:
@@ -89,9 +89,9 @@ class Run:
             if self._announcer.listener is not None:
                 self._announcer.send(RunStarted(tuple(step.path for step in self.plan.steps)))
             self._outputs.start()
-            for number, step in enumerate(self.plan.steps):
+            for unit in self._units():
                 self._cancellation.check()
-                self._step(number, step)
+                self._make(unit)
             self._end("failed" if self.result.failed else "done", start)
         except (Cancelled, KeyboardInterrupt) as error:
             if isinstance(error, Cancelled):
@@ -100,23 +100,37 @@ class Run:
             self._end("cancelled", start)
             raise
 
-    def _step(self, number: int, step: PlannedStep) -> None:
-        if self._kept.knows(number, step):
-            self.result.cached.append(step.path)
-            if self._announcer.listener is not None:
-                self._announcer.send(StepFinished(step.path, 0.0, True, step.also))
-        else:
-            why = self._maker.make(number)
-            if why and number not in self._maker.bad:
-                self._not_run(number, step, why)
-        for producer in producers_of(step):
-            self._held.release(producer)
-        self._outputs.done(number)
+    def _units(self) -> Iterator[Sequence[int]]:
+        """Numbers of the steps that are computed in one call, in order; mostly one step each."""
+        batches = {batch.start: batch for batch in self.plan.batches}
+        number = 0
+        while number < len(self.plan.steps):
+            unit = batches.get(number, (number,))
+            yield unit
+            number += len(unit)
 
-    def _not_run(self, number: int, step: PlannedStep, why: str) -> None:
+    def _make(self, unit: Sequence[int]) -> None:
+        """Look up or execute steps; those of a batch that cannot be executed don't keep back the others."""
+        bad, steps = self._maker.bad, self.plan.steps
+        reasons: dict[int, str] = {}
+        if len(unit) > 1 and bad:
+            reasons = {number: bad[one] for number in unit for one in producers_of(steps[number]) if one in bad}
+        able = [number for number in unit if number not in reasons] if reasons else unit
+        if able and not self._maker.know(able):
+            reasons |= self._maker.make(able)
+        for number, why in reasons.items():
+            if number not in bad:
+                self._not_run(number, why)
+        for number in unit:
+            for producer in producers_of(steps[number]):
+                self._held.release(producer)
+            self._outputs.done(number)
+
+    def _not_run(self, number: int, why: str) -> None:
+        path = self.plan.steps[number].path
         self._maker.bad[number] = why
-        self.result.not_run[step.path] = why
-        self._announcer.send(StepNotRun(step.path, why))
+        self.result.not_run[path] = why
+        self._announcer.send(StepNotRun(path, why))
 
     def _end(self, state: Literal["done", "failed", "cancelled", "error"], start: float) -> None:
         self.result.state = state

@@ -41,6 +41,13 @@ def warning(step: PlannedStep, message: str, why: str, fix: str) -> Problem:
     return _problem(step, "step-warning", f"{step.path}: {message}", why, fix)
 
 
+def batch_failed(step: PlannedStep, count: int, now: int, reason: str) -> Problem:
+    """The warning that a call for `count` steps failed, and that they are computed `now` at a time instead."""
+    how = "one by one" if now == 1 else f"{now} at a time"
+    message = f"{step.path} and {count - 1} more could not be computed in one call; they are computed {how}"
+    return _problem(step, "step-warning", message, reason)
+
+
 def store_failed(step: PlannedStep, error: Exception) -> Problem:
     """The warning that the store of results failed at a step."""
     why = f"{reason_of(error)}; results of this run are neither kept nor taken from it any more"

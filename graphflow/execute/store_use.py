@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from graphflow.execute.recipe_keys import recipe_key
+from graphflow.execute.recipe_keys import BatchPlace, recipe_key
 from graphflow.execute.store import GONE, Store
 from graphflow.plan.step import PlannedStep
 from graphflow.values.any_value import digest_of
@@ -30,11 +30,17 @@ class Kept:
         self._failed = failed
         self._digests: list[Mapping[str, str] | None] = [None] * count
 
-    def knows(self, number: int, step: PlannedStep) -> bool:
-        """Whether the store knows the result of a step; if so, the digests of its outputs are remembered."""
+    def knows(self, number: int, step: PlannedStep, place: BatchPlace | None = None) -> bool:
+        """Whether the store knows the result of a step; if so, the digests of its outputs are remembered.
+
+        Args:
+            number: of the step.
+            step: that step.
+            place: in the call that computes it with others; None if it is computed alone.
+        """
         if self._store is None or not step.cache:
             return False
-        record = self._attempt(step, None, self._lookup, step)
+        record = self._attempt(step, None, self._lookup, step, place)
         if record is None or not step.wanted <= record.keys():
             return False
         self._digests[number] = dict(record)
@@ -47,24 +53,24 @@ class Kept:
             return GONE
         return self._attempt(step, GONE, self._store.content, digests[output])
 
-    def keep(self, number: int, step: PlannedStep, outputs: Mapping[str, Any]) -> None:
-        """Put the outputs of a step into the store."""
+    def keep(self, number: int, step: PlannedStep, outputs: Mapping[str, Any], place: BatchPlace | None = None) -> None:
+        """Put the outputs of a step into the store; see `knows` for `place`."""
         if self._store is not None:
-            self._attempt(step, None, self._put, number, step, outputs)
+            self._attempt(step, None, self._put, number, step, outputs, place)
 
     def end(self) -> None:
         """Drop the references to store and listener, so that only the caller keeps a run and its result alive."""
         self._store = None
         self._failed = lambda *_: None
 
-    def _lookup(self, step: PlannedStep) -> Mapping[str, str] | None:
-        key = recipe_key(step, self._digests)
+    def _lookup(self, step: PlannedStep, place: BatchPlace | None) -> Mapping[str, str] | None:
+        key = recipe_key(step, self._digests, place)
         return None if key is None or self._store is None else self._store.lookup(key)
 
-    def _put(self, number: int, step: PlannedStep, outputs: Mapping[str, Any]) -> None:
+    def _put(self, number: int, step: PlannedStep, outputs: Mapping[str, Any], place: BatchPlace | None) -> None:
         digests = {name: digest_of(value) for name, value in outputs.items()}
         if step.cache and self._store is not None:
-            key = recipe_key(step, self._digests)
+            key = recipe_key(step, self._digests, place)
             if key is not None:
                 self._store.put(key, {name: (digests[name], value) for name, value in outputs.items()})
         self._digests[number] = digests

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphflow.catalog.authoring import Batchable
 from graphflow.catalog.node_type import StepFunction
 from graphflow.catalog.signature import step_function
 from graphflow.check.checked import ExpandedNode, named_source
@@ -36,6 +37,7 @@ class Draft:
     wanted: set[str] = field(default_factory=set)
     also: list[str] = field(default_factory=list)
     recheck: Recheck | None = None
+    batch: Batchable | None = None
 
 
 @dataclass(slots=True)
@@ -117,6 +119,7 @@ class _Lowering:
                 dict(step.uses),
                 (*node.position, float(number)),
                 home,
+                batch=step.batch,
             )
             indices[step.name] = index = self._keep(draft, node)
             for output, own in needed.items():

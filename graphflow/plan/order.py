@@ -26,7 +26,13 @@ AHEAD = 2**30
 NO_ITEM = sys.maxsize
 
 
-def in_order(steps: Sequence[Draft], outputs: Mapping[str, StepSource], *, ahead: int = AHEAD) -> list[int]:
+def in_order(
+    steps: Sequence[Draft],
+    outputs: Mapping[str, StepSource],
+    batches: Sequence[tuple[int, ...]] = (),
+    *,
+    ahead: int = AHEAD,
+) -> list[int]:
     """Numbers of the steps in the order in which they run.
 
     Producers run before readers. Of all steps that are ready, those whose components are loaded run first; ties are
@@ -37,33 +43,44 @@ def in_order(steps: Sequence[Draft], outputs: Mapping[str, StepSource], *, ahead
     Args:
         steps: producers first.
         outputs: output of the graph → source.
+        batches: groups of steps that run directly one after the other, as soon as all of them are ready; they use the
+            same components.
         ahead: most bytes of components that are loaded before their turn.
     """
-    items = _items(steps, outputs)
-    by_rank = sorted(range(len(steps)), key=lambda index: (items[index], steps[index].position))
+    first_items = _items(steps, outputs)
+    units = _units(len(steps), batches)
+    items = [min(first_items[index] for index in unit) for unit in units]
+    by_rank = sorted(range(len(units)), key=lambda unit: (items[unit], steps[units[unit][0]].position))
     rank = [0] * len(steps)
-    for place, index in enumerate(by_rank):
-        rank[index] = place
+    for place, unit in enumerate(by_rank):
+        for index in units[unit]:
+            rank[index] = place
     readers: dict[int, list[int]] = {}
-    waiting = [0] * len(steps)
-    for index, step in enumerate(steps):
-        producers = _producers(step)
-        waiting[index] = len(producers)
+    waiting = [0] * len(units)
+    queue = _Ready([items[unit] for unit in by_rank], ahead)
+    for place, unit in enumerate(by_rank):
+        producers = {rank[producer] for index in units[unit] for producer in _producers(steps[index])}
+        waiting[place] = len(producers)
         for producer in producers:
-            readers.setdefault(producer, []).append(index)
-    queue = _Ready([items[index] for index in by_rank], ahead)
-    for index, step in enumerate(steps):
-        if not waiting[index]:
-            queue.push(rank[index], _needs(step))
+            readers.setdefault(producer, []).append(place)
+        if not producers:
+            queue.push(place, _needs(steps[units[unit][0]]))
     order: list[int] = []
     while queue:
-        index = by_rank[queue.pop()]
-        order.append(index)
-        for reader in readers.get(index, ()):
+        done = queue.pop()
+        order += units[by_rank[done]]
+        for reader in readers.get(done, ()):
             waiting[reader] -= 1
             if not waiting[reader]:
-                queue.push(rank[reader], _needs(steps[reader]))
+                queue.push(reader, _needs(steps[units[by_rank[reader]][0]]))
     return order
+
+
+def _units(count: int, batches: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The steps that run directly one after the other: batches, and all other steps alone."""
+    together = {index: batch for batch in batches for index in batch}
+    units = [together.get(index, (index,)) for index in range(count)]
+    return [unit for index, unit in enumerate(units) if index == unit[0]]
 
 
 def _items(steps: Sequence[Draft], outputs: Mapping[str, StepSource]) -> list[int]:

@@ -9,12 +9,15 @@ from typing import Any
 from graphflow.check.checked import Checked
 from graphflow.check.sources import Absent, Unknown, without_absent
 from graphflow.errors import InvalidGraph
+from graphflow.plan.batch_size import automatic_size
+from graphflow.plan.batches import batches_of
 from graphflow.plan.lifetimes import Lifetimes, lifetimes
-from graphflow.plan.lower import Lowered, lower
+from graphflow.plan.lower import Draft, Lowered, lower
 from graphflow.plan.order import in_order
 from graphflow.plan.sources import StepSource, renumbered
 from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Place, Problem, did_you_mean, nearest
+from graphflow.system.device import Compute
 from graphflow.system.gc_pause import paused
 from graphflow.values.component import Component
 
@@ -33,6 +36,8 @@ class Plan:
         absent: output name → reason, for each output without a value.
         avoided: paths of steps that are left out because nothing reads their results.
         lifetimes: uses of values and components.
+        batches: numbers of the steps that are computed in one call, two or more directly one after the other.
+        alone: if the call asks for batches: path → reason, for steps that are always computed one by one.
     """
 
     checked: Checked
@@ -41,6 +46,8 @@ class Plan:
     absent: dict[str, str]
     avoided: tuple[str, ...] = ()
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    batches: tuple[range, ...] = ()
+    alone: dict[str, str] = field(default_factory=dict)
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -59,7 +66,7 @@ class Plan:
 
     def _same(self) -> tuple[Any, ...]:
         steps = tuple((step.key, step.inputs, step.wanted, step.cache) for step in self.steps)
-        return steps, self.outputs, self.absent.keys()
+        return steps, self.outputs, self.absent.keys(), self.batches
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Plan) and self._same() == other._same()
@@ -76,7 +83,8 @@ def plan(checked: Checked, *, only: Sequence[str] = (), memory_budget: int | Non
         checked: the checked graph.
         only: names of the outputs to compute; empty for all.
         memory_budget: most bytes of components that a run may hold. If it is too small for finishing each item of a
-            list before the next one, components are loaded one after the other.
+            list before the next one, components are loaded one after the other. The size of `auto` batches depends on
+            it.
 
     Raises:
         InvalidGraph: the graph has problems, or `only` names an output that it does not have.
@@ -92,12 +100,38 @@ def plan(checked: Checked, *, only: Sequence[str] = (), memory_budget: int | Non
         name: without_absent(source) for name, source in chosen.items() if not isinstance(source, (Absent, Unknown))
     }
     lowered = lower(checked.nodes, present)
-    steps, outputs = _numbered(lowered, in_order(lowered.steps, lowered.outputs))
+    groups, alone = _batches(lowered.steps, checked.compute, memory_budget)
+    order = in_order(lowered.steps, lowered.outputs, groups)
+    steps, outputs = _numbered(lowered, order)
     lives = lifetimes(steps, outputs)
     if memory_budget is not None and lives.peak > memory_budget:
-        steps, outputs = _numbered(lowered, in_order(lowered.steps, lowered.outputs, ahead=0))
+        order = in_order(lowered.steps, lowered.outputs, groups, ahead=0)
+        steps, outputs = _numbered(lowered, order)
         lives = lifetimes(steps, outputs)
-    return Plan(checked, steps, outputs, absent, tuple(lowered.avoided), lives)
+    return Plan(checked, steps, outputs, absent, tuple(lowered.avoided), lives, _ranges(groups, order), alone)
+
+
+def _batches(
+    steps: Sequence[Draft], compute: Compute, budget: int | None
+) -> tuple[list[tuple[int, ...]], dict[str, str]]:
+    """The steps that are computed in one call, and the reason for each step that is always computed alone."""
+    size = compute.options.batch
+    if size == 1:
+        return [], {}
+    parts = {part.identity: part for step in steps for part in step.uses.values()}
+    components = sum(part.nbytes_in_use for part in parts.values() if part.offload != "model")
+
+    def most(step: Draft) -> int:
+        return automatic_size(step, components, compute.device, budget) if size == "auto" else size
+
+    alone = {step.path: step.batch.why_not for step in steps if step.batch is not None and step.batch.why_not}
+    return batches_of(steps, most), alone
+
+
+def _ranges(groups: Sequence[tuple[int, ...]], order: Sequence[int]) -> tuple[range, ...]:
+    """The groups by the places of their steps in the order."""
+    place = {index: number for number, index in enumerate(order)} if groups else {}
+    return tuple(sorted((range(place[group[0]], place[group[0]] + len(group)) for group in groups), key=min))
 
 
 def _unknown(name: str, checked: Checked) -> Problem:

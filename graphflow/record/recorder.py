@@ -192,6 +192,7 @@ class Recorder:
                 step = self._steps[event.step]
                 step.state = "cached" if event.cached else "done"
                 step.seconds += event.seconds
+                step.batch = event.batch
                 if event.values:
                     self.report.add_step(event.step, event.values)
             case StepWarned():

@@ -199,6 +199,7 @@ class StepRecord(_Part):
         node: path of its node.
         also: paths of equal steps that were merged into it.
         seconds: 0 for a step that was not executed.
+        batch: number of steps in the call that computed it.
         why: the reason why it was not run.
         problem: the reason why it failed, in the form of `check --json`.
         warnings: warnings that it gave while it ran, in the same form.
@@ -210,6 +211,7 @@ class StepRecord(_Part):
     type: str
     state: StepState = "waiting"
     seconds: float = 0.0
+    batch: int = 1
     also: list[str] = Field(default_factory=list)
     uses: list[UseRecord] = Field(default_factory=list)
     why: str = ""

@@ -85,6 +85,22 @@ def count_gpus() -> int:
         return 0
 
 
+def gpu_memory(device: str) -> int:
+    """The bytes of memory of a GPU according to the driver, without importing torch; 0 if it does not say.
+
+    Args:
+        device: as torch names it: `cuda`, `cuda:1`.
+    """
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "windll") else "libcuda.so.1")
+        gpu, count = ctypes.c_int(), ctypes.c_size_t()
+        number = int(device.partition(":")[2] or 0)
+        known = driver.cuInit(0) == 0 and driver.cuDeviceGet(ctypes.byref(gpu), number) == 0
+        return count.value if known and driver.cuDeviceTotalMem_v2(ctypes.byref(count), gpu) == 0 else 0
+    except (OSError, AttributeError):
+        return 0
+
+
 def _fastest(device: str) -> str:
     """Half precision on a GPU; bfloat16 on a CPU that multiplies it in hardware, else float32."""
     if device != "cpu":

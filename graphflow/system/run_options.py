@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from graphflow.errors import InvalidValue
 
@@ -26,12 +26,15 @@ class RunOptions:
             bits of results.
         vae_tiling: whether pictures larger than the VAE's own size are encoded and decoded in overlapping tiles, which
             takes less memory; it changes results.
+        batch: most steps that are computed in one call if they are alike, at least 1; `auto` for as many as are
+            fastest and fit the memory. It changes bits of results.
     """
 
     attention: str = "sdpa"
     offload: str = "none"
     compile: bool = False
     vae_tiling: bool = False
+    batch: int | Literal["auto"] = 1
 
     @classmethod
     def of(
@@ -41,6 +44,7 @@ class RunOptions:
         offload: str | None = None,
         compile: bool = False,
         vae_tiling: bool = False,
+        batch: int | str | None = None,
     ) -> Self:
         """Options from a call's arguments; None for the default.
 
@@ -52,6 +56,7 @@ class RunOptions:
             offload=_one_of("offload", offload, OFFLOADS),
             compile=_switch("compile", compile),
             vae_tiling=_switch("vae_tiling", vae_tiling),
+            batch=batch_size(batch),
         )
 
     def only(self, names: Iterator[str] | tuple[str, ...]) -> Self:
@@ -71,6 +76,22 @@ class RunOptions:
 
 NO_OPTIONS = RunOptions()
 """All options as they are by default."""
+
+
+def batch_size(value: object) -> int | Literal["auto"]:
+    """The value of the option `batch`, given as a number, as its text, or as `auto`; None for the default.
+
+    Raises:
+        InvalidValue: it is something else.
+    """
+    if value is None:
+        return 1
+    if value == "auto":
+        return "auto"
+    count = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise InvalidValue(f"{value!r} is not a size of a batch; give 1 or more, or auto")
+    return count
 
 
 def flag_of(name: str) -> str:

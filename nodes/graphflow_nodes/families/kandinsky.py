@@ -189,6 +189,7 @@ def _stage(pipeline: str, *rules: Any, defaults: Mapping[str, Any] | None = None
         samplers=_DDPM,
         before=tuple(_READS),
         sized=True,
+        alone="diffusers uses the first picture and mask of a Kandinsky batch for all of it",
         rules=(*rules, _lacking),
         **more,
     )

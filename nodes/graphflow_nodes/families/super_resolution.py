@@ -104,6 +104,7 @@ SUPER_RESOLUTION = Family(
             sample=sample_beside_picture,
             pipeline="StableDiffusionUpscalePipeline",
             borrows=(_LOW,),
+            alone="super_resolution samples one picture at a time",
             rules=(_noise_faults,),
         )
     },

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from graphflow.catalog.authoring import Planned, Step
+from graphflow.catalog.authoring import Batchable, Planned, Step
 from graphflow.problems import Fault
 from graphflow.values.component import Component
 from graphflow.values.facts import Facts
 from graphflow.values.sampling import Sampling
+from graphflow_nodes.planning.batching import decode_batch, sample_batch
 from graphflow_nodes.planning.control_rules import nets
 from graphflow_nodes.planning.request import Request
 from graphflow_nodes.planning.texts import Texts
@@ -29,6 +30,7 @@ def sample_step(
         settings: further arguments of the call, such as width and height if there is no picture.
     """
     ports, spec = tuple(ports), request.spec
+    size = request.image.size if "image" in ports else (settings.get("width"), settings.get("height"))
     sampling = sampling_of(request, settings, vae=encodes or spec.reads_vae, sized=spec.sized and "image" in ports)
     uses = request.use(request.family.denoiser, *spec.borrows) | (request.vae if sampling.vae else {})
     return Step(
@@ -38,6 +40,7 @@ def sample_step(
         {"sampling": sampling},
         ("latents",),
         uses | _nets(request),
+        sample_batch(request, sampling, ports, size or (None, None)),
     )
 
 
@@ -46,7 +49,8 @@ def crop_step(request: Request, texts: Texts, **settings: Any) -> Step:
     sampling = sampling_of(request, settings, vae=True)
     uses = request.use(request.family.denoiser) | request.vae | _nets(request)
     inputs = _inputs(request, texts, ("image", "mask"))
-    return Step("paint", paint_crop, inputs, {"sampling": sampling}, ("image",), uses)
+    alone = Batchable(why_not="padding_mask_crop cuts out and pastes back one picture")
+    return Step("paint", paint_crop, inputs, {"sampling": sampling}, ("image",), uses, alone)
 
 
 def _nets(request: Request) -> dict[str, Component]:
@@ -101,7 +105,7 @@ def answer(
         "latents": Facts(*size, request.made, word="latents", noise=noise),
     }
     problems = (*faults, *texts.faults, *_noisy_picture(request))
-    return Planned(outputs, problems=problems, steps=(*texts.steps, sample, _decode(request)))
+    return Planned(outputs, problems=problems, steps=(*texts.steps, sample, _decode(request, size)))
 
 
 def _noisy_picture(request: Request) -> Iterator[Fault]:
@@ -112,10 +116,13 @@ def _noisy_picture(request: Request) -> Iterator[Fault]:
         yield Fault("the picture is noisy", why, fix, "denoising_end", "noisy-picture")
 
 
-def _decode(request: Request) -> Step:
+def _decode(request: Request, size: tuple[int | None, int | None]) -> Step:
     """The step that decodes the latents of `sample`, by the rule of the class that sampled."""
     inputs = {"latents": "sample.latents"}
     vae = request.checkpoint.components[request.latents.vae].class_name
     if around := request.spec.decode_around.get(vae):
-        return Step("decode", around, inputs | {"image": "image", "mask": "mask"}, {}, ("image",), request.vae)
-    return Step("decode", request.spec.decode or request.latents.decode, inputs, {}, ("image",), request.vae)
+        inputs |= {"image": "image", "mask": "mask"}
+        alone = Batchable(why_not="the decoder also reads the picture and the mask")
+        return Step("decode", around, inputs, {}, ("image",), request.vae, alone)
+    batch = decode_batch(request, size)
+    return Step("decode", request.spec.decode or request.latents.decode, inputs, {}, ("image",), request.vae, batch)

@@ -1,6 +1,7 @@
 """The steps that sample with a pipeline of diffusers: every part of a stage that draws random numbers.
 
-Each returns the same bytes as the plain diffusers call.
+Each returns the same bytes as the plain diffusers call; several in one call, those of the call with a list of
+generators, each of which draws what the call for one picture would draw.
 """
 
 from __future__ import annotations
@@ -16,10 +17,36 @@ from graphflow.values.sampling import Sampling
 from graphflow.values.tensor_values import Conditioning, Latents
 from graphflow_nodes.steps.conditioning import arguments_of
 from graphflow_nodes.steps.control import steering
+from graphflow_nodes.steps.merged_arguments import merged
 from graphflow_nodes.steps.pipeline import call
 
 
-@step(version=2)
+def sample_together(
+    positive: list[list[Conditioning]],
+    context: Context,
+    negative: list[list[Conditioning]] | None = None,
+    image: list[Image | Latents] | None = None,
+    mask: list[Mask] | None = None,
+    control: list[list[Control]] | None = None,
+    *,
+    sampling: list[Sampling],
+) -> list[Latents]:
+    """Sample several latents in one call, each with a generator of its own: see `sample`.
+
+    Raises:
+        InvalidValue: the calls differ in something that one call has only once, such as the length of the texts.
+    """
+    count, first = len(sampling), sampling[0]
+    none: list[Any] = [None] * count
+    rows = zip(positive, negative or none, image or none, mask or none, control or none, sampling, strict=True)
+    arguments = merged([_arguments(*row) for row in rows])
+    generators = [context.generator(one.seed) for one in sampling]
+    nets = len(control[0]) if control else 0
+    latents = call(first, context, nets=nets, generator=generators, output_type="latent", **arguments)
+    return [Latents(latents[number : number + 1].clone(), first.space, first.noise) for number in range(count)]
+
+
+@step(version=2, batched=sample_together)
 def sample(
     positive: list[Conditioning],
     context: Context,
@@ -40,7 +67,8 @@ def sample(
         control: one for each ControlNet; their components are `controlnet_0`, `controlnet_1`, …
         sampling: the pipeline and its settings.
     """
-    latents = _called(positive, negative, image, mask, control, sampling, context, output_type="latent")
+    arguments = _arguments(positive, negative, image, mask, control, sampling)
+    latents = call(sampling, context, nets=len(control or ()), output_type="latent", **arguments)
     return Latents(latents, sampling.space, sampling.noise)
 
 
@@ -65,21 +93,20 @@ def paint_crop(
     """
     if mask.pil().getbbox() is None:
         raise InvalidValue("the mask is completely black, but padding_mask_crop crops around its white part")
-    (painted,) = _called(positive, negative, image, mask, control, sampling, context)
+    arguments = _arguments(positive, negative, image, mask, control, sampling)
+    (painted,) = call(sampling, context, nets=len(control or ()), **arguments)
     return Image.of(painted)
 
 
-def _called(
+def _arguments(
     positive: Sequence[Conditioning],
     negative: Sequence[Conditioning] | None,
     image: Image | Latents | None,
     mask: Mask | None,
     control: Sequence[Control] | None,
     sampling: Sampling,
-    context: Context,
-    **more: Any,
-) -> Any:
-    """What the pipeline's call gives as its `images`."""
+) -> dict[str, Any]:
+    """The arguments of the pipeline's call for one picture."""
     # Sizes are tuples, since lists fail in some classes.
     arguments: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in sampling.settings.items()
@@ -93,5 +120,4 @@ def _called(
     if mask is not None:
         arguments["mask_image"] = mask.pil()
     arguments |= steering(control, sampling.control, arguments)
-    arguments |= arguments_of(positive, negative, sampling)
-    return call(sampling, context, nets=len(control or ()), **arguments, **more)
+    return arguments | arguments_of(positive, negative, sampling)

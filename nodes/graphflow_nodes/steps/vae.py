@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphflow.catalog.authoring import Context, step
@@ -55,50 +55,69 @@ def _drawn(vae: Any, image: Image, context: Context, space: LatentSpace, seed: i
         return encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.sample(context.generator(seed))
 
 
-@step(version=2)
+def decode_together(latents: list[Latents], context: Context) -> list[Image]:
+    """Decode several latents of one size in one call: see `decode`."""
+    return _decoded(context.borrow("vae"), latents, context, upcast=False, normalised=False)
+
+
+@step(version=2, batched=decode_together)
 def decode(latents: Latents, context: Context) -> Image:
     """Decode latents into a picture.
 
     Source: the end of the call of StableDiffusionPipeline.
     """
-    vae = context.borrow("vae")
-    return _decoded(vae, latents, context, upcast=False, normalised=False)
+    (picture,) = _decoded(context.borrow("vae"), [latents], context, upcast=False, normalised=False)
+    return picture
 
 
-@step(version=2)
+def decode_normalised_together(latents: list[Latents], context: Context) -> list[Image]:
+    """Decode several latents of one size in one call: see `decode_normalised`."""
+    return _decoded(context.borrow("vae"), latents, context, upcast=True, normalised=True)
+
+
+@step(version=2, batched=decode_normalised_together)
 def decode_normalised(latents: Latents, context: Context) -> Image:
     """Decode latents into a picture, with the VAE's mean and deviation.
 
     In float32 if the VAE is in float16 and its config requires it. Source: the end of the call of
     StableDiffusionXLPipeline.
     """
-    vae = context.borrow("vae")
-    return _decoded(vae, latents, context, upcast=True, normalised=True)
+    (picture,) = _decoded(context.borrow("vae"), [latents], context, upcast=True, normalised=True)
+    return picture
 
 
-@step(version=2)
+def decode_upcast_together(latents: list[Latents], context: Context) -> list[Image]:
+    """Decode several latents of one size in one call: see `decode_upcast`."""
+    return _decoded(context.borrow("vae"), latents, context, upcast=True, normalised=False)
+
+
+@step(version=2, batched=decode_upcast_together)
 def decode_upcast(latents: Latents, context: Context) -> Image:
     """Decode latents into a picture, without the VAE's mean and deviation.
 
     In float32 like `decode_normalised`. Source: the end of the call of StableDiffusionXLControlNetInpaintPipeline.
     """
-    vae = context.borrow("vae")
-    return _decoded(vae, latents, context, upcast=True, normalised=False)
+    (picture,) = _decoded(context.borrow("vae"), [latents], context, upcast=True, normalised=False)
+    return picture
 
 
-def _decoded(vae: Any, latents: Latents, context: Context, *, upcast: bool, normalised: bool) -> Image:
+def _decoded(vae: Any, latents: Sequence[Latents], context: Context, *, upcast: bool, normalised: bool) -> list[Image]:
+    """The pictures of latents of one size, in one call of the VAE."""
     import torch
     from diffusers.image_processor import VaeImageProcessor
 
-    processor = VaeImageProcessor(vae_scale_factor=latents.space.factor)
+    processor = VaeImageProcessor(vae_scale_factor=latents[0].space.factor)
     upcast = upcast and precision(vae) == torch.float16 and vae.config.force_upcast
     with torch.no_grad(), _in_float32(vae, when=upcast), watched(vae, context):
-        given = latents.tensor.to(next(vae.parameters()))
+        tensors = [one.tensor for one in latents]
+        # A tensor that is joined with nothing is passed as it is, with its memory format.
+        given: Any = (tensors[0] if len(tensors) == 1 else torch.cat(tensors)).to(next(vae.parameters()))
         mean, std = _mean_and_std(vae, given) if normalised else (None, None)
-        scale = latents.space.scaling_factor
+        scale = latents[0].space.scaling_factor
         given = given / scale if mean is None else given * std / scale + mean
-        picture = vae.decode(given, return_dict=False)[0]
-        return Image.of(processor.postprocess(picture, output_type="pil", do_denormalize=[True])[0])
+        decoded = vae.decode(given, return_dict=False)[0]
+        pictures = processor.postprocess(decoded, output_type="pil", do_denormalize=[True] * len(latents))
+        return [Image.of(picture) for picture in pictures]
 
 
 @step(version=1)
