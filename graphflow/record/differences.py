@@ -18,6 +18,7 @@ HARMLESS = {
 }
 """Libraries whose version changes no results → reason."""
 
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _SHOWN_DIGITS = 12
 _MACHINE = re.compile(r"(x86_64|AMD64|aarch64|arm64|i686)(?:-.*)?\Z")
 
@@ -75,9 +76,11 @@ def environment_differences(before: EnvironmentRecord, now: EnvironmentRecord) -
     yield from _fact("threads", before.threads, now.threads)
     yield from _platform(before.platform, now.platform)
     if before.device and now.device:
-        yield from _settings("variable ", before.variables, now.variables)
+        same_threads = before.threads is not None and before.threads == now.threads
+        harmless = dict.fromkeys(_THREAD_VARIABLES, "torch has the same number of threads") if same_threads else {}
+        yield from _settings("variable ", before.variables, now.variables, harmless)
     if before.settings and now.settings:
-        yield from _settings("torch's ", before.settings, now.settings)
+        yield from _settings("torch's ", before.settings, now.settings, {})
 
 
 def _fact(cause: str, before: object, now: object) -> Iterator[Difference]:
@@ -94,11 +97,14 @@ def _versions(before: EnvironmentRecord, now: EnvironmentRecord) -> Iterator[Dif
             yield Difference(name, version, new, name not in HARMLESS, HARMLESS.get(name, ""))
 
 
-def _settings(prefix: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+def _settings(
+    prefix: str, before: Mapping[str, Any], now: Mapping[str, Any], harmless: Mapping[str, str]
+) -> Iterator[Difference]:
+    """The settings with another value; those that change no results have a reason in `harmless`."""
     for name in dict.fromkeys([*before, *now]):
         old, new = (str(one.get(name, "not set")) for one in (before, now))
         if old != new:
-            yield Difference(prefix + name, old, new)
+            yield Difference(prefix + name, old, new, name not in harmless, harmless.get(name, ""))
 
 
 def _platform(before: str, now: str) -> Iterator[Difference]:

@@ -532,6 +532,20 @@ def test_a_damaged_record_is_never_a_crash(run: Callable[..., Path], tmp_path: P
             continue
 
 
+def test_variables_for_threads_are_harmless_if_the_threads_are_the_same() -> None:
+    from graphflow.record.differences import environment_differences
+    from graphflow.record.run_record import EnvironmentRecord
+
+    variables = [{"OMP_NUM_THREADS": "1", "CUBLAS_WORKSPACE_CONFIG": ":16:8"}, {}]
+    before, now = (EnvironmentRecord(device="cpu", threads=2, variables=one) for one in variables)
+    assert [(one.cause, one.before, one.now, one.matters) for one in environment_differences(before, now)] == [
+        ("variable OMP_NUM_THREADS", "1", "not set", False),
+        ("variable CUBLAS_WORKSPACE_CONFIG", ":16:8", "not set", True),
+    ]
+    now.threads = 4
+    assert {one.cause: one.matters for one in environment_differences(before, now)}["variable OMP_NUM_THREADS"]
+
+
 def test_a_budget_of_memory_holds_for_a_rerun_too(call: Callable[..., Any]) -> None:
     assert call("run", "text2img", "--out", "run", "--set", "steps=1")[0] == 0
     code, _, error = call("rerun", "run", "--memory-budget", "1MiB")
