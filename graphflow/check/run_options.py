@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from graphflow.check.checked import ExpandedNode
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.components import Placed
+from graphflow.checkpoints.placed import Placed
 from graphflow.problems import Place, Problem
 from graphflow.system.device import Compute
 from graphflow.system.run_options import flag_of

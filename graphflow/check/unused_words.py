@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from graphflow.check.checked import ExpandedNode
 from graphflow.checkpoints.checkpoint import Checkpoint
-from graphflow.checkpoints.components import Placed
 from graphflow.checkpoints.embedding import Embedding
+from graphflow.checkpoints.placed import Placed
 from graphflow.problems import NOWHERE, Problem
 from graphflow.values.facts import UNKNOWN
 

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from graphflow.checkpoints.added_fit import widths_of
-from graphflow.checkpoints.components import AddedWords, ComponentFiles, Placed
+from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.details import NO_DETAILS, Details
 from graphflow.checkpoints.family import Family
+from graphflow.checkpoints.placed import AddedWords, Placed
 from graphflow.system.device import CPU, Compute
 from graphflow.system.run_options import NO_OPTIONS
 from graphflow.values.component import Component

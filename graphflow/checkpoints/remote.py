@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 
 from graphflow.checkpoints.added_file import AddedFile
-from graphflow.checkpoints.components import ComponentFiles, Placed
+from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.hub_facts import HubFile, Repository
 from graphflow.checkpoints.lora import USUAL_FILE
 from graphflow.checkpoints.model_class import Tokenizer
+from graphflow.checkpoints.placed import Placed
 from graphflow.checkpoints.safetensors_header import Tensors
 from graphflow.document.refusal import Refusal
 from graphflow.values.component import Component

@@ -8,8 +8,9 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphflow.checkpoints.components import AddedWords, ComponentFiles, Placed
+from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.model_class import ModelClass
+from graphflow.checkpoints.placed import AddedWords, Placed
 from graphflow.checkpoints.single_file import FilePart
 from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.errors import DefinitionError, FileProblem

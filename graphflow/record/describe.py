@@ -12,8 +12,8 @@ from graphflow import library
 from graphflow.catalog.signature import LOOSE
 from graphflow.check.checked import Checked, ExpandedNode
 from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
-from graphflow.checkpoints.components import Placed
 from graphflow.checkpoints.hub_cache import origin
+from graphflow.checkpoints.placed import Placed
 from graphflow.plan.plan import Plan
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place

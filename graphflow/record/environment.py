@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from graphflow.checkpoints.components import Placed
+from graphflow.checkpoints.placed import Placed
 from graphflow.plan.plan import Plan
 from graphflow.record.run_record import EnvironmentRecord
 from graphflow.system.distribution import shipped_version

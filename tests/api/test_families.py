@@ -15,9 +15,10 @@ import graphflow as gf
 from graphflow.catalog.catalog import Catalog, default_catalog, loose_catalog, named_catalog
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.checkpoint_reader import CheckpointReader
-from graphflow.checkpoints.components import ComponentFiles, Placed
+from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.family import Family
 from graphflow.checkpoints.model_class import ModelClass
+from graphflow.checkpoints.placed import Placed
 from graphflow.document.model import Document
 from graphflow.document.parse import read_file
 from graphflow.document.refusal import Refusal

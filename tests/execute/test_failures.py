@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphflow as gf
-from graphflow.checkpoints.components import Placed
+from graphflow.checkpoints.placed import Placed
 from graphflow_nodes.models.unet import UNET
 from tests.plan.toys import CATALOG, graph, run
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import graphflow as gf
-from graphflow.checkpoints.components import Placed
+from graphflow.checkpoints.placed import Placed
 from graphflow.errors import FileProblem
 from graphflow.execute.loader import load
 from graphflow_nodes.models.dpt import DPT

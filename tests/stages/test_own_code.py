@@ -10,7 +10,8 @@ from PIL import Image
 from transformers.dynamic_module_utils import resolve_trust_remote_code
 
 import graphflow as gf
-from graphflow.checkpoints.components import ComponentFiles, Placed, ProcessorFiles
+from graphflow.checkpoints.components import ComponentFiles, ProcessorFiles
+from graphflow.checkpoints.placed import Placed
 from graphflow.execute.loader import load
 from graphflow_nodes.models.dpt import DPT_PROCESSOR
 from tests.shipped import CLASSES

@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 import graphflow as gf
-from graphflow.checkpoints.components import ComponentFiles, Placed
+from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.models_folders import MODELS_VARIABLE
+from graphflow.checkpoints.placed import Placed
 from graphflow.execute.loader import load
 from graphflow_nodes.models.clip_tokenizer import TokenizerPart
 from graphflow_nodes.models.clip_vocabulary import clip_vocabulary
