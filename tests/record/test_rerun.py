@@ -553,3 +553,15 @@ def test_a_budget_of_memory_holds_for_a_rerun_too(call: Callable[..., Any]) -> N
     assert "the memory budget is too small" in error
     with pytest.raises(gf.GraphflowError, match="the memory budget is too small"):
         gf.rerun("run", memory_budget="1MiB")
+
+
+def test_a_picture_of_a_batch_is_made_again_in_the_same_batch(call: Callable[..., Any], tmp_path: Path) -> None:
+    model = f"checkpoint={make('sd', tmp_path)}"
+    words = ["--over", "seed=[1, 2, 3]", "--set", model, "--set", "steps=2", "--batch", "2", "--out", "run"]
+    assert call("sweep", "text2img", *words)[0] == 0
+    picture = _moved(tmp_path / "run" / "image-001.png", tmp_path / "elsewhere" / "one.png")
+    code, lines, _ = call("rerun", str(picture), "--out", "again")
+    assert (code, lines[0]) == (0, "image[1]: equal")
+    assert (tmp_path / "again" / "image-001.png").read_bytes() == picture.read_bytes()
+    steps = RunRecord.load(tmp_path / "again").steps
+    assert {step.batch for step in steps if step.path.endswith("/sample")} == {1, 2}
