@@ -173,7 +173,7 @@ class Claim:
         """One line about the files that existed before: replaced, removed or kept; empty if there were none."""
         # They are written when they are done, and listed in an order that does not depend on it.
         ours = sorted(name for name in self.replaced if name in self.earlier.files)
-        others = sorted(name for name in self.replaced if name not in self.earlier.files)
+        others = [name for name in self.replaced if name not in self.earlier.files]
         parts = {"replaced": ours, "removed": self.removed, "kept": self.left()}
         changes = "; ".join(f"{verb} {listed(names)}" for verb, names in parts.items() if names)
         sentences = [f"from {self.earlier.run}: {changes}"] if changes else []
