@@ -170,7 +170,8 @@ def _known(source: NodeSource) -> str | None:
 
 
 def _number(value: Any) -> str:
-    return "" if value is None else f"{value:g}"
+    # A family may have other settings by these names, such as a list.
+    return f"{value:g}" if isinstance(value, (int, float)) else ""
 
 
 def _quoted(text: str) -> str:

@@ -1,5 +1,6 @@
 """The chunk `parameters`: the form that A1111 reads, from the stage that made a picture."""
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Callable
@@ -97,6 +98,14 @@ def test_the_model_of_one_file_has_name_and_hash_and_no_folder(tmp_path: Path, w
     assert _fields(text)["Model"] == name
     assert _fields(text)["Model hash"] == hashlib.sha256(b"weights").hexdigest()[:10]
     assert "eve-adams" not in text
+
+
+def test_settings_of_another_form_are_left_out() -> None:
+    made = gf.load("text2img").plan()
+    step = next(step for step in made.steps if "sampling" in step.params)
+    sampling = step.params["sampling"]
+    step.params["sampling"] = dataclasses.replace(sampling, settings={"guidance_scale": (1, 2)}, scheduler=None)
+    assert parameters_text(made, "image", None, (9, 7)).splitlines()[-1].startswith("Seed: 7, Size: 128x128, Model: ")
 
 
 def test_a_changed_file_has_another_digest(tmp_path: Path) -> None:
