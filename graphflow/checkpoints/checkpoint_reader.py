@@ -12,7 +12,7 @@ from graphflow.checkpoints.details import Details, read_details
 from graphflow.checkpoints.families import Families
 from graphflow.checkpoints.hub import Hub
 from graphflow.checkpoints.hub_cache import is_repository
-from graphflow.checkpoints.hub_checkpoint import of_hub, unknown, whole, with_variant
+from graphflow.checkpoints.hub_checkpoint import of_hub, of_precision, unknown, whole, with_variant
 from graphflow.checkpoints.hub_errors import UnreachableHub
 from graphflow.checkpoints.hub_facts import Repository
 from graphflow.checkpoints.local_checkpoint import (
@@ -65,7 +65,7 @@ class CheckpointReader:
         decl = document.checkpoints.get(text)
         if decl is not None:
             return self.declared(decl, document)
-        found = self._located(text, folder, tuple(document.checkpoints))
+        found = of_precision(self._located(text, folder, tuple(document.checkpoints)))
         return whole(replace(found, prior=self._prior(found)), self.hub)
 
     def declared(self, decl: CheckpointDecl, document: Document) -> Checkpoint:
@@ -115,8 +115,8 @@ class CheckpointReader:
         )
         # All parts of a stage run in one precision.
         own = Details(dtype=details.dtype)
-        detailed = replace(detailed, prior=None if prior is None else replace(prior, details=own))
-        return whole(detailed, self.hub, decl.source.place)
+        detailed = replace(detailed, prior=None if prior is None else of_precision(replace(prior, details=own)))
+        return whole(of_precision(detailed), self.hub, decl.source.place)
 
     def _part(
         self, decl: CheckpointDecl, role: str, source: Scalar, owner: Checkpoint, document: Document
@@ -165,7 +165,7 @@ class CheckpointReader:
         except Refusal:
             # A card may name a folder of another machine; a stage that needs the prior reports that there is none.
             return None
-        return found if found.kind == "hub" or found.family is family else None
+        return of_precision(found) if found.kind == "hub" or found.family is family else None
 
     def _named_prior(self, decl: CheckpointDecl, source: Scalar, owner: Checkpoint, document: Document) -> Checkpoint:
         """The checkpoint that the detail `prior` names.
@@ -239,7 +239,7 @@ class CheckpointReader:
         Raises:
             Refusal: it cannot be used.
         """
-        found = self._of_call(read_repository(text, repository, self.families), text)
+        found = of_precision(self._of_call(read_repository(text, repository, self.families), text))
         return whole(replace(found, prior=self._prior(found)), self.hub)
 
 

@@ -16,6 +16,9 @@ from graphflow.checkpoints.remote import RemoteFiles, settled
 from graphflow.document.refusal import Refusal
 from graphflow.problems import Place
 
+_HALF = "fp16"
+"""The variant of weight files that repositories have for half precision."""
+
 
 def of_hub(text: str, families: Families, hub: Hub) -> Checkpoint:
     """The checkpoint `owner/name` or `owner/name@revision`; of the kind `hub` if nothing is known of it now.
@@ -50,6 +53,19 @@ def with_variant(found: Checkpoint, variant: str, families: Families, hub: Hub) 
     except UnreachableHub:
         return found
     return replace(asked, compute=found.compute, source=found.source, known_families=found.known_families)
+
+
+def of_precision(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with half-precision files, if it computes so, for parts whose usual files are not here yet."""
+    if checkpoint.compute.dtype_of(checkpoint.details.dtype) != "float16" or checkpoint.details.variant is not None:
+        return checkpoint
+    parts = {
+        role: replace(files, asked=_HALF)
+        if isinstance(files, RemoteFiles) and not files.asked and files.lacking and _HALF in files.variants
+        else files
+        for role, files in checkpoint.components.items()
+    }
+    return replace(checkpoint, components=parts)
 
 
 def whole(checkpoint: Checkpoint, hub: Hub, place: Place | None = None) -> Checkpoint:

@@ -66,6 +66,20 @@ def test_files_that_are_never_read_are_not_downloaded(hub, sd, graph, tmp_path, 
     assert not any("safety_checker" in line for line in hub.requests)
 
 
+def test_half_precision_needs_the_smaller_files_only(hub, sd, graph, tiny):
+    sd.files |= Stored(tiny("sd_fp16")).files
+    expected = gf.run(graph(tiny("sd_fp16"), dtype="float16"))["image"]
+    assert gf.run(graph(dtype="float16"))["image"] == expected
+    assert {".fp16." in file for file in downloaded(hub)} == {True}
+    hub.forget()
+    assert gf.run(graph())["image"] == gf.run(graph(tiny("sd")))["image"]
+    assert {".fp16." in file for file in downloaded(hub)} == {False}
+    hub.forget()
+    # Both kinds are here: the usual one is read.
+    assert gf.run(graph(dtype="float16"))["image"] == gf.run(graph(tiny("sd"), dtype="float16"))["image"]
+    assert downloaded(hub) == set()
+
+
 def test_the_variant_asked_for_is_downloaded_and_the_other_is_not(hub, graph, tiny):
     hub.stored[NAME] = both = Stored(tiny("sd"))
     both.files |= Stored(tiny("sd_fp16")).files
