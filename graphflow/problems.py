@@ -205,8 +205,11 @@ CODES: dict[str, Code] = {
         unread_node="No output of the graph needs a node.",
         latent_sibling="Latents belong to a VAE that differs from that of the checkpoint that reads them, but only in "
         "its weights.",
+        unusual_size="A size is far from the one for which a model was trained.",
         noisy_picture="A picture is read from a stage that stops before the last step.",
         step_warning="A step ran, but reports something that was probably not meant.",
+        slow_precision="Models compute in a precision that is slow on their device.",
+        checkpoint_absent="A checkpoint is not on this machine.",
         no_effect="A given value has no effect.",
         more_warnings="There are more warnings and hints than are shown at a time.",
     ),

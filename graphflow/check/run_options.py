@@ -1,4 +1,4 @@
-"""Problems with the options of a run: those that this machine, or a model of the graph, does not have."""
+"""Problems with the options of a run: those that this machine or a model does not have, and a slow precision."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from graphflow.check.checked import ExpandedNode
 from graphflow.checkpoints.checkpoint import Checkpoint
 from graphflow.checkpoints.placed import Placed
-from graphflow.problems import Place, Problem
+from graphflow.problems import NOWHERE, Place, Problem
 from graphflow.system.device import Compute
 from graphflow.system.run_options import flag_of
 
 
 def option_problems(compute: Compute, nodes: Sequence[ExpandedNode]) -> Iterator[Problem]:
-    """Warnings about run options that have no effect, each with what is used instead.
+    """Warnings about run options that have no effect, each with what is used instead, and about a slow precision.
 
     Args:
         compute: settings of the call.
@@ -35,6 +35,20 @@ def option_problems(compute: Compute, nodes: Sequence[ExpandedNode]) -> Iterator
         if not concerned and not unknown:
             why = "no model of the graph has this option" if used else "the graph runs no model"
             yield Problem("no-effect", f"{flag_of(option)} has no effect", why, "remove it", Place(flag_of(option)))
+    yield from _slow_precision(compute, used)
+
+
+def _slow_precision(compute: Compute, used: Sequence[Placed]) -> Iterator[Problem]:
+    half = next((placed for placed in used if placed.files.weights and placed.dtype == "float16"), None)
+    if compute.device != "cpu" or half is None:
+        return
+    why = "processors have few instructions for float16, so it usually takes longer than float32, and rounds more"
+    if compute.dtype == "float16":
+        message, fix, place = "float16 is slow on a CPU", "leave it out, or use --dtype auto", Place("--dtype")
+    else:
+        message = f"the {half.files.label} computes in float16, which is slow on a CPU"
+        fix, place = "remove dtype from the checkpoint's details, or use --dtype auto", NOWHERE
+    yield Problem("slow-precision", message, why, fix, place)
 
 
 def _used(nodes: Sequence[ExpandedNode]) -> list[Placed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from graphflow.check.absent_checkpoints import absent_checkpoints
 from graphflow.cli.codes import DONE, WRONG
 from graphflow.cli.load_graph import load_checked
 from graphflow.cli.screens import echo, echo_json, show, summary
@@ -15,7 +16,7 @@ from graphflow.cli.shared_options import (
     catalog_of,
 )
 from graphflow.errors import FileProblem
-from graphflow.problems import Level, Place, Problem
+from graphflow.problems import Level, Place, Problem, ordered
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_value_arguments(parser)
     add_compute_arguments(parser)
     add_offline_argument(parser)
-    parser.add_argument("--strict", action="store_true", help="exit with an error for warnings too")
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with an error for warnings too, and for checkpoints to download"
+    )
     parser.add_argument("--json", action="store_true", help="print all problems as one JSON list")
 
 
@@ -36,7 +39,10 @@ def execute(arguments: argparse.Namespace) -> int:
     wrong, listed = False, []
     for graph in arguments.graphs:
         try:
-            problems = load_checked(arguments, graph, catalog, complete=False).problems
+            loaded = load_checked(arguments, graph, catalog, complete=False)
+            problems = loaded.problems
+            if arguments.strict and loaded.checked is not None:
+                problems = tuple(ordered((*problems, *absent_checkpoints(loaded.checked.nodes))))
         except FileProblem as error:
             problems = (Problem(error.code, error.message, error.why, error.fix, Place(graph)),)
         listed += [problem.to_json() for problem in problems]

@@ -28,6 +28,7 @@ from graphflow.execute.resources import check_resources
 from graphflow.execute.result import Cancelled, Result
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level, Place, Problem
+from graphflow.system.free_cores import Cores, crowding
 from graphflow.values.picture_format import PICTURE_FORMATS, PictureFormat
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ def execute(arguments: argparse.Namespace) -> int:
         if isinstance(downloaded, int):
             return downloaded
         planned = downloaded
+    compute = planned.checked.compute
+    if planned.uses_torch and compute.device == "cpu" and (crowded := crowding(compute.threads, Cores.now())):
+        echo(crowded, error=True)
     name = planned.checked.document.name or loaded.path.stem
     folder = folder_of(arguments.out) if arguments.out is not None else new_folder(name)
     if arguments.seed == "random":

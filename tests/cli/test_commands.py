@@ -140,8 +140,11 @@ def test_graphs_lists_the_library_with_descriptions(graphflow):
 
 def test_every_library_graph_is_right(graphflow):
     names = [line.split()[0] for line in graphflow("graphs").stdout.splitlines() if line.startswith("  ")]
-    done = graphflow("check", "--strict", *names)
+    done = graphflow("check", "--json", *names)
     assert done.returncode == 0, done.stderr
+    # No test has the published checkpoints.
+    levels = {one["level"] for one in json.loads(done.stdout) if one["code"] != "checkpoint-absent"}
+    assert levels <= {"hint"}, done.stdout
 
 
 def test_schema_knows_every_node_type_and_its_values(graphflow):

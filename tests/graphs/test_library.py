@@ -22,7 +22,9 @@ DOCUMENTS = {**GRAPHS, **{f"templates/{name}": path for name, path in TEMPLATES.
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_graph_checks_without_problem_warning_or_hint(tiny, name):
     given = checkpoints(name, tiny) if name in FROM_HUB else {}
-    assert gf.load(GRAPHS[name]).check(given).problems == ()
+    # Sizes for published checkpoints are large for those that stand in.
+    spared = {"unusual-size"} if name in FROM_HUB else set()
+    assert [problem for problem in gf.load(GRAPHS[name]).check(given).problems if problem.code not in spared] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

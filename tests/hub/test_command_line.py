@@ -100,6 +100,23 @@ def test_the_variables_of_the_hub_make_a_call_offline(call, hub, sd, variable, m
     assert hub.requests == []
 
 
+def test_strict_fails_while_a_checkpoint_is_not_here_and_plain_check_does_not(call, hub, sd):
+    assert call("check", "graph.yaml").returncode == 0
+    done = call("check", "--strict", "graph.yaml")
+    assert done.returncode == 2
+    assert "warning: checkpoint-absent: paint: owner/tiny-sd is not on this machine" in done.stderr
+    assert "why: a run would first download 3 files of it, " in done.stderr
+    assert "fix: get it with: graphflow checkpoints pull owner/tiny-sd" in done.stderr
+    assert call("checkpoints", "pull", "owner/tiny-sd").returncode == 0
+    done = call("check", "--strict", "graph.yaml")
+    assert (done.returncode, "checkpoint-absent" in done.stderr) == (0, False)
+
+
+def test_strict_fails_offline_if_nothing_is_known_of_a_checkpoint(call, hub, sd):
+    assert call("check", "--offline", "graph.yaml").returncode == 0
+    assert call("check", "--offline", "--strict", "graph.yaml").returncode == 2
+
+
 def test_pull_of_a_graph_downloads_what_its_run_needs(call, hub, sd):
     done = call("checkpoints", "pull", "graph.yaml")
     assert done.returncode == 0, done.stderr

@@ -40,10 +40,10 @@ def test_a_revision_that_is_not_there_is_a_problem(hub, sd, graph):
 
 
 @pytest.mark.parametrize("answer", [(429, ""), (500, ""), (503, "")])
-def test_a_hub_that_cannot_be_asked_now_is_a_hint_of_check_and_ends_a_run(hub, sd, graph, answer):
+def test_a_hub_that_cannot_be_asked_now_is_a_warning_of_check_and_ends_a_run(hub, sd, graph, answer):
     hub.answers[NAME] = answer
     (problem,) = graph().check().problems
-    assert problem.code == "node-hint"
+    assert problem.code == "checkpoint-absent"
     assert str(answer[0]) in problem.why
     with pytest.raises(gf.RunFailed, match=f"{NAME} is not on this machine"):
         gf.run(graph())

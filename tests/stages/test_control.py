@@ -512,7 +512,7 @@ def test_canny_without_opencv_is_refused(tiny, picture, no_weights, monkeypatch)
     assert "pip install 'graphflow-diffusion[canny]'" in problem.fix
 
 
-def test_a_controlnet_that_is_not_on_this_machine_passes_check_with_a_hint_and_ends_a_run(tiny, picture, no_weights):
+def test_a_controlnet_that_is_not_on_this_machine_passes_check_with_a_warning_and_ends_a_run(tiny, picture, no_weights):
     graph = gf.Graph()
     image = graph.input("image", "image")
     depth = graph.add("depth_map", id="depth", image=image, checkpoint="owner/depth")
@@ -521,7 +521,8 @@ def test_a_controlnet_that_is_not_on_this_machine_passes_check_with_a_hint_and_e
     graph.output(image=stage.image)
     problems = graph.check({"image": picture}).problems
     fix = "unset HF_HUB_OFFLINE, and get it with: graphflow checkpoints pull owner"
-    assert [(one.code, one.fix) for one in problems] == [("node-hint", f"{fix}/depth"), ("node-hint", f"{fix}/net")]
+    assert [one.fix for one in problems] == [f"{fix}/depth", f"{fix}/net"]
+    assert {one.code for one in problems} == {"checkpoint-absent"}
     with pytest.raises(gf.RunFailed, match="graphflow checkpoints pull owner"):
         gf.run(graph, inputs={"image": picture})
 

@@ -36,11 +36,11 @@ def test_a_repository_on_this_machine_is_a_folder_like_others(tiny, cached, name
     assert np.array_equal(gf.run(graph(name))["image"].array, expected)
 
 
-def test_a_repository_that_is_not_here_passes_check_with_a_hint(cached):
+def test_a_repository_that_is_not_here_passes_check_with_a_warning(cached):
     checked = graph("owner/other").check()
     assert checked.ok
     fix = "unset HF_HUB_OFFLINE, and get it with: graphflow checkpoints pull owner/other"
-    assert [(one.code, one.fix) for one in checked.problems] == [("node-hint", fix)]
+    assert [(one.code, one.fix) for one in checked.problems] == [("checkpoint-absent", fix)]
 
 
 def test_a_run_without_the_repository_ends_at_once_with_the_way_out(cached):

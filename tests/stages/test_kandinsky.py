@@ -199,12 +199,12 @@ def test_a_card_that_names_no_prior_is_read_as_none(connected, card):
     assert "write prior: ./other" in text
 
 
-def test_a_prior_that_is_not_here_is_a_hint_and_ends_a_run(connected, tmp_path, monkeypatch):
+def test_a_prior_that_is_not_here_is_a_warning_and_ends_a_run(connected, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     (connected / "README.md").write_text("---\nprior:\n- owner/prior\n---\n")
     for type_ in ("text2img", "image_prior"):
         ((code, text),) = faults((type_, connected, {"prompt": "x"}))
-        assert code == "node-hint"
+        assert code == "checkpoint-absent"
         assert "get it with: graphflow checkpoints pull owner/prior" in text
     with pytest.raises(gf.RunFailed, match="graphflow checkpoints pull owner/prior"):
         ran("text2img", connected)

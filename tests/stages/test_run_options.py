@@ -13,10 +13,13 @@ import torch
 
 import graphflow as gf
 from graphflow.catalog.catalog import default_catalog
+from graphflow.cli import main
 from graphflow.execute.store import MemoryStore
 from graphflow.system import available_options
 from graphflow.system.device import Compute
+from graphflow.system.free_cores import Cores
 from graphflow.system.run_options import RunOptions
+from graphflow_nodes.planning.size_rules import size_warnings
 from tests import plain
 
 TORCH = metadata.version("torch").partition("+")[0]
@@ -291,3 +294,36 @@ def test_the_options_of_each_class_are_those_of_the_installed_one(tiny):
     groups = {(name, "offload"): getattr(model, "_supports_group_offloading", True) for name, model in models.items()}
     methods = {key: hasattr(models[key[0]], METHODS[key[1]]) for key in stated if key[1] != "offload"}
     assert {**methods, **{key: can for key, can in groups.items() if not can}} == stated
+
+
+def test_a_run_on_a_crowded_machine_starts_with_a_hint_and_keeps_its_threads(tiny, tmp_path, monkeypatch, capsys):
+    graph_of(tiny("sd")).save(tmp_path / "graph.yaml")
+    monkeypatch.setattr(Cores, "now", lambda: Cores(4, 4, 3.4))
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    threads = torch.get_num_threads()
+    code = main(["run", str(tmp_path / "graph.yaml"), "--device", "cpu", "--out", str(tmp_path / "out")])
+    assert (code, torch.get_num_threads()) == (0, threads)
+    hint = "hint: torch computes with up to 4 threads, and about 1 of the cores are free\n"
+    assert hint in capsys.readouterr().err
+
+
+SIZES = [
+    ((512, 512), (512, 512), False, ""),
+    ((512, 512), (768, 768), False, ""),
+    ((512, 512), (1024, 1024), False, "paint 512×512, and enlarge it with a resize and img2img at a low strength"),
+    ((512, 512), (1024, 1536), False, "paint 416×624, and enlarge it with a resize and img2img at a low strength"),
+    ((512, 512), (64, 64), False, "paint 512×512, and put a resize after it"),
+    ((1024, 1024), (512, 512), False, "paint 1024×1024, and put a resize after it"),
+    ((1024, 1024), (768, 768), False, ""),
+    ((512, 512), (1024, 1024), True, ""),
+    ((512, 512), (1600, 1200), True, "put a resize to 592×440 before image"),
+    (None, (64, 64), False, ""),
+    ((512, 512), (None, 64), True, ""),
+]
+
+
+@pytest.mark.parametrize(("own", "size", "given", "fix"), SIZES, ids=str)
+def test_a_size_far_from_the_models_own_is_a_warning_with_a_size_near_it(own, size, given, fix):
+    about = ("image", "image") if given else ("width", "height")
+    faults = list(size_warnings(own, 8, "./sd", size, about))
+    assert [fault.fix for fault in faults] == ([fix] if fix else [])

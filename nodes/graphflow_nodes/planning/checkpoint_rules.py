@@ -97,10 +97,10 @@ def refused(checkpoint: Checkpoint, faults: tuple[Fault, ...]) -> Planned:
 
 
 def not_here(checkpoint: Checkpoint, outputs: tuple[str, ...] = ("image", "latents")) -> Planned:
-    """The result for a checkpoint of which nothing is known: a hint now, and a step that ends a run."""
+    """The result for a checkpoint of which nothing is known: a warning now, and a step that ends a run."""
     fix = checkpoint.remedy
     message = f"{checkpoint.source} is not on this machine"
     why = f"{checkpoint.unknown}, so it cannot be checked, and a run would end immediately"
     params = {"name": checkpoint.source, "why": checkpoint.unknown, "fix": fix}
     step = Step("checkpoint", missing, {}, params, dict.fromkeys(outputs, "image"))
-    return Planned(problems=(Fault(message, why, fix, "checkpoint", "node-hint"),), steps=(step,))
+    return Planned(problems=(Fault(message, why, fix, "checkpoint", "checkpoint-absent"),), steps=(step,))

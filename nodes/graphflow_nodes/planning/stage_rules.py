@@ -10,7 +10,7 @@ from graphflow.problems import Fault
 from graphflow_nodes.models.samplers import TAKING_ETA
 from graphflow_nodes.planning.request import Request
 from graphflow_nodes.planning.sampler_settings import least_steps
-from graphflow_nodes.planning.size_rules import size_faults
+from graphflow_nodes.planning.size_rules import size_faults, size_warnings
 
 _OF_EVERY_STAGE = ("checkpoint", "clip_skip", "height", "padding_mask_crop", "scheduler", "seed", "width")
 """Params that don't depend on the class; each has a rule of its own."""
@@ -125,6 +125,15 @@ def request_size_faults(
 ) -> Iterator[Fault]:
     """A size that the checkpoint of a stage does not support; see `size_faults`."""
     yield from size_faults(request.latents, request.space, request.checkpoint.name, (width, height), about)
+
+
+def request_size_warnings(
+    request: Request, width: int | None, height: int | None, about: tuple[str, str]
+) -> Iterator[Fault]:
+    """A warning if a size is far from the one for which a stage's model was trained; see `size_warnings`."""
+    own = request.family.own_size(request.checkpoint.components)
+    factor = math.lcm(request.latents.multiple, request.space.factor)
+    yield from size_warnings(own, factor, request.checkpoint.name, (width, height), about)
 
 
 def painted_size(request: Request) -> tuple[int, int] | Fault:

@@ -71,13 +71,15 @@ def _unread_syntax(request: Request) -> Iterator[Fault]:
         text = request.facts.get(port, UNKNOWN).text
         if text is None:
             continue
-        if found := lora_in(text):
-            fix = "write it in loras of the checkpoint's entry in checkpoints"
-        elif found := weight_in(text):
-            fix = "give the text to an encode_prompt, and its output to prompt"
-        else:
-            continue
-        yield Fault(f"{found} has no effect in {port}", "a stage reads it as plain text", fix, port, "node-hint")
+        fixes = {
+            lora_in(text): "write it in loras of the checkpoint's entry in checkpoints",
+            weight_in(text): "give the text to an encode_prompt, and its output to prompt",
+        }
+        for found, fix in fixes.items():
+            if found:
+                yield Fault(
+                    f"{found} has no effect in {port}", "a stage reads it as plain text", fix, port, "node-hint"
+                )
 
 
 def _outputs(steps: list[Step]) -> tuple[str, ...]:

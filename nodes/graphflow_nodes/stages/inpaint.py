@@ -33,7 +33,13 @@ from graphflow_nodes.planning.stage_params import (
     Steps,
     Strength,
 )
-from graphflow_nodes.planning.stage_rules import painted_size, request_size_faults, stage_faults, strength_faults
+from graphflow_nodes.planning.stage_rules import (
+    painted_size,
+    request_size_faults,
+    request_size_warnings,
+    stage_faults,
+    strength_faults,
+)
 from graphflow_nodes.planning.stage_steps import answer, crop_step, sample_step
 from graphflow_nodes.planning.texts import texts_of
 
@@ -63,6 +69,7 @@ def _plan(
             faults.append(Fault(message, why, "put a resize before image", side))
     if image.word != "latents":
         faults += request_size_faults(request, image.width, image.height, ("image", "image"))
+        faults += request_size_warnings(request, image.width, image.height, ("image", "image"))
         if not request.reads_pixels:
             faults += latents_hints(request)
     texts = texts_of(request)
@@ -106,6 +113,7 @@ def _cropped(request: Request, faults: list[Fault]) -> Planned:
         return refused(request.checkpoint, (*faults, size))
     width, height = size
     faults += request_size_faults(request, width, height, ("width", "height"))
+    faults += request_size_warnings(request, width, height, ("width", "height"))
     texts = texts_of(request)
     crop = request.params["padding_mask_crop"]
     paint = crop_step(request, texts, width=width, height=height, padding_mask_crop=crop)

@@ -29,7 +29,13 @@ from graphflow_nodes.planning.stage_params import (
     Steps,
     Strength,
 )
-from graphflow_nodes.planning.stage_rules import request_size_faults, split_faults, stage_faults, strength_faults
+from graphflow_nodes.planning.stage_rules import (
+    request_size_faults,
+    request_size_warnings,
+    split_faults,
+    stage_faults,
+    strength_faults,
+)
 from graphflow_nodes.planning.stage_steps import answer, sample_step
 from graphflow_nodes.planning.texts import texts_of
 
@@ -55,6 +61,7 @@ def _plan(
             )
     else:
         faults += request_size_faults(request, image.width, image.height, ("image", "image"))
+        faults += request_size_warnings(request, image.width, image.height, ("image", "image"))
         if not masked or not request.reads_pixels:
             faults += latents_hints(request)
     if request.given("denoising_start"):

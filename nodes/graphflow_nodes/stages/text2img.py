@@ -29,7 +29,13 @@ from graphflow_nodes.planning.stage_params import (
     Sides,
     Steps,
 )
-from graphflow_nodes.planning.stage_rules import painted_size, request_size_faults, split_faults, stage_faults
+from graphflow_nodes.planning.stage_rules import (
+    painted_size,
+    request_size_faults,
+    request_size_warnings,
+    split_faults,
+    stage_faults,
+)
 from graphflow_nodes.planning.stage_steps import answer, sample_step
 from graphflow_nodes.planning.texts import texts_of
 
@@ -49,6 +55,7 @@ def _plan(
         return refused(request.checkpoint, (*faults, size))
     width, height = size
     faults += request_size_faults(request, width, height, ("width", "height"))
+    faults += request_size_warnings(request, width, height, ("width", "height"))
     faults += control_faults(request, width, height)
     faults += split_faults(request, "denoising_end")
     texts = texts_of(request)
