@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from graphflow.handles import text
     from graphflow.plan.plan import Plan
     from graphflow.problems import Fault, Level, Place, Problem
-    from graphflow.repetition import Rerun, rerun
+    from graphflow.reruns.compared import Rerun
+    from graphflow.reruns.rerun import rerun
     from graphflow.swept_graph import sweep
     from graphflow.values.animation import Animation
     from graphflow.values.component import Component
@@ -87,7 +88,8 @@ _MEMBERS = {
         "Batchable Context Doc Ge Gt Le Len Lt MultipleOf Planned SameSize Seed SizeOf SpaceOf Step node step"
     ),
     "plan.plan": "Plan",
-    "repetition": "Rerun rerun",
+    "reruns.compared": "Rerun",
+    "reruns.rerun": "rerun",
     "swept_graph": "sweep",
     "problems": "Fault Level Place Problem",
     "values.component": "Component",

@@ -7,12 +7,12 @@ import json
 import sys
 from collections.abc import Iterator
 
-from graphflow.check.compare.changes import Change
 from graphflow.cli.codes import DONE, FAILED
 from graphflow.cli.screens import echo, echo_json
 from graphflow.cli.shared_options import add_nodes_argument, catalog_of
 from graphflow.cli.tables import encodable
-from graphflow.record.run_diff import RunDiff, diff
+from graphflow.compare.changes import Change
+from graphflow.compare.run_diff import RunDiff, diff
 from graphflow.text_helpers.words import one_line
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphflow.cli.tables import Column, table
-from graphflow.record.differences import Difference
+from graphflow.compare.differences import Difference
 from graphflow.text_helpers.words import counted, one_line
 
 

@@ -27,9 +27,9 @@ from graphflow.execute.resources import check_resources
 from graphflow.execute.result import Cancelled, Result
 from graphflow.plan.plan import Plan
 from graphflow.problems import Level
-from graphflow.record.compared import ComparedOutput
-from graphflow.record.repeat import RecordedRun
-from graphflow.repetition import Repetition, Rerun
+from graphflow.record.recorded_run import RecordedRun
+from graphflow.reruns.compared import ComparedOutput, Rerun
+from graphflow.reruns.repetition import Repetition
 from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.paths import path_of
 

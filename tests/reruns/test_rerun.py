@@ -14,11 +14,10 @@ import graphflow as gf
 from graphflow import library
 from graphflow.catalog.catalog import default_catalog
 from graphflow.cli import main
-from graphflow.errors import FileProblem, InvalidGraph, InvalidValue
-from graphflow.record import recorded_files
+from graphflow.errors import FileProblem, InvalidGraph
 from graphflow.record.png import encode_png, read_text
-from graphflow.record.repeat import RecordedRun
 from graphflow.record.run_record import RunRecord
+from graphflow.reruns import recorded_files
 from tests.tiny import make
 
 GRAPH = """
@@ -248,36 +247,6 @@ def test_other_files_are_refused(run: Callable[..., Path], folder: Path, tmp_pat
     ):
         with pytest.raises(FileProblem, match=message):
             gf.rerun(path)
-
-
-def test_an_option_that_this_version_does_not_have_is_refused() -> None:
-    record = RunRecord.model_validate(
-        {"graphflow": "9", "document": {"text": ""}, "compute": {"device": "cpu", "options": {"warp": True}}}
-    )
-    with pytest.raises(InvalidValue, match="used the option warp"):
-        RecordedRun(Path("run.json"), record).compute()
-
-
-def test_options_and_threads_are_the_recorded_ones() -> None:
-    compute = {"device": "cpu", "dtype": "bfloat16", "options": {"attention": "eager", "vae_tiling": True}}
-    record = RunRecord.model_validate(
-        {"graphflow": "1", "document": {"text": ""}, "compute": compute, "environment": {"threads": 3}}
-    )
-    used = RecordedRun(Path("run.json"), record).compute()
-    assert (used.device, used.dtype, used.threads) == ("cpu", "bfloat16", 3)
-    assert (used.options.attention, used.options.vae_tiling) == ("eager", True)
-    assert RecordedRun(Path("run.json"), record).compute(threads=1, dtype="float32").threads == 1
-
-
-def test_a_picture_of_a_run_in_batches_is_made_with_all_others() -> None:
-    made = {"output": "image", "kind": "image", "digest": "0"}
-    outputs = []
-    for options in ({}, {"batch": 1}, {"batch": 4}, {"batch": "auto"}):
-        record = RunRecord.model_validate(
-            {"graphflow": "1", "document": {"text": ""}, "made": made, "compute": {"device": "cpu", "options": options}}
-        )
-        outputs.append(RecordedRun(Path("image.png"), record).only())
-    assert outputs == [["image"], ["image"], [], []]
 
 
 # The command line
@@ -530,20 +499,6 @@ def test_a_damaged_record_is_never_a_crash(run: Callable[..., Path], tmp_path: P
             gf.rerun(path)
         except gf.GraphflowError:
             continue
-
-
-def test_variables_for_threads_are_harmless_if_the_threads_are_the_same() -> None:
-    from graphflow.record.differences import environment_differences
-    from graphflow.record.run_record import EnvironmentRecord
-
-    variables = [{"OMP_NUM_THREADS": "1", "CUBLAS_WORKSPACE_CONFIG": ":16:8"}, {}]
-    before, now = (EnvironmentRecord(device="cpu", threads=2, variables=one) for one in variables)
-    assert [(one.cause, one.before, one.now, one.matters) for one in environment_differences(before, now)] == [
-        ("variable OMP_NUM_THREADS", "1", "not set", False),
-        ("variable CUBLAS_WORKSPACE_CONFIG", ":16:8", "not set", True),
-    ]
-    now.threads = 4
-    assert {one.cause: one.matters for one in environment_differences(before, now)}["variable OMP_NUM_THREADS"]
 
 
 def test_a_budget_of_memory_holds_for_a_rerun_too(call: Callable[..., Any]) -> None:

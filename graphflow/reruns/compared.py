@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from graphflow.compare.differences import Difference
 from graphflow.execute.result import Result
 from graphflow.record.folder_claim import digest_of_file
 from graphflow.record.names import output_file
-from graphflow.record.repeat import RecordedRun
+from graphflow.record.recorded_run import RecordedRun
 from graphflow.record.run_record import RunRecord
 from graphflow.system.files import read_start
 from graphflow.values.any_value import digest_of
@@ -39,6 +40,29 @@ class ComparedOutput:
     def name(self) -> str:
         """`image`, or `images[3]` for an item of a list."""
         return self.output if self.item is None else f"{self.output}[{self.item}]"
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A repeated run beside the recorded one.
+
+    Attributes:
+        result: of the repeated run.
+        outputs: each output beside the recorded one; of a picture only its own.
+        differences: what is different from the recorded run, besides the results; not all of it can change bytes.
+        picture_changed: whether somebody changed the picture's pixels after the recorded run wrote them.
+    """
+
+    result: Result
+    outputs: tuple[ComparedOutput, ...]
+    differences: tuple[Difference, ...] = ()
+    picture_changed: bool = False
+
+    @property
+    def equal(self) -> bool:
+        """Whether the values of all compared outputs equal the recorded ones, and there is at least one."""
+        compared = [output.equal for output in self.outputs if output.equal is not None]
+        return bool(compared) and all(compared)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 import graphflow as gf
 from graphflow import library
 from graphflow.catalog.catalog import default_catalog
-from graphflow.check.compare.changes import Change, changes
+from graphflow.compare.changes import Change, changes
 from graphflow.document.parse import parse, read_file
 
 BASE = """

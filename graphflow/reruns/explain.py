@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from graphflow.check.checked import Checked
+from graphflow.compare.differences import Difference, differences, environment_differences
 from graphflow.errors import FileProblem
 from graphflow.plan.plan import plan
 from graphflow.problems import Level, Problem
 from graphflow.record.describe import describe
-from graphflow.record.differences import Difference, differences, environment_differences, file_differences
 from graphflow.record.environment import observed, of_machine
-from graphflow.record.recorded_files import RecordedFile
 from graphflow.record.run_record import EnvironmentRecord, RunRecord
+from graphflow.reruns.recorded_files import RecordedFile, file_differences
 from graphflow.system.device import Compute, count_gpus, default_device
 from graphflow.values.tensors import computing_threads
 

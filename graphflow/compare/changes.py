@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from graphflow.catalog.catalog import Catalog
-from graphflow.check.compare.meaning import Meaning
-from graphflow.check.compare.renames import renamed_checkpoints, renamed_inputs, renamed_nodes
+from graphflow.compare.meaning import Meaning
+from graphflow.compare.renames import renamed_checkpoints, renamed_inputs, renamed_nodes
 from graphflow.document.model import Document, InputDecl, NodeDecl
 from graphflow.document.references import node_references, tree_references
 from graphflow.document.tree import Scalar, Sequence, Tree

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphflow.record.recorded_files import RecordedFile
 from graphflow.record.run_record import ComponentRecord, EnvironmentRecord, NodeRecord, RunRecord
 from graphflow.record.same_recipe import merged
 
@@ -51,17 +50,6 @@ def differences(before: RunRecord, now: RunRecord) -> list[Difference]:
         *_functions(before.functions, now.functions),
         *_changed_nodes(before.nodes, now.nodes),
     ]
-
-
-def file_differences(files: Sequence[RecordedFile]) -> Iterator[Difference]:
-    """The differences of the files that a run read."""
-    for file in files:
-        if file.state == "moved":
-            yield Difference("input file", file.recorded, str(file.path), False, "it has the same bytes")
-        elif file.state == "changed":
-            yield Difference("input file", file.recorded, f"{file.path}, with other bytes")
-        elif file.state == "missing":
-            yield Difference("input file", file.recorded, "missing")
 
 
 def environment_differences(before: EnvironmentRecord, now: EnvironmentRecord) -> Iterator[Difference]:

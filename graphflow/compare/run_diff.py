@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from graphflow.catalog.catalog import Catalog
-from graphflow.check.compare.changes import Change, changes
+from graphflow.compare.changes import Change, changes
+from graphflow.compare.differences import Difference, differences
+from graphflow.compare.pixel_difference import PixelDifference, pixel_difference
 from graphflow.document.model import Document
 from graphflow.document.parse import parse
 from graphflow.errors import FileProblem, InvalidGraph
 from graphflow.problems import Level
-from graphflow.record.differences import Difference, differences
 from graphflow.record.home_paths import from_home
 from graphflow.record.names import RUN_JSON
-from graphflow.record.pixel_difference import PixelDifference, pixel_difference
 from graphflow.record.recorded_graph import is_recorded_file, read_graph
-from graphflow.record.repeat import RecordedRun
+from graphflow.record.recorded_run import RecordedRun
 from graphflow.record.run_record import RunRecord
 from graphflow.record.same_recipe import merged
 from graphflow.system.files import is_folder

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from graphflow import library
+from graphflow.compare.differences import Difference
 from graphflow.errors import FileProblem
 from graphflow.limits import FILES
 from graphflow.problems import shown_path
@@ -75,6 +76,17 @@ def require_files(files: Sequence[RecordedFile], folders: Sequence[Path]) -> Non
         why = f"no file with its bytes is in {looked}" if looked else ""
         fix = "get the file that the run read, and name its folder with --inputs DIR (in Python: look_in=[…])"
         raise FileProblem("\n".join(problems), "file-missing", why=why, fix=fix)
+
+
+def file_differences(files: Sequence[RecordedFile]) -> Iterator[Difference]:
+    """The differences of the files that a run read."""
+    for file in files:
+        if file.state == "moved":
+            yield Difference("input file", file.recorded, str(file.path), False, "it has the same bytes")
+        elif file.state == "changed":
+            yield Difference("input file", file.recorded, f"{file.path}, with other bytes")
+        elif file.state == "missing":
+            yield Difference("input file", file.recorded, "missing")
 
 
 def _values(record: RunRecord) -> Iterator[Any]:

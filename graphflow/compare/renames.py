@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from graphflow.check.compare.meaning import Meaning
+from graphflow.compare.meaning import Meaning
 
 _ROUNDS = 8
 """Nodes upstream that the deepest comparison of a node sees."""

@@ -1,55 +1,29 @@
-"""Repeat a recorded run, and compare its outputs with those that were recorded."""
+"""A recorded run, and how it is to be repeated: its plan, its recorder, and the comparison of its results."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphflow.catalog.catalog import Catalog, default_catalog
+from graphflow.catalog.catalog import Catalog
 from graphflow.check.checked import Checked
 from graphflow.checkpoints.hub import Hub
-from graphflow.checkpoints.remote import lacking
-from graphflow.engine import Engine
+from graphflow.compare.differences import Difference, differences
 from graphflow.errors import FileProblem
-from graphflow.execute.events import Listener
-from graphflow.execute.result import Result, RunFailed
+from graphflow.execute.result import Result
 from graphflow.plan.plan import Plan, plan
-from graphflow.record.compared import ComparedOutput, Expected
-from graphflow.record.differences import Difference
-from graphflow.record.recorded_files import RecordedFile, find_files, require_files
-from graphflow.record.repeat import RecordedRun, check_again
-from graphflow.system.byte_sizes import parse_bytes
+from graphflow.record.recorded_run import RecordedRun
+from graphflow.reruns.check_again import check_again
+from graphflow.reruns.compared import Expected, Rerun
+from graphflow.reruns.recorded_files import RecordedFile, file_differences, find_files, require_files
 from graphflow.system.device import Compute
 
 if TYPE_CHECKING:
     from graphflow.record.recorder import Recorder
     from graphflow.record.run_record import RunRecord
-
-
-@dataclass(frozen=True)
-class Rerun:
-    """A repeated run beside the recorded one.
-
-    Attributes:
-        result: of the repeated run.
-        outputs: each output beside the recorded one; of a picture only its own.
-        differences: what is different from the recorded run, besides the results; not all of it can change bytes.
-        picture_changed: whether somebody changed the picture's pixels after the recorded run wrote them.
-    """
-
-    result: Result
-    outputs: tuple[ComparedOutput, ...]
-    differences: tuple[Difference, ...] = ()
-    picture_changed: bool = False
-
-    @property
-    def equal(self) -> bool:
-        """Whether the values of all compared outputs equal the recorded ones, and there is at least one."""
-        compared = [output.equal for output in self.outputs if output.equal is not None]
-        return bool(compared) and all(compared)
 
 
 @dataclass(frozen=True)
@@ -126,7 +100,7 @@ class Repetition:
 
     def explain(self) -> list[Difference]:
         """What is different here from the recorded run, without running anything."""
-        from graphflow.record.explain import explain
+        from graphflow.reruns.explain import explain
 
         try:
             checked: Checked | FileProblem = self.checked()
@@ -163,8 +137,6 @@ class Repetition:
             planned: its plan.
             recorder: that has written its files; None if none were written.
         """
-        from graphflow.record.differences import differences, file_differences
-
         written = None if recorder is None else recorder.record
         now = written if written is not None else _described(planned)
         different = (*file_differences(self.files), *differences(self.record, now))
@@ -181,75 +153,3 @@ def _described(planned: Plan) -> RunRecord:
         with computing_threads(planned.checked.compute.threads):
             record.environment = observed(record.environment)
     return record
-
-
-def rerun(
-    file: str | Path,
-    *,
-    look_in: Sequence[str | Path] = (),
-    inputs: Mapping[str, Any] | None = None,
-    only: Sequence[str] | None = None,
-    on_event: Listener | None = None,
-    record: str | Path | None = None,
-    overwrite: bool = False,
-    catalog: Catalog | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-    threads: int | None = None,
-    memory_budget: int | str | None = None,
-    offline: bool = False,
-) -> Rerun:
-    """Run again what made a picture or a run.json, and compare the outputs.
-
-    Graph, inputs, seed, device, precision and threads are the recorded ones. Of a picture only the output that it shows
-    is made.
-
-    Args:
-        file: a picture or run.json that a run wrote, or the folder of a run.
-        look_in: folders in which the files that the run read are looked for, if they are neither where they were nor
-            beside `file`.
-        inputs: values of inputs that were made in Python, which the record does not hold.
-        only: names of the outputs to make instead.
-        on_event: called with every event.
-        record: folder into which files are written; only then the bytes of files are compared.
-        overwrite: whether files in that folder that no run of graphflow wrote may be replaced.
-        catalog: the node types that the graph may use.
-        device, dtype, threads: override the recorded ones.
-        memory_budget: most bytes of components that are loaded at a time, such as `8GiB`; None = no limit.
-        offline: whether to use only checkpoints on this machine.
-
-    Raises:
-        FileProblem: there is no record, it cannot be read, or a file that the run read is missing or has other bytes.
-        InvalidGraph: the graph has problems here, such as a missing checkpoint.
-        RunFailed: a step failed; `.result` has the rest.
-        DownloadFailed: a checkpoint is missing on this machine and cannot be downloaded.
-        GraphflowError: the recorded device is not here.
-    """
-    from graphflow.record.folder_claim import folder_of
-
-    recorded = RecordedRun.load(file)
-    repetition = Repetition(
-        recorded,
-        catalog if catalog is not None else default_catalog(),
-        recorded.compute(device, dtype, threads),
-        Hub(asks_nothing=offline),
-        tuple(Path(folder).expanduser() for folder in look_in),
-        None if only is None else tuple([only] if isinstance(only, str) else only),
-        inputs or {},
-        None if memory_budget is None else parse_bytes(memory_budget),
-    )
-    planned = repetition.plan()
-    _ = repetition.expected
-    with Engine(keep=False, offline=offline, memory_budget=repetition.memory_budget) as engine:
-        if lacking(planned.components):
-            engine.download(planned, on_event)
-            planned = repetition.plan()
-        recorder = None
-        if record is not None:
-            recorder = repetition.recorder(planned, folder_of(record), overwrite=overwrite)
-        result = engine.execute(planned, on_event, recorder)
-    if result.failed:
-        raise RunFailed(result)
-    if recorder is not None:
-        recorder.require()
-    return repetition.compare(result, planned, recorder)

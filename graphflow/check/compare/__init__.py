@@ -1,1 +1,0 @@
-"""Comparing two documents by meaning: what a run would notice, not how they are written."""

@@ -1,0 +1,1 @@
+"""Repeating a recorded run, and comparing its results with the recorded ones."""
