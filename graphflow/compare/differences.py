@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphflow.record.run_record import ComponentRecord, EnvironmentRecord, NodeRecord, RunRecord
+from graphflow.record.record_parts import ComponentRecord, EnvironmentRecord, NodeRecord
+from graphflow.record.run_record import RunRecord
 from graphflow.record.same_recipe import merged
 
 HARMLESS = {

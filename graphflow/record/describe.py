@@ -20,17 +20,17 @@ from graphflow.problems import Place
 from graphflow.record.environment import environment
 from graphflow.record.home_paths import home_relative, homeless, named
 from graphflow.record.plain_values import plain
-from graphflow.record.run_record import (
+from graphflow.record.record_parts import (
     ComponentRecord,
     ComputeRecord,
     DocumentRecord,
     NodeRecord,
     OutputRecord,
     RepositoryRecord,
-    RunRecord,
     StepRecord,
     UseRecord,
 )
+from graphflow.record.run_record import RunRecord
 from graphflow.values.component import Component
 from graphflow.values.sampling import Sampling
 from graphflow.values.sources import Format, Gather, ItemOf, Value

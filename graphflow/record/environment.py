@@ -11,7 +11,7 @@ from pathlib import Path
 
 from graphflow.checkpoints.placed import Placed
 from graphflow.plan.plan import Plan
-from graphflow.record.run_record import EnvironmentRecord
+from graphflow.record.record_parts import EnvironmentRecord
 from graphflow.system.distribution import shipped_version
 
 _ALWAYS = ("numpy", "Pillow", "opencv-python-headless", "opencv-python")

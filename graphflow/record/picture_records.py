@@ -50,7 +50,7 @@ class PictureRecords:
         if not self._record.pictures.metadata:
             return NO_TEXT
         from graphflow.record.parameters_text import parameters_text
-        from graphflow.record.run_record import MadeRecord
+        from graphflow.record.record_parts import MadeRecord
 
         run = self._run(output, item)
         made = MadeRecord(output=run.output, item=run.item, kind=kind_of(value), digest=digest_of(value))

@@ -9,7 +9,8 @@ from typing import Any
 
 from graphflow.errors import FileProblem, InvalidValue
 from graphflow.record.names import RUN_JSON, output_file
-from graphflow.record.run_record import ComputeRecord, MadeRecord, RunRecord
+from graphflow.record.record_parts import ComputeRecord, MadeRecord
+from graphflow.record.run_record import RunRecord
 from graphflow.system.device import Compute
 from graphflow.system.run_options import RunOptions
 from graphflow.values.picture_format import PictureFormat

@@ -108,7 +108,7 @@ class Recorder:
 
     def _begin(self, record: RunRecord, pictures: PictureFormat, metadata: bool) -> None:
         """Replace the earlier run's record with that of this run."""
-        from graphflow.record.run_record import PicturesRecord
+        from graphflow.record.record_parts import PicturesRecord
 
         self.record = record
         record.pictures = PicturesRecord(format=pictures.name, quality=pictures.quality, metadata=metadata)
@@ -183,7 +183,7 @@ class Recorder:
             self._attempt(self._write_record)
 
     def _note(self, event: Event) -> None:
-        from graphflow.record.run_record import LoadRecord
+        from graphflow.record.record_parts import LoadRecord
 
         match event:
             case StepStarted():

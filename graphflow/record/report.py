@@ -14,7 +14,8 @@ from graphflow.text_helpers.words import counted, printable
 
 if TYPE_CHECKING:
     from graphflow.draw.drawing import State, Status
-    from graphflow.record.run_record import RunRecord, StepRecord
+    from graphflow.record.record_parts import StepRecord
+    from graphflow.record.run_record import RunRecord
 
 EDGE = 480
 """Longest side, in pixels, of an output's thumbnail."""

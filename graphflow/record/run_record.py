@@ -7,12 +7,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from graphflow.errors import FileProblem
 from graphflow.record.exif_pictures import read_comment
 from graphflow.record.names import RUN_JSON
 from graphflow.record.png import read_text
+from graphflow.record.record_parts import (
+    ComponentRecord,
+    ComputeRecord,
+    DocumentRecord,
+    EnvironmentRecord,
+    LoadRecord,
+    MadeRecord,
+    NodeRecord,
+    OutputRecord,
+    Part,
+    PicturesRecord,
+    RepositoryRecord,
+    StepRecord,
+)
 from graphflow.system.files import open_regular
 from graphflow.values.picture_files import format_of
 
@@ -45,210 +59,9 @@ _RECIPE = frozenset(
 )
 
 State = Literal["running", "done", "failed", "cancelled", "error"]
-StepState = Literal["waiting", "running", "done", "cached", "failed", "not_run", "cancelled"]
 
 
-class _Part(BaseModel):
-    # A later version may add fields to the same format.
-    model_config = ConfigDict(extra="ignore")
-
-
-class ComputeRecord(_Part):
-    """Where models run: the device, and precision and threads, None if the call does not set them.
-
-    Attributes:
-        options: name → value of every run option, as used.
-        replaced: option that the machine cannot do, as the call gave it → what was used instead.
-    """
-
-    device: str
-    dtype: str | None = None
-    threads: int | None = None
-    options: dict[str, JsonValue] = Field(default_factory=dict)
-    replaced: dict[str, str] = Field(default_factory=dict)
-
-
-class EnvironmentRecord(_Part):
-    """Facts besides the graph on which a run's bytes depend; without torch, only `versions` and `platform`.
-
-    Attributes:
-        versions: of graphflow, Python and the libraries that it may have used.
-        platform: system, kind of processor and C library.
-        device: as torch names it.
-        device_name: the name of the GPU or the processor.
-        dtypes: the precisions of the components.
-        threads: the actual number of torch's threads on a CPU; None before torch is imported.
-        cpu_capability: the vector instructions that torch uses.
-        variables: environment variables that change results, if they are set.
-        settings: torch's settings.
-    """
-
-    versions: dict[str, str] = Field(default_factory=dict)
-    platform: str = ""
-    device: str = ""
-    device_name: str = ""
-    dtypes: list[str] = Field(default_factory=list)
-    threads: int | None = None
-    cpu_capability: str = ""
-    variables: dict[str, str] = Field(default_factory=dict)
-    settings: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class RepositoryRecord(_Part):
-    """A repository of the model hub that the run uses files of, `owner/name`, and the commit that these are of."""
-
-    name: str
-    commit: str
-
-
-class ComponentRecord(_Part):
-    """A component that the run uses, or the sampler of a node.
-
-    Attributes:
-        label: its name in messages, such as `unet of embedded/sd` or `sampler of fill`.
-        digest: of its weights, config and class; it depends on neither precision nor device.
-        loras: digest of each LoRA that is added to it.
-        embeddings: digest, tensor and words of each embedding that is added to it.
-    """
-
-    label: str
-    digest: str
-    loras: list[str] = Field(default_factory=list)
-    embeddings: list[str] = Field(default_factory=list)
-
-    @property
-    def content(self) -> tuple[str, ...]:
-        """The digests of everything in it."""
-        return (self.digest, *self.loras, *self.embeddings)
-
-
-class PicturesRecord(_Part):
-    """What the call said about the files of pictures; None for what it left to the graph.
-
-    Attributes:
-        metadata: whether they contain the record; meaningful in run.json only.
-    """
-
-    format: str | None = None
-    quality: int | None = None
-    metadata: bool = True
-
-
-class MadeRecord(_Part):
-    """The value that a picture shows.
-
-    Attributes:
-        output: name of the output.
-        item: its index, from 0, if the output is a list.
-        kind: its type.
-        digest: of the value: for images and masks, of their kind, size and pixels.
-    """
-
-    output: str
-    item: int | None = None
-    kind: str
-    digest: str
-
-
-class DocumentRecord(_Part):
-    """The graph as it was written.
-
-    Attributes:
-        text: YAML.
-        file: the file it was read from: a name in `folder`, or a path relative to the folder in which the run was
-            started; empty for a graph built in Python.
-        folder: the folder to which its paths are relative; `~` stands for the home folder.
-    """
-
-    text: str
-    file: str = ""
-    folder: str = ""
-
-
-class NodeRecord(_Part):
-    """A node with templates and `for_each` expanded.
-
-    Attributes:
-        params: name → value, defaults included.
-        inputs: port → source of its value.
-        place: `file:line:column` of the node.
-        used: `file:line:column as path` of each template around it, innermost first.
-    """
-
-    path: str
-    type: str
-    params: dict[str, JsonValue] = Field(default_factory=dict)
-    inputs: dict[str, JsonValue] = Field(default_factory=dict)
-    cache: bool = True
-    place: str = ""
-    used: list[str] = Field(default_factory=list)
-
-
-class UseRecord(_Part):
-    """A component that a step uses."""
-
-    role: str
-    identity: str
-    label: str = ""
-
-
-class StepRecord(_Part):
-    """The state of a step.
-
-    Attributes:
-        node: path of its node.
-        also: paths of equal steps that were merged into it.
-        seconds: 0 for a step that was not executed.
-        batch: number of steps in the call that computed it.
-        why: the reason why it was not run.
-        problem: the reason why it failed, in the form of `check --json`.
-        warnings: warnings that it gave while it ran, in the same form.
-        traceback: traceback of the Python exception behind the problem.
-    """
-
-    path: str
-    node: str
-    type: str
-    state: StepState = "waiting"
-    seconds: float = 0.0
-    batch: int = 1
-    also: list[str] = Field(default_factory=list)
-    uses: list[UseRecord] = Field(default_factory=list)
-    why: str = ""
-    problem: dict[str, JsonValue] | None = None
-    warnings: list[dict[str, JsonValue]] = Field(default_factory=list)
-    traceback: str = ""
-
-
-class OutputRecord(_Part):
-    """An output of the graph.
-
-    Attributes:
-        files: names in the run's folder.
-        kind: its type; empty until it is ready.
-        digest: of the value, not of the files.
-        items: number of items, if it is a list.
-        missing: index of each missing item of a list, from 0 → reason; the other items keep their indices.
-        why: the reason why it is absent or incomplete, or why one of its files could not be written.
-    """
-
-    files: list[str] = Field(default_factory=list)
-    kind: str = ""
-    digest: str = ""
-    items: int | None = None
-    missing: dict[int, str] = Field(default_factory=dict)
-    why: str = ""
-
-
-class LoadRecord(_Part):
-    """A component that was loaded in the run."""
-
-    component: str
-    nbytes: int
-    seconds: float
-
-
-class RunRecord(_Part):
+class RunRecord(Part):
     """A run: everything that is needed to repeat it, and its results.
 
     Values are plain JSON; a value that JSON cannot hold is a map with `kind`: a file (`path`, `sha256`), a

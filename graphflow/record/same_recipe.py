@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphflow.record.run_record import EnvironmentRecord, NodeRecord, RunRecord
+from graphflow.record.record_parts import EnvironmentRecord, NodeRecord
+from graphflow.record.run_record import RunRecord
 
 
 def same_recipe(now: RunRecord, before: RunRecord) -> RunRecord:

@@ -12,7 +12,8 @@ from graphflow.plan.plan import plan
 from graphflow.problems import Level, Problem
 from graphflow.record.describe import describe
 from graphflow.record.environment import observed, of_machine
-from graphflow.record.run_record import EnvironmentRecord, RunRecord
+from graphflow.record.record_parts import EnvironmentRecord
+from graphflow.record.run_record import RunRecord
 from graphflow.reruns.recorded_files import RecordedFile, file_differences
 from graphflow.system.device import Compute, count_gpus, default_device
 from graphflow.values.tensors import computing_threads

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphflow.compare.differences import environment_differences
-from graphflow.record.run_record import EnvironmentRecord
+from graphflow.record.record_parts import EnvironmentRecord
 
 
 def test_variables_for_threads_are_harmless_if_the_threads_are_the_same() -> None:
