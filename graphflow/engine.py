@@ -74,7 +74,8 @@ class Engine:
         offline: whether to use only checkpoints on this machine, without requests to the model hub.
 
     Raises:
-        InvalidValue: device, dtype, threads, attention or offload is not valid.
+        InvalidValue: device, dtype, threads or an option is not valid.
+        GraphflowError: memory_budget is not a size.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class Engine:
             Cancelled: `cancel` was called meanwhile; `.result` holds everything that was finished,
                 and is None if no step had started.
             DownloadFailed: a checkpoint is missing on this machine and cannot be downloaded.
-            InvalidValue: there is no such format, quality or size of batches.
+            InvalidValue: format, quality or batch is not valid.
             FileProblem: the graph cannot be read, or the folder or a file in it cannot be written.
             GraphflowError: this engine is already running a graph, or a run in another thread computes with another
                 number of threads.
@@ -150,7 +151,7 @@ class Engine:
         with self._running() as cancellation:
             plan = self._plan(graph, inputs, seed, only, batch)
             while self._download(plan, on_event, cancellation) and not isinstance(graph, Plan):
-                # Files on this machine are identified by content, so a file may be missing that seemed to be another.
+                # Downloaded components are identified by content, so another one that seemed equal may be missing too.
                 plan = self._plan(graph, inputs, seed, only, batch)
             with self._ready(plan):
                 recorder = None if record is None else _recorder(plan, record, overwrite, pictures)

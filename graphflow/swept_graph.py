@@ -25,14 +25,15 @@ def sweep(
 ) -> Graph:
     """The graph that runs `graph` once for each combination of values, the last name varying fastest.
 
-    Each of its outputs is the list of what an output of `graph` is in the combinations, and each one that is a picture
-    has a grid with captions beside it, as the output `NAME_grid`. A combination makes the same picture as a run of
-    `graph` alone with these values and the same seed. All inputs that `over` does not name stay inputs. Outputs that
-    are lists are left out.
+    Each output of `graph` becomes a list with its value in every combination; each one that is a picture also gets a
+    grid with captions, the output `NAME_grid`. A combination makes the same picture as a run of `graph` alone with
+    these values and the same seed. All inputs that `over` does not name stay inputs. Outputs that are lists are left
+    out.
 
     Args:
         graph: a graph, a document's path, or a library graph's name.
-        over: name of an input, `NODE.KEY` or `seed` → its values; for pictures also a folder or a pattern.
+        over: name of an input, `NODE.KEY` or `seed` → its values, at least one; for pictures also the path of a folder
+            or a pattern.
         catalog: the node types of a graph that is named by path or library name.
 
     Raises:
@@ -55,7 +56,7 @@ def sweep(
 
 
 def _tree(values: Any, graph: Graph, place: Place) -> Tree:
-    """Python values as a document writes them; a dollar in them is a plain one."""
+    """Python values as a document writes them; a dollar in them is a plain dollar, not a reference."""
     if isinstance(values, (str, Path)):
         return _placed(plain_tree_of(values, graph), place)
     if isinstance(values, Mapping) or not hasattr(values, "__iter__"):

@@ -196,9 +196,10 @@ class Batchable:
     Steps may if their functions, components and keys are equal.
 
     Attributes:
-        key: a text of everything else that must be equal, such as sizes and all params except the seed.
-        item_bytes: an estimate of the memory that the call needs for each step, besides the components.
-        why_not: why the step is always computed alone; empty if it need not be.
+        key: identifies everything else that must be equal, such as sizes and all params except the seed.
+        item_bytes: estimated bytes of memory that the call needs for each step, besides the components. With 0,
+            `--batch auto` computes the step alone.
+        why_not: the reason why the step is always computed alone; empty if it is not.
     """
 
     key: str = ""
@@ -218,8 +219,7 @@ class Step:
         params: argument → a plain value.
         outputs: output of the node → output of `run`; a tuple of names if they are the same.
         uses: role → component; the function may borrow only these.
-        batch: whether it may be computed together with other steps; None if its function has no batched form, which
-            needs no explanation.
+        batch: whether it may be computed in one call with other steps; None if its function has no batched form.
     """
 
     name: str

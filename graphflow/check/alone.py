@@ -1,4 +1,4 @@
-"""Graphs alone: what a template with `run_seed` runs, checked as a graph of its own."""
+"""Checks a template with `run_seed` as a graph of its own."""
 
 from __future__ import annotations
 

@@ -69,7 +69,13 @@ def named_source(source: NodeSource | None, nodes: Sequence[ExpandedNode]) -> st
 
 @dataclass(frozen=True)
 class Alone:
-    """A use of a template with `run_seed`: the run of a graph of its own; see `graphflow.check.alone`."""
+    """A use of a template with `run_seed`, which could run as a graph of its own; see `graphflow.check.alone`.
+
+    Attributes:
+        resolved: the template.
+        inputs: name → value of every input.
+        seed: the value of `run_seed`.
+    """
 
     resolved: Resolved
     inputs: Mapping[str, NodeSource]
@@ -77,7 +83,13 @@ class Alone:
 
 
 class AloneOutput(NamedTuple):
-    """An output of a graph that could run alone, or an item of an output that is a list."""
+    """An output of a graph that could run alone, or an item of it.
+
+    Attributes:
+        graph: that graph.
+        output: name of the output.
+        item: index of the item, from 0; None for the whole output.
+    """
 
     graph: Alone
     output: str

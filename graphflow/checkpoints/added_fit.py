@@ -33,7 +33,7 @@ def check_lora(name: str, lora: Lora, components: Components, targets: tuple[Lor
         if role not in components:
             whys.append(f"it changes a {role}, and the checkpoint has none")
         elif role not in known:
-            whys.append(f"it changes a {role}, and LoRAs change none of this family")
+            whys.append(f"it changes a {role}, which LoRAs of this family cannot change")
         else:
             whys.append(lora.misfit(known[role], components[role].full_config))
     if why := next(filter(None, whys), ""):
@@ -51,7 +51,7 @@ def widths_of(targets: Iterable[EmbeddingTarget], components: Components) -> dic
 def check_embeddings(
     name: str, embeddings: tuple[Embedding, ...], components: Components, family: Family | None
 ) -> None:
-    """Refuse an embedding for other text encoders, or one whose word has a meaning already.
+    """Refuse an embedding for other text encoders, or one whose word the tokenizer knows already.
 
     Args:
         name: name of the checkpoint.
@@ -92,6 +92,6 @@ def _check_words(
             why = "the tokenizer knows it" if known else "another embedding adds it"
             source = embedding.file.path.name
             fix = f"give the embedding another word: {{source: {source}, token: <{embedding.token}>}}"
-            message = f"the checkpoint {name}: {token} is a word already"
+            message = f"the checkpoint {name} has the word {token} already"
             raise Refusal("bad-value", message, why, fix, place=embedding.place)
     taken.update(words.tokens)

@@ -14,7 +14,7 @@ from graphflow.text_helpers.words import counted
 USUAL_FILE = "learned_embeds.safetensors"
 """Name of the file that training scripts of diffusers write."""
 _NAMELESS = ("emb_params", "string_to_param", "string_to_param.*", "*")
-"""Names of the only tensor of a file that is named like its word, as in AUTOMATIC1111's format."""
+"""Names of the only tensor in files that name their word only by the file's name, as in AUTOMATIC1111's format."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class StageSpec:
         samplers: class of each scheduler that it can use → setting → values that only this stage accepts; empty if it
             can use all known schedulers.
         before: params that are only read by steps before `sample`.
-        borrows: roles of the checkpoint that `sample` borrows besides the denoiser and the VAE.
+        borrows: roles of further components that `sample` uses, besides the denoiser and the VAE.
         beside: whether latents as `image` must also be passed as `masked_image_latents`.
         reads_vae: whether the class reads a setting of the VAE even if it encodes nothing.
         sized: whether the class has the arguments `height` and `width`.

@@ -94,7 +94,7 @@ def origin(path: Path) -> tuple[str, str] | None:
 
 
 def reuse_content(name: str, sha256: str) -> None:
-    """Give a repository the content of a file that another one has on this machine, so that it isn't downloaded again.
+    """Link a file that another repository has on this machine into this one's cache, so that it isn't downloaded again.
 
     Nothing happens if no repository has it, or if files cannot be linked.
     """

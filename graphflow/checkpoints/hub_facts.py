@@ -82,7 +82,7 @@ class Repository:
             return False
 
     def small_files(self, roles: Iterable[str]) -> list[HubFile]:
-        """The files that say what a checkpoint with these parts is."""
+        """The files that `check` reads of a checkpoint with these parts: configs, small vocabularies, model card."""
         known, found = {".", *roles}, []
         for file in self.files.values():
             path = PurePosixPath(file.path)

@@ -25,7 +25,7 @@ def in_models_folders(name: str) -> tuple[Path, ...]:
 
 
 def names_in_models_folders(name: str) -> list[str]:
-    """The names that could have been meant by a name: those of all files in the same place of each folder, sorted."""
+    """The names of all files beside the place of this name in each folder, sorted; for suggestions."""
     beside = Path(name).parent
     places = (folder / beside for folder in _folders())
     names = (path.name for place in places if place.is_dir() for path in place.iterdir())

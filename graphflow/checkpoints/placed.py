@@ -84,7 +84,7 @@ class Placed:
 
     @property
     def _option_facts(self) -> list[str]:
-        """The run options that change its results, with the size of tiles, which a model's identity does not have."""
+        """The run options that change its results, with the size of tiles, which is not part of a model's identity."""
         given = [f"{name} {value}" for name, value in self.options.without("offload").given.items()]
         return [*given, f"size {self.files.full_config.get('sample_size')}"] if self.options.vae_tiling else given
 

@@ -45,7 +45,7 @@ class RemoteFiles(ComponentFiles):
 
     @cached_property
     def headers(self) -> tuple[Tensors, ...]:
-        """What the weights' headers tell; they have been asked for when the checkpoint was read."""
+        """The headers of its weights, which were requested when the checkpoint was read."""
         return tuple(self.repository.headers[path] for path in self.paths)
 
     @cached_property
@@ -70,7 +70,7 @@ class RemoteFiles(ComponentFiles):
 
     @cached_property
     def faults(self) -> tuple[Refusal, ...]:
-        """As of any component; those of a vocabulary show when it is here."""
+        """As of any component; faults of a vocabulary are found only after its download."""
         return () if self.repository.lacking(self.vocabulary) else super().faults
 
     @property

@@ -100,10 +100,10 @@ class Tensors:
 
     @classmethod
     def read(cls, read: Callable[[int], bytes], size: int) -> Tensors:
-        """Read the header of a file whose first bytes `read` returns, the next so many at each call.
+        """Read the header of a file.
 
         Args:
-            read: returns fewer bytes only at the end of the file.
+            read: returns the next bytes of the file, as many as it is asked for; fewer only at the end of the file.
             size: bytes of the whole file.
 
         Raises:

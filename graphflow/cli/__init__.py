@@ -25,8 +25,8 @@ COMMANDS = {
     "graphs": "list the graphs and templates that come with graphflow",
     "nodes": "list node types, or explain one",
     "checkpoints": "list, verify, export and pull checkpoints",
-    "rerun": "run again what made a picture, and compare",
-    "diff": "show what two graphs or pictures have differently",
+    "rerun": "repeat the run that made a picture, and compare its outputs",
+    "diff": "compare two graphs, pictures or runs",
     "new": "start a graph from a copy of another one",
     "schema": "print the JSON Schema of documents, for editors",
 }

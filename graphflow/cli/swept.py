@@ -1,4 +1,4 @@
-"""The graph that `--over` and `--count` generate: `name=[v1, v2]` is read, and the graph is run for each value."""
+"""Reads `--over` and `--count`, and generates the graph that runs the given one for each value."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ NODE_KINDS = ("type", "template")
 """What a node is; it has exactly one of these keys."""
 
 RUN_SEED = "run_seed"
-"""The option of a template that makes it a run of its own: the seed of this run."""
+"""The option of a template with which it runs like a graph of its own; its value is the seed of that run."""
 
 NODE_OPTIONS = ("for_each", "when", "cache", RUN_SEED)
 """How a node runs; each is a field of `NodeDecl`."""

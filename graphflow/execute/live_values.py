@@ -18,7 +18,7 @@ from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput, StepSource, step_outputs
 from graphflow.values.sources import Format, Gather, ItemOf, Value
 
-NO_COMPANY: Mapping[int, Sequence[int]] = MappingProxyType({})
+NO_CALLS: Mapping[int, Sequence[int]] = MappingProxyType({})
 
 
 class Outside(InvalidValue):
@@ -92,14 +92,14 @@ class Held:
         raise TypeError(f"{source} has no value")
 
     def lost(
-        self, numbers: Sequence[int], bad: Container[int], company: Mapping[int, Sequence[int]] = NO_COMPANY
+        self, numbers: Sequence[int], bad: Container[int], same_call: Mapping[int, Sequence[int]] = NO_CALLS
     ) -> dict[int, dict[int, set[str]]]:
         """Steps and all producers that have to be executed again for them, each with its reads: producer → outputs.
 
         Args:
             numbers: the steps.
             bad: steps without a result; their own producers are ignored, since they are not executed again.
-            company: step → the steps that were computed in one call with it, which are executed again with it.
+            same_call: step → the steps that were computed in one call with it, which are executed again with it.
         """
         lost = {number: self._reads(number) for number in numbers}
         pending = list(numbers)
@@ -107,7 +107,7 @@ class Held:
             reader = pending.pop()
             for producer, outputs in lost[reader].items() if reader not in bad else ():
                 if producer not in lost and not self.fetch(producer, outputs):
-                    again = [one for one in company.get(producer, (producer,)) if one not in lost]
+                    again = [one for one in same_call.get(producer, (producer,)) if one not in lost]
                     lost.update({one: self._reads(one) for one in again})
                     pending += again
         return lost

@@ -168,8 +168,8 @@ def _set_options(model: Any, options: RunOptions) -> None:
 def _compile(model: Any) -> None:
     """Have a model compiled at its first call; it keeps its class, unlike the result of `torch.compile(model)`.
 
-    Every size gets code of its own, so that results do not depend on the sizes of earlier calls: code for any size
-    computes other bits, and a model that is compiled too often runs as it is.
+    Every size gets code of its own, so that results do not depend on the sizes of earlier calls: code for all sizes
+    computes other bits, and torch runs a model uncompiled if it would have to compile it too often.
     """
     import torch
 

@@ -54,7 +54,7 @@ class Maker:
         self._caller = caller
         self._announcer = announcer
         self._cancellation = cancellation
-        self._company: dict[int, tuple[int, ...]] = {}
+        self._same_call: dict[int, tuple[int, ...]] = {}
 
     def know(self, numbers: Sequence[int]) -> bool:
         """Whether the store knows the results of all these steps as computed in one call; if so, they are done."""
@@ -72,7 +72,7 @@ class Maker:
     def make(self, numbers: Sequence[int], *, again: bool = False) -> dict[int, str]:
         """Execute steps in one call, after every producer whose value is no longer held or stored.
 
-        Returns the reason for each step that has no result. A failed step is not tried again.
+        Returns the reason for each step that has no result; a step that failed before is not tried again.
 
         Args:
             numbers: of steps that may be computed in one call; usually a single one.
@@ -80,11 +80,11 @@ class Maker:
         """
         reasons: dict[int, str] = {}
         able = list(numbers)
-        lost = self._held.lost(able, self.bad, self._company)
+        lost = self._held.lost(able, self.bad, self._same_call)
         if self.bad and not self.bad.keys().isdisjoint(lost):
             reasons = {number: why for number in numbers if (why := self._blocked(number))}
             able = [number for number in numbers if number not in reasons]
-            lost = self._held.lost(able, self.bad, self._company)
+            lost = self._held.lost(able, self.bad, self._same_call)
         uses = Counter(producer for reads in lost.values() for producer in reads)
         try:
             for unit in self._units(sorted(lost), able):
@@ -103,7 +103,7 @@ class Maker:
 
         Returns the reason why it has no result; empty if it has one.
         """
-        return self.make(self._company.get(number, (number,)), again=True).get(number, "")
+        return self.make(self._same_call.get(number, (number,)), again=True).get(number, "")
 
     def _blocked(self, number: int) -> str:
         """The reason why a step cannot be executed: one that it depends on failed before; empty if it can."""
@@ -118,7 +118,7 @@ class Maker:
         seen: set[int] = set()
         for number in numbers:
             if number not in seen:
-                unit = able if number in able else list(self._company.get(number, (number,)))
+                unit = able if number in able else list(self._same_call.get(number, (number,)))
                 seen.update(unit)
                 yield unit
 
@@ -204,7 +204,7 @@ class Maker:
     def _remember(self, numbers: Sequence[int]) -> None:
         """Keep which steps were computed together: alone, the same step gives other bits."""
         for number in numbers if len(numbers) > 1 else ():
-            self._company[number] = tuple(numbers)
+            self._same_call[number] = tuple(numbers)
 
     def _failed(self, number: int, error: StepError) -> None:
         free_values(error)

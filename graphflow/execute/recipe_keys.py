@@ -4,8 +4,8 @@ A key is a digest of the step function (its module and name, version and source)
 (together the planned step's `key`), the digests of its inputs, and the environment that its node declares.
 
 If a step was computed in one call with others, its key also has the number of steps in the call and its own place
-among them, on which bits of the result depend. What the other steps were has no effect on it, so a result is found
-again beside others, and never by a step that is computed alone or in a batch of another size.
+among them, since bits of the result depend on both. The other steps are not part of the key: a result can be used in a
+batch with other steps, but never for a step that is computed alone or in a batch of another size.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ class Caller:
         context: StepContext | None,
         values: Sequence[Mapping[str, Any]],
     ) -> Any:
-        """What a function returns.
+        """Call a function; returns its result.
 
         Raises:
             StepError: it changed one of `values`, the arguments of each step.
@@ -191,7 +191,7 @@ def _warn(announcer: Announcer, step: PlannedStep, message: str, why: str, fix: 
 
 
 def _refuse_warning(*_: str) -> None:
-    """A warning names its step, and a call that computes several steps does not say which one it is about."""
+    """Raise `_Warned`: a warning must name its step, which a call that computes several steps does not know."""
     raise _Warned
 
 

@@ -41,7 +41,7 @@ def is_batchable(step: Draft) -> bool:
 
 
 def _kind(step: Draft) -> tuple[object, ...]:
-    """What steps of a group have in common."""
+    """Everything in which the steps of a group are equal."""
     key = step.batch.key if step.batch is not None else ""
     uses = tuple(sorted((role, component.identity) for role, component in step.uses.items()))
     return step.function.identity, key, uses, frozenset(step.wanted), tuple(step.inputs), step.cache

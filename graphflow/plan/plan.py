@@ -37,7 +37,7 @@ class Plan:
         avoided: paths of steps that are left out because nothing reads their results.
         lifetimes: uses of values and components.
         batches: numbers of the steps that are computed in one call, two or more directly one after the other.
-        alone: if the call asks for batches: path → reason, for steps that are always computed one by one.
+        alone: if the call asks for batches: path → reason why this step is always computed one by one.
     """
 
     checked: Checked

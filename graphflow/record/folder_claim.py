@@ -171,7 +171,7 @@ class Claim:
 
     def summary(self) -> str:
         """One line about the files that existed before: replaced, removed or kept; empty if there were none."""
-        # They are written when they are done, and listed in an order that does not depend on it.
+        # Sorted, since the order in which files are written depends on when their values are done.
         ours = sorted(name for name in self.replaced if name in self.earlier.files)
         others = [name for name in self.replaced if name not in self.earlier.files]
         parts = {"replaced": ours, "removed": self.removed, "kept": self.left()}

@@ -36,7 +36,7 @@ class PictureRecords:
     Args:
         plan: the plan of the run.
         record: of the run; what torch reports must be in it before the first picture is written.
-        repeats: the record of the run that this one repeats, which the pictures contain as far as it holds.
+        repeats: the record of the run that this one repeats, which the pictures contain as far as it still applies.
     """
 
     def __init__(self, plan: Plan, record: RunRecord, repeats: RunRecord | None) -> None:
@@ -79,7 +79,7 @@ class PictureRecords:
     def _alone_output(self, output: str, item: int | None) -> AloneOutput | None:
         checked, compute = self._plan.checked, self._record.compute
         if compute is not None and compute.options.get("batch", 1) != 1:
-            # It changes bits which steps are computed in one call.
+            # Bits of a result depend on the size of its call, which would be another one in the template alone.
             return None
         source = checked.outputs[output]
         if item is not None:

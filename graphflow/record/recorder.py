@@ -59,7 +59,7 @@ class Recorder:
         pictures: their format, which overrides those that the document chooses for its outputs.
         command: the command line, if there was one.
         overwrite: whether files that no run wrote, or that were changed since, may be replaced.
-        repeats: the record of the run that this one repeats; its pictures contain that record, as far as it holds.
+        repeats: the record of the run that this one repeats; the pictures contain it as far as it still applies.
         clock: returns the time.
 
     Attributes:
@@ -231,7 +231,7 @@ class Recorder:
         return entry.files
 
     def _write_files(self, name: str, value: Any, items: Sequence[int] | None) -> list[str]:
-        """Write files of an output, each only once; returns the names of those that are written now or were before."""
+        """Write the files of an output, each only once; returns the names of all of them that are written."""
         source = self._plan.outputs[name]
         count = len(source.items) if items is not None and isinstance(source, Gather) else 0
         texts = functools.partial(self._texts.text, name)

@@ -87,7 +87,7 @@ class RunRecord(Part):
         components: the components and samplers that it uses, in the order of the steps.
         functions: name of each function that its steps call → its version, and for one that is not graphflow's a digest
             of its source.
-        pictures: the call's choice of a format for pictures.
+        pictures: the call's settings for the files of pictures.
         made: in a picture's record, what the picture shows; otherwise None.
         environment: other facts on which its bytes depend.
         peak_memory_bytes: the most memory that the process ever used; None if the system does not report it.

@@ -1,4 +1,4 @@
-"""The record in the pictures of a repeated run: that of the first run, as far as it holds for both.
+"""The record in the pictures of a repeated run: that of the first run, as far as it applies to both.
 
 Paths may differ although the files are equal, and a repeated run may make only one of the outputs. With the record of
 the first run, its pictures have equal bytes.
@@ -13,7 +13,7 @@ from graphflow.record.run_record import RunRecord
 
 
 def same_recipe(now: RunRecord, before: RunRecord) -> RunRecord:
-    """The record `now` with the words of `before` wherever they mean the same.
+    """The record `now` with the entries of `before` wherever both mean the same.
 
     Args:
         now: of a run of the document in `before`.

@@ -71,11 +71,11 @@ class Axes:
     Args:
         resolved: the graph.
         literals: reads values.
-        given: the inputs that the call sets otherwise.
+        given: the inputs to which the call gives a single value.
 
     Attributes:
-        document: the graph with these inputs.
-        problems: what is wrong with the call.
+        document: the graph, with an input for each value of a node that the sweep sets.
+        problems: of the call.
     """
 
     def __init__(self, resolved: Resolved, literals: Literals, given: Listed[str]) -> None:
@@ -100,7 +100,7 @@ class Axes:
 
     def _axis(self, over: Over) -> Axis | None:
         if over.name in self._taken or over.name in self._given:
-            why = "--over has it twice" if over.name in self._taken else "--set gives it a value"
+            why = "two --over options name it" if over.name in self._taken else "--set gives it a value"
             raise Refusal("name-taken", f"{over.name} is given twice", why, "remove one of the two")
         self._taken.add(over.name)
         decl = self.document.inputs.get(over.name)
@@ -196,7 +196,7 @@ class Axes:
                 raise Refusal("over-limit", f"{what} has more than {ITEMS:,} values", "", "give fewer")
             items += found
         if not items:
-            raise Refusal("wrong-shape", f"there are no values for {what}", "", f"write {over.name}=[VALUE]")
+            raise Refusal("wrong-shape", f"the list of values for {what} is empty", "", f"write {over.name}=[VALUE]")
         return Sequence(tuple(items), values.place)
 
     def _in_range(self, over: Over, item: Tree) -> list[Tree] | None:

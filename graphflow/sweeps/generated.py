@@ -126,7 +126,7 @@ def _for_each(axes: Sequence[Axis]) -> Tree:
 
 
 def _literal(tree: Tree) -> Tree:
-    """Values of a call, in which a dollar is a plain one, as a node writes them."""
+    """Values of a call as a node writes them: a dollar in them is a plain dollar, so it is escaped."""
     if isinstance(tree, Scalar):
         return dataclasses.replace(tree, text=escape(tree.text))
     return ListTree(tuple(map(_literal, tree.items)), tree.place) if isinstance(tree, ListTree) else tree

@@ -1,4 +1,4 @@
-"""Sweeps: from a graph and lists of values to a graph that runs it for each combination of them."""
+"""Sweeps: from a graph and lists of values, make a graph that runs it for each combination of them."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Swept:
 
     Attributes:
         document: None if there are problems.
-        problems: of the call and of the graph that is run for each combination, at their places in it.
-        notes: sentences about outputs that have no grid.
+        problems: of the call, and of the graph that is run for each combination.
+        notes: sentences about the outputs of that graph that are left out or have no grid.
     """
 
     document: Document | None

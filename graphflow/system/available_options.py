@@ -1,4 +1,4 @@
-"""Which run options this machine can do, and what is used instead of the others; without importing torch."""
+"""The run options that this machine supports, and what is used instead of the others; without importing torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from graphflow.system.run_options import RunOptions
 
 @dataclass(frozen=True, slots=True)
 class Substitute:
-    """A run option that this machine cannot do.
+    """A run option that this machine does not support, and what is used instead.
 
     Attributes:
         option: its name, such as `attention`.
@@ -48,12 +48,12 @@ def _substitutes(options: RunOptions, device: str) -> Iterator[Substitute]:
         yield Substitute("attention", "attention xformers", "sdpa is used", why, "leave it out: sdpa is the default")
     offload = options.offload
     if offload != "none" and device == "cpu":
-        why = "models run on the CPU, so its memory is where they are anyway"
+        why = "models run on the CPU, so they are in its memory already"
         yield Substitute("offload", f"offload {offload}", "nothing is moved", why, "leave it out")
         offload = "none"
     if options.compile and offload == "group":
-        why = "with offload group each layer is moved on its own, so there is nothing to compile but single layers"
-        yield Substitute("compile", "compile", "models run as they are", why, "use offload model, or leave out one")
+        why = "with offload group each layer is moved on its own, so layers cannot be compiled together"
+        yield Substitute("compile", "compile", "models run as they are", why, "use offload model, or remove compile")
     elif options.compile and (why := _why_not_compiled(device)):
         yield Substitute("compile", "compile", "models run as they are", why, "install it, or leave out compile")
 
@@ -65,7 +65,7 @@ def _why_not_compiled(device: str) -> str:
     default = {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
     names = (os.environ.get("CXX", default),) if device == "cpu" else (os.environ.get("CC", "gcc"), "clang")
     if not any(map(shutil.which, names)):
-        return f"torch compiles with {names[0]}, and there is no such program"
+        return f"torch compiles with {names[0]}, which is not installed"
     headers = Path(sysconfig.get_path("include"))
     return "" if (headers / "Python.h").is_file() else f"torch compiles with Python's header files; {headers} has none"
 
@@ -80,10 +80,13 @@ def _why_no_xformers(device: str) -> str:
 
 
 def _why_not_for_this_torch() -> str:
-    """xFormers is built for one version of torch, and imports with another one, but cannot compute."""
+    """The reason why xFormers does not fit this version of torch; empty if it fits.
+
+    It is built for one version; with another one it can be imported, but cannot compute.
+    """
     try:
         needs, torch = metadata.requires("xformers") or [], metadata.version("torch").partition("+")[0]
     except metadata.PackageNotFoundError:
         return ""
     built = next((found[1] for need in needs if (found := re.match(r"torch\s*\(?==\s*([\w.]+)", need))), torch)
-    return "" if built == torch else f"the installed xformers is built for torch {built}, and this is {torch}"
+    return "" if built == torch else f"the installed xformers is built for torch {built}, but torch is {torch}"

@@ -25,7 +25,7 @@ class Compute:
         dtype: a key of DTYPES, which overrides checkpoints; None for the checkpoint's own or the device's default.
         threads: torch's threads on a CPU, at least 1; None for torch's own number. It affects bits of results.
         options: the run options that are used.
-        substitutes: the run options that the call asks for and this machine cannot do.
+        substitutes: the run options that the call asks for and this machine does not support.
     """
 
     device: str = "cpu"
@@ -44,7 +44,7 @@ class Compute:
     ) -> Self:
         """Settings from a call's arguments: by default a GPU if available; the dtype `auto` means the fastest.
 
-        Options that this machine cannot do are replaced.
+        Options that this machine does not support are replaced.
 
         Raises:
             InvalidValue: a value is not allowed.

@@ -64,18 +64,18 @@ class RunOptions:
         return type(self)(**{name: getattr(self, name) for name in names})
 
     def without(self, name: str) -> Self:
-        """The options with the default of one of them."""
+        """The options, with this one as it is by default."""
         return replace(self, **{name: getattr(NO_OPTIONS, name)})
 
     @property
     def given(self) -> Mapping[str, Any]:
-        """Name → value of those that do not have their default."""
+        """Name → value of the options that differ from their defaults."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value != getattr(NO_OPTIONS, name)}
 
 
 NO_OPTIONS = RunOptions()
-"""All options as they are by default."""
+"""All options at their defaults."""
 
 
 def batch_size(value: object) -> int | Literal["auto"]:
@@ -90,7 +90,7 @@ def batch_size(value: object) -> int | Literal["auto"]:
         return "auto"
     count = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise InvalidValue(f"{value!r} is not a size of a batch; give 1 or more, or auto")
+        raise InvalidValue(f"{value!r} is not a batch size; give 1 or more, or auto")
     return count
 
 

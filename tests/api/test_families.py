@@ -254,7 +254,7 @@ def test_lora_for_a_family_that_takes_none_is_refused(catalog: Catalog, folder: 
     save_file({"net.lines.down": torch.zeros(1, 4)}, tmp_path / "bold.safetensors")
     with pytest.raises(Refusal) as caught:
         declared(catalog.extended(plain), tmp_path, folder, bold=1.0)
-    assert caught.value.why == "it changes a net, and LoRAs change none of this family"
+    assert caught.value.why == "it changes a net, which LoRAs of this family cannot change"
 
 
 def test_single_file_of_a_family_from_outside_is_the_component_of_its_folder(

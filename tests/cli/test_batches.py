@@ -57,4 +57,4 @@ def test_a_wrong_size_of_batches_is_refused(tmp_path, capsys):
     path = tmp_path / "graph.yaml"
     path.write_text(GRAPH)
     assert main(["run", str(path), "--batch", "many"]) == 2
-    assert "'many' is not a size of a batch; give 1 or more, or auto" in capsys.readouterr().err
+    assert "'many' is not a batch size; give 1 or more, or auto" in capsys.readouterr().err

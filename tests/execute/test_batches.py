@@ -209,7 +209,7 @@ def test_steps_that_are_not_cached_are_computed_together_too():
 
 @pytest.mark.parametrize("batch", [0, -1, 1.5, True, "many", "0", ""])
 def test_a_size_that_is_none_is_refused(batch):
-    with engine() as one, pytest.raises(gf.errors.InvalidValue, match="is not a size of a batch"):
+    with engine() as one, pytest.raises(gf.errors.InvalidValue, match="is not a batch size"):
         one.run(document([1]), batch=batch)
 
 

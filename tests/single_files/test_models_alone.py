@@ -127,7 +127,7 @@ def test_vae_of_other_sizes_is_refused_with_the_tensor_that_differs(tmp_path):
     """As one with 16 channels of latents."""
     found = refusal(tmp_path, changed(vae(), decoder__conv_in__weight=(512, 16, 3, 3)))
     assert found.code == "checkpoint-unknown"
-    assert found.message == "x is a VAE of other sizes than those published"
+    assert found.message == "x is a VAE with other sizes than the published ones"
     assert found.why == "decoder.conv_in.weight is 512 × 16 × 3 × 3; that of Stable Diffusion 1.5 has 512 × 4 × 3 × 3"
     assert "folder" in found.fix
 

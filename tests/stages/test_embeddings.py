@@ -275,7 +275,7 @@ def test_controlnet_refuses_words(tiny, tmp_path):
 def test_word_that_the_tokenizer_knows_is_refused_with_what_to_write(tiny, tmp_path, key, why):
     file = make_embedding(tmp_path / "any.safetensors", 71, key=key)
     problem = refused(tiny("sd"), file)
-    assert (problem.code, problem.message) == ("bad-value", f"the checkpoint base: {key} is a word already")
+    assert (problem.code, problem.message) == ("bad-value", f"the checkpoint base has the word {key} already")
     assert problem.why == why
     assert problem.fix == f"give the embedding another word: {{source: any.safetensors, token: <{key}>}}"
 
@@ -284,7 +284,7 @@ def test_word_that_is_added_twice_is_refused(tiny, tmp_path):
     one, two = (make_embedding(tmp_path / f"{name}.safetensors", 71) for name in ("one", "two"))
     problem = refused(tiny("sd"), one, two)
     assert (problem.message, problem.why) == (
-        "the checkpoint base: <dragon> is a word already",
+        "the checkpoint base has the word <dragon> already",
         "another embedding adds it",
     )
 

@@ -132,7 +132,7 @@ def test_xformers_on_a_cpu_is_replaced_and_this_is_said_before_the_run(tiny):
     ("needs", "why"),
     [
         (None, "the package xformers is not installed"),
-        ("torch==2.1.0", f"the installed xformers is built for torch 2.1.0, and this is {TORCH}"),
+        ("torch==2.1.0", f"the installed xformers is built for torch 2.1.0, but torch is {TORCH}"),
         (f"torch=={TORCH}", ""),
         ("torch>=2", ""),
     ],
@@ -241,7 +241,7 @@ def test_compiling_needs_a_compiler(monkeypatch, tiny):
     (problem,) = problems_of(graph_of(tiny("sd")), compile=True)
     assert problem == (
         "--compile: warning: no-effect: compile has no effect, and models run as they are\n"
-        "  why: torch compiles with no-such-compiler, and there is no such program\n"
+        "  why: torch compiles with no-such-compiler, which is not installed\n"
         "  fix: install it, or leave out compile"
     )
 

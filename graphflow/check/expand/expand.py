@@ -261,7 +261,7 @@ class _Expander:
         return value
 
     def _note_alone(self, frame: Frame, outputs: Outputs) -> None:
-        """Keep how the outputs of a template that ran like a graph of its own can be made by that graph."""
+        """Remember which outputs a template with `run_seed` could make as a graph of its own."""
         if not all(isinstance(source, Value) for source in frame.inputs.values()):
             return
         alone = Alone(frame.resolved, frame.inputs, frame.seed)

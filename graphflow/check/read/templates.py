@@ -23,15 +23,15 @@ Library = Callable[[], dict[str, Path]]
 """Returns the templates that can be named without a path."""
 
 
-class Inner(NamedTuple):
+class InnerTemplate(NamedTuple):
     """A template that is written inside a document: the document's `id`, and the template's name."""
 
     owner: int
     name: str
 
 
-Where: TypeAlias = Path | Inner
-"""Where a template is written: in a file of its own, or inside a document."""
+TemplateKey: TypeAlias = Path | InnerTemplate
+"""Identifies a template: by its file, or by its name inside a document."""
 
 
 @dataclass
@@ -47,21 +47,21 @@ class Templates:
     catalog: Catalog
     literals: Literals
     library: Library
-    problems: list[tuple[Where, Problem]] = field(default_factory=list)
-    _resolved: dict[Where, Resolved | None] = field(default_factory=dict)
-    _uses: dict[Where, list[tuple[Place, str]]] = field(default_factory=dict)
-    _within: dict[Where, Where | None] = field(default_factory=dict)
+    problems: list[tuple[TemplateKey, Problem]] = field(default_factory=list)
+    _resolved: dict[TemplateKey, Resolved | None] = field(default_factory=dict)
+    _uses: dict[TemplateKey, list[tuple[Place, str]]] = field(default_factory=dict)
+    _within: dict[TemplateKey, TemplateKey | None] = field(default_factory=dict)
     """The template that holds the first use of a template; None for the graph itself."""
     _unreadable: set[Place] = field(default_factory=set)
     """Places where templates are used that cannot be read."""
     _owners: dict[int, Document] = field(default_factory=dict)
-    """The documents of `Inner` templates by their `id`, which nothing else has while they are here."""
+    """`id` of a document → the document; kept here, so that no other object gets this `id`."""
 
     def prepare(self, document: Document) -> None:
         """Resolve every template below `document`, the innermost first, without recursion."""
-        parents: list[tuple[Where, Document, Iterator[tuple[Where, str, Scalar]]]] = []
+        parents: list[tuple[TemplateKey, Document, Iterator[tuple[TemplateKey, str, Scalar]]]] = []
         walk = self._named(document)
-        current: tuple[Where | None, Document] = (None, document)
+        current: tuple[TemplateKey | None, Document] = (None, document)
         while True:
             step = next(walk, None)
             if step is not None:
@@ -105,7 +105,7 @@ class Templates:
             )
         return resolved  # type: ignore[return-value]
 
-    def prepare_one(self, path: Where, ref: Scalar) -> None:
+    def prepare_one(self, path: TemplateKey, ref: Scalar) -> None:
         """Resolve one template and all below it, for a graph that is built step by step."""
         self._uses[path] = [(ref.place, "")]
         inner = self._parse(path, ref, 0)
@@ -113,7 +113,7 @@ class Templates:
             self.prepare(inner)
             self._resolved[path] = resolve(inner, self.catalog, self.find, self.literals)
 
-    def locate(self, ref: Scalar, document: Document) -> Where:
+    def locate(self, ref: Scalar, document: Document) -> TemplateKey:
         """The place of the template that a name or path means.
 
         Raises:
@@ -122,7 +122,7 @@ class Templates:
         text = ref.text
         if text in document.templates:
             self._owners[id(document)] = document
-            return Inner(id(document), text)
+            return InnerTemplate(id(document), text)
         if text.endswith((".yaml", ".yml")) or "/" in text:
             path = located(text, ref.folder or document.folder, code="template-missing").resolve()
             if not path.is_file():
@@ -150,16 +150,16 @@ class Templates:
         """Its problems, except for uses of templates that cannot be read and have problems of their own."""
         return [p for p in resolved.problems if p.code != "template-missing" or p.place not in self._unreadable]
 
-    def _used(self, problem: Problem, path: Where) -> Problem:
+    def _used(self, problem: Problem, path: TemplateKey) -> Problem:
         uses = self._chain(path) if self._within.get(path) is not None else list(dict.fromkeys(self._uses[path]))[:3]
         shown = [use for use in uses if use[0] != problem.place]
         return Problem(problem.code, problem.message, problem.why, problem.fix, problem.place, (*problem.used, *shown))
 
-    def _chain(self, path: Where) -> list[tuple[Place, str]]:
+    def _chain(self, path: TemplateKey) -> list[tuple[Place, str]]:
         """The first use of a template and those of the templates around it, each with its whole path."""
         chain: list[tuple[Place, str]] = []
-        seen: set[Where] = set()
-        at: Where | None = path
+        seen: set[TemplateKey] = set()
+        at: TemplateKey | None = path
         while at is not None and at not in seen:
             seen.add(at)
             place, id_ = self._uses[at][0]
@@ -167,7 +167,7 @@ class Templates:
             at = self._within.get(at)
         return chain
 
-    def _named(self, document: Document) -> Iterator[tuple[Where, str, Scalar]]:
+    def _named(self, document: Document) -> Iterator[tuple[TemplateKey, str, Scalar]]:
         for decl in document.nodes.values():
             if decl.kind == "template" and not decl.ref.empty:
                 try:
@@ -175,7 +175,7 @@ class Templates:
                 except Refusal:
                     continue  # reported when the node is resolved
 
-    def _parse(self, path: Where, ref: Scalar, depth: int) -> Document | None:
+    def _parse(self, path: TemplateKey, ref: Scalar, depth: int) -> Document | None:
         """The document of the template that `ref` names, `depth` templates deep; None if it cannot be used."""
         self._resolved.pop(path, None)
         if depth >= TEMPLATES:
@@ -184,7 +184,7 @@ class Templates:
             self.problems.append((path, Problem("over-limit", message, "", fix, ref.place)))
             self._resolved[path] = None
             return None
-        if isinstance(path, Inner):
+        if isinstance(path, InnerTemplate):
             return self._owners[path.owner].templates[path.name]
         try:
             document, problems = read_file(path, shown=shown_path(path))

@@ -23,13 +23,13 @@ from graphflow_nodes.steps.vae import decode, encode
 
 _READERS = (TextReader("text_encoder", "tokenizer", encode_with_summary, "the last hidden state before its norm"),)
 _NOISE_LEVEL = 128
-"""Numbers that the class puts before the pooled text for the noise of the picture, which is always 0."""
+"""Width of the embedding of the picture's noise level, always 0, which the class puts before the pooled text."""
 _EULER: Mapping[str, Mapping[str, tuple[Any, ...]]] = {"EulerDiscreteScheduler": {}}
-"""The class reads the sigmas of its scheduler, in a way that only Euler's fit."""
+"""The class computes with the sigmas of its scheduler in a way that is right only for Euler's."""
 
 
-def _strange(unet: Mapping[str, Any]) -> str:
-    """The first setting that other UNets have, with its value; empty if there is none."""
+def _setting_of_others(unet: Mapping[str, Any]) -> str:
+    """The first setting that only other kinds of UNets have, with its value; empty if there is none."""
     for key, wanted in (("time_embedding_type", "fourier"), ("norm_num_groups", None), ("mid_block_type", None)):
         if unet[key] != wanted:
             return f"{key} {unet[key]}"
@@ -48,8 +48,8 @@ def _rules(name: str, parts: Parts) -> Iterator[Fault]:
     ):
         if unet[setting] != given:
             yield unet_rules.misfit(name, why.format(unet[setting], given))
-    if strange := _strange(unet):
-        yield unet_rules.misfit(name, f"the unet is not one of a latent upscaler: it has {strange}")
+    if other := _setting_of_others(unet):
+        yield unet_rules.misfit(name, f"the unet is not one of a latent upscaler: it has {other}")
     yield from unet_rules.tokenizer_faults(name, parts, "text_encoder", "tokenizer")
 
 
@@ -60,8 +60,8 @@ def _sizes(request: Request) -> Iterator[Fault]:
     cell = max(1, request.space.factor * 2 ** (levels - 1) // 2)
     rules, name = replace(request.latents, multiple=cell), request.checkpoint.name
     for fault in size_faults(rules, request.space, name, (image.width, image.height), ("image", "image")):
-        made = f"let the stage before paint a multiple of {cell} pixels, or put a latent_resize before image"
-        yield replace(fault, fix=made) if image.word == "latents" else fault
+        fix = f"let the stage before it paint a multiple of {cell} pixels, or put a latent_resize between them"
+        yield replace(fault, fix=fix) if image.word == "latents" else fault
     for side, value in (("width", image.width), ("height", image.height)):
         if value is not None and value < 2 * cell:
             why = f"{name} needs at least {2 * cell}"

@@ -55,7 +55,7 @@ def _rules(name: str, parts: Parts) -> Iterator[Fault]:
 
 
 def _noise_faults(request: Request) -> Iterator[Fault]:
-    """A scheduler that cannot add noise to the picture, and a noise level that a part or the class does not know."""
+    """Faults of a scheduler that cannot add noise to the picture, and of a noise level that is too high."""
     name, parts = request.checkpoint.name, request.checkpoint.components
     if faults := list(_settings_faults(name, parts[_LOW].full_config)):
         yield from faults
@@ -72,7 +72,7 @@ def _noise_faults(request: Request) -> Iterator[Fault]:
 
 
 def _settings_faults(name: str, config: Mapping[str, Any]) -> Iterator[Fault]:
-    """Settings with which the second scheduler fails in the middle of a run."""
+    """Faults of settings with which the second scheduler would fail in the middle of a run."""
     defaults = _DDPM.defaults() if _DDPM.defaults else {}
     fixes = {key: misfit(_DDPM.name, key, config[key], default) for key, default in defaults.items()}
     wrong = {key: fix for key, fix in fixes.items() if fix} or {

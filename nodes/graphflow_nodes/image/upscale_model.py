@@ -31,13 +31,13 @@ def _plan(
     if model is None or model.class_name != UPSCALING_MODEL.name:
         why = f"it is {checkpoint.class_name or f'a {checkpoint.kind}'}"
         fix = (
-            "name the .safetensors file of an ESRGAN or the like; for diffusion models use upscale or super_resolution"
+            "name the .safetensors file of a model such as ESRGAN; for diffusion models use upscale or super_resolution"
         )
         fault = Fault(f"{checkpoint.name} is not a model that enlarges pictures", why, fix, "checkpoint")
         return Planned(problems=(*problems, fault))
     if checkpoint.details.scheduler:
-        message = f"scheduler of {checkpoint.name} cannot be used with such a model"
-        problems += (Fault(message, "", "remove scheduler", "checkpoint"),)
+        message, why = f"the scheduler of {checkpoint.name} cannot be used", "such a model does not sample"
+        problems += (Fault(message, why, "remove scheduler", "checkpoint"),)
     output, scale = Facts(), model.config["scale"]
     if scale is not None:
         size, too_large = enlarged(facts["image"], scale)
@@ -48,7 +48,7 @@ def _plan(
 
 
 def _of_installation() -> Iterator[Fault]:
-    """spandrel, or a package without which it cannot be imported, is missing."""
+    """The fault that spandrel, or a package without which it cannot be imported, is not installed."""
     for package in ("spandrel", "torchvision"):
         if find_spec(package) is None:
             why = f"it needs {package}, which is not installed"

@@ -22,7 +22,7 @@ def _plan(
     faults = [*_size_faults(params)]
     if isinstance(latents.space, LatentSpace) and latents.noise is not None:
         why = f"its denoising stopped at {latents.noise.fraction:g}, and the noise of neighbouring cells would be mixed"
-        fix = "resize after the refiner, or let the first stage paint at the size"
+        fix = "resize after the refiner, or let the first stage paint at this size"
         faults.append(Fault("{sender} is noisy, and noise cannot be resized", why, fix, "latents", "latent-noise"))
     output = Facts(space=latents.space, word="latents")
     sides = {name: params[name] for name in ("scale", "width", "height")}
@@ -62,15 +62,15 @@ def latent_resize(
     latents: Annotated[Latents, Doc("Latents without noise.")],
     *,
     scale: Annotated[float | None, Gt(0), Le(16), Doc("Factor for both sides; rounded to whole cells.")] = None,
-    width: Annotated[int | None, Ge(1), Doc("Pixels; alone, it keeps the form.")] = None,
-    height: Annotated[int | None, Ge(1), Doc("Pixels; alone, it keeps the form.")] = None,
+    width: Annotated[int | None, Ge(1), Doc("Pixels; without height, proportions are kept.")] = None,
+    height: Annotated[int | None, Ge(1), Doc("Pixels; without width, proportions are kept.")] = None,
     method: Annotated[
         Literal["nearest", "bilinear", "bicubic"], Doc("How the values between cells are computed.")
     ] = "bicubic",
 ) -> Annotated[Latents, Doc("Latents in the same space, for an img2img that repaints the details.")]:
     """Resize latents without decoding them.
 
-    The result is blurred or coarse when it is decoded, unlike a resized picture: repaint it with img2img, at a strength
+    Unlike a resized picture, the result is blurred or coarse when it is decoded: repaint it with img2img, at a strength
     of about one half. The node `upscale` doubles latents with a model instead.
     """
     raise AssertionError("it runs as its step")

@@ -19,7 +19,7 @@ _UNUSED = (
     *("class_embed_type", "num_class_embeds", "addition_embed_type", "encoder_hid_dim", "encoder_hid_dim_type"),
     *("mid_block_type", "norm_num_groups", "num_attention_heads"),
 )
-"""Options of other UNets."""
+"""Options that only other UNets have; they must be None."""
 
 
 def k_unet(config: Mapping[str, Any]) -> Iterator[Named]:
@@ -46,7 +46,15 @@ def k_unet(config: Mapping[str, Any]) -> Iterator[Named]:
 
 @dataclass(frozen=True)
 class _Level:
-    """The settings of a level, and its layers."""
+    """The settings of a level, and its layers.
+
+    Attributes:
+        width: channels.
+        layers: resnets per block.
+        head: channels per attention head.
+        context: width of the texts.
+        time: width of the embedding of the time step.
+    """
 
     width: int
     layers: int
@@ -55,7 +63,7 @@ class _Level:
     time: int
 
     def resnet(self, name: str, into: int, out: int, returned: int = 0) -> Iterator[Named]:
-        """Diffusers' ResnetBlockCondNorm2D; `returned` channels if they are not `out`."""
+        """Diffusers' ResnetBlockCondNorm2D; it returns `returned` channels, or `out` if that is 0."""
         returned = returned or out
         yield from self._norm(f"{name}.norm1", into)
         yield from conv(f"{name}.conv1", out, into)
@@ -64,10 +72,10 @@ class _Level:
         if into != returned:
             yield from conv(f"{name}.conv_shortcut", returned, into, 1, bias=False)
 
-    def attention(self, name: str, width: int, *, itself: bool) -> Iterator[Named]:
-        """Diffusers' KAttentionBlock; `itself`: whether the picture also reads itself."""
+    def attention(self, name: str, width: int, *, self_attention: bool) -> Iterator[Named]:
+        """Diffusers' KAttentionBlock: cross-attention to the texts, after `self_attention` if that is True."""
         require(width % self.head == 0)
-        if itself:
+        if self_attention:
             yield from self._norm(f"{name}.norm1", width)
             yield from self._heads(f"{name}.attn1", width, width)
         yield from self._norm(f"{name}.norm2", width)
@@ -104,7 +112,7 @@ def _down(config: Mapping[str, Any], levels: list[_Level]) -> Iterator[Named]:
             into = level.width
             if _attends(kind):
                 last = number == len(levels) - 1
-                yield from level.attention(f"{name}.attentions.{layer}", into, itself=last)
+                yield from level.attention(f"{name}.attentions.{layer}", into, self_attention=last)
 
 
 def _up(config: Mapping[str, Any], levels: list[_Level]) -> Iterator[Named]:
@@ -118,6 +126,8 @@ def _up(config: Mapping[str, Any], levels: list[_Level]) -> Iterator[Named]:
             into = width if layer or bottom else 2 * width
             if attends:
                 yield from level.resnet(f"{name}.resnets.{layer}", into, width, below if last else 0)
-                yield from level.attention(f"{name}.attentions.{layer}", below if last else width, itself=bottom)
+                yield from level.attention(
+                    f"{name}.attentions.{layer}", below if last else width, self_attention=bottom
+                )
             else:
                 yield from level.resnet(f"{name}.resnets.{layer}", into, below if last else width)

@@ -14,16 +14,18 @@ from graphflow_nodes.planning.request import Request
 _DENOISER_SHARE = 40
 """Measured: the memory of a UNet's call is that of about this many tensors of its first level."""
 _DECODER_SHARE = 7
-"""Measured: the memory of a VAE's decoder, as a number of tensors of the picture's size with its second level's width.
-"""
+"""Measured: the memory of a VAE's decoder is that of about this many tensors of the picture's size, as wide as its
+second level."""
 _CONTROL_SHARE = 1.5
-"""With a ControlNet, which is half a UNet."""
+"""Factor for a call with a ControlNet, which is about half a UNet."""
 
 
 def sample_batch(
     request: Request, sampling: Sampling, ports: Iterable[str], size: tuple[int | None, int | None]
 ) -> Batchable:
-    """Whether the sampling step of a stage may be computed with others: all but seed, texts and pixels must be equal.
+    """Whether the sampling step of a stage may be computed in one call with others.
+
+    All but seeds, texts and pixels must be equal.
 
     Args:
         request: of the stage.
@@ -44,11 +46,11 @@ def sample_batch(
     key = f"{replace(sampling, seed=0).digest} {width} {height} {sizes} {request.image.word} {control}"
     tensors = _DENOISER_SHARE * (2 if request.guided else 1) * (_CONTROL_SHARE if control else 1)
     numbers = width * height // request.space.factor**2 * _width(request, request.family.denoiser, 0)
-    return Batchable(key, int(tensors * numbers * _element(request)))
+    return Batchable(key, int(tensors * numbers * _bytes_per_number(request)))
 
 
 def decode_batch(request: Request, size: tuple[int | None, int | None]) -> Batchable:
-    """Whether the decoding step of a stage may be computed with others: the sizes must be equal."""
+    """Whether the decoding step of a stage may be computed in one call with others, of the same size."""
     width, height = size
     if width is None or height is None:
         return Batchable(why_not="the size of its picture is not known before the run")
@@ -63,7 +65,7 @@ def _width(request: Request, role: str, level: int) -> int:
     return int(channels[min(level, len(channels) - 1)]) if isinstance(channels, (list, tuple)) and channels else 0
 
 
-def _element(request: Request) -> int:
+def _bytes_per_number(request: Request) -> int:
     """Bytes of a number in the stage's precision."""
     checkpoint = request.checkpoint
     return DTYPES[checkpoint.compute.dtype_of(checkpoint.details.dtype)]

@@ -1,6 +1,6 @@
 """A VAE or a ControlNet alone in a single file, with the names of the original code or with those of diffusers.
 
-Such a file has no config: it is read with that of the published model, and refused if its sizes are other ones.
+Such a file has no config: it is read with that of the published model, and refused if its sizes differ.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class _Kind:
         kind: kind of the original model; see `current_names`.
         prefix: prefix of its tensors in files that were cut out of a checkpoint.
         known_by: matches tensors, without the prefix, that only this kind has.
-        original: matches tensors, without the prefix, of the original layout.
-        own: matches the tensors of the original layout.
+        original: matches tensors, without the prefix, that exist only in the original layout.
+        own: matches all tensors of a model in the original layout.
     """
 
     word: str
@@ -144,5 +144,5 @@ def _check_sizes(name: str, title: str, kind: _Kind, part: FilePart) -> None:
         why = f"{other} is {mine}; that of {title} has {theirs}"
     else:
         why = f"that of {title} has {counted(len(wanted), 'tensor')}, and it holds {len(found)} of them"
-    message = f"{name} is {with_article(kind.word)} of other sizes than those published"
+    message = f"{name} is {with_article(kind.word)} with other sizes than the published ones"
     raise Refusal("checkpoint-unknown", message, why, FOLDER_FIX)

@@ -88,7 +88,7 @@ def _unet_layer(way: str, layer: int, place: int, rest: str) -> str:
 
 
 def _controlnet(name: str, config: Mapping[str, Any]) -> str:
-    """The layers of the picture alternate with activations; the others are those of a UNet, each with an output."""
+    """A layer that reads the control picture (each second one is an activation), an output, or a layer of a UNet."""
     if match := re.match(r"input_hint_block\.(\d+)\.(.+)", name):
         number, last = int(match[1]) // 2, 2 * len(config["conditioning_embedding_out_channels"]) - 1
         layer = {0: "conv_in", last: "conv_out"}.get(number, f"blocks.{number - 1}")

@@ -1,4 +1,4 @@
-"""A model that enlarges pictures by itself in a single file: its kind, and its scale if the tensors show it."""
+"""A model that enlarges pictures by itself, in a single file: its kind, and its scale if the tensors show it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _KNOWN_BY: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "SAFMN": (("to_feat.weight", "feats.0.safm.aggr.weight"),),
     "Real-CUGAN": (("unet1.conv1.conv.0.weight", "unet2.conv1.conv.0.weight"),),
 }
-"""Kind of model → names of tensors of which all of one group are in its files."""
+"""Kind of model → groups of names of tensors; a file is of this kind if it has all tensors of a group."""
 _COLORS = 3
 
 
 def read_upscaling_model(name: str, path: Path, header: Tensors) -> SingleFile | None:
     """The model of a file, if it enlarges pictures by itself; None if it is not known as such.
 
-    Its config has `kind`, and `scale`, which is None if only spandrel can say it.
+    Its config has `kind`, and `scale`, which is None if only spandrel can determine it.
     """
     shapes = {key: tensor.shape for key, tensor in header.tensors.items()}
     known = (kind for kind, groups in _KNOWN_BY.items() if any(shapes.keys() >= {*group} for group in groups))
@@ -67,10 +67,10 @@ def _scale(kind: str, shapes: Shapes) -> int | None:
 
 
 def _scale_of_esrgan(shapes: Shapes) -> int | None:
-    """Each convolution after an enlargement doubles; a model that reads rearranged pixels halves or quarters first."""
+    """The scale by the convolutions, one for each doubling, and by the channels: some models shrink pictures first."""
     if "model.0.weight" in shapes:
         first = shapes["model.0.weight"]
-        # The first layer, the blocks and the last two convolutions have no part in it.
+        # Two of these are the last convolutions, and one is the first: they double nothing.
         doublings = sum(1 for key in shapes if re.match(r"model\.\d+\.weight$", key)) - 3
     else:
         first = shapes["conv_first.weight"]

@@ -63,7 +63,7 @@ def super_resolution(
 ) -> Painted:
     """Paint a picture at four times its width and height, according to a text.
 
-    It needs much memory: the model works with as many latents as the picture has pixels, and one side of 512 pixels
+    It needs much memory: the model works with as many latents as the picture has pixels, and a side of 512 pixels
     becomes 2048. Its latents belong to a VAE of its own, so other stages read `.image`. Equal, byte for byte, to
     diffusers' StableDiffusionUpscalePipeline with the same components, parameters, size and CPU generator, without
     safety checker and watermark.

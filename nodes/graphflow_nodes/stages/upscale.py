@@ -42,7 +42,7 @@ def _plan(
 def upscale(
     image: Annotated[
         Image | Latents,
-        Doc("What to enlarge; latents in the checkpoint's latent space, which is Stable Diffusion's, avoid encoding."),
+        Doc("What to enlarge: a picture, or latents of Stable Diffusion's latent space, which are not encoded again."),
     ],
     prompt: Prompt,
     negative_prompt: NegativePrompt = None,
@@ -52,7 +52,7 @@ def upscale(
     guidance_scale: Annotated[
         float | None,
         Ge(0),
-        Doc("How strongly the prompt is followed; 1 or less turns guidance off, and 0 also the prompt."),
+        Doc("How strongly the prompt is followed; 1 or less turns guidance off, and with 0 the prompt is not read."),
     ] = None,
     scheduler: Annotated[
         Literal["euler", "euler_karras", "EulerDiscreteScheduler"] | None,

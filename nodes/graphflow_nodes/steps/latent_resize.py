@@ -18,8 +18,8 @@ def cells_after(
     Args:
         cells: columns and rows before.
         factor: pixels per cell and side.
-        scale: of both sides; or else
-        width, height: pixels; if one of them is None, the form is kept.
+        scale: factor for both sides; if it is None, `width` and `height` count.
+        width, height: pixels; if one of them is None, the proportions are kept; if both are, the size.
     """
     columns, rows = cells
     if scale is not None:
@@ -43,7 +43,7 @@ def resize_latents(
 
     Args:
         scale, width, height: see `cells_after`.
-        method: a key of `MODES`; the smooth ones average over what is made smaller.
+        method: a key of `MODES`; `bilinear` and `bicubic` average over the cells that are merged into one.
 
     Raises:
         InvalidValue: the latents are noisy.

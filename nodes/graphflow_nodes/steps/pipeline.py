@@ -38,7 +38,7 @@ def call(
         sampling: the class and its settings.
         context: lends the components.
         nets: how many ControlNets it has; their roles are those of `graphflow_nodes.steps.control.role`.
-        generator: that draws, or a list with one for each picture; a new one with the stage's seed if it is not given.
+        generator: draws the noise, or a list with one for each picture; None for a new one with the stage's seed.
         parts: further arguments of the class's constructor, in place of borrowed components or beside them.
         arguments: of the call.
     """

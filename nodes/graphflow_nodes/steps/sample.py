@@ -34,7 +34,7 @@ def sample_together(
     """Sample several latents in one call, each with a generator of its own: see `sample`.
 
     Raises:
-        InvalidValue: the calls differ in something that one call has only once, such as the length of the texts.
+        InvalidValue: the calls differ in an argument that one call has only once, such as the length of the texts.
     """
     count, first = len(sampling), sampling[0]
     none: list[Any] = [None] * count

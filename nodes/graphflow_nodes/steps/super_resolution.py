@@ -27,22 +27,22 @@ def sample_beside_picture(
 
     Args:
         positive, negative: texts, as each of the family's encoders reads them.
-        image: some noise is added to it before.
+        image: the picture; the pipeline adds noise of the level in `sampling` to it.
         sampling: the pipeline and its settings.
     """
     arguments = {**sampling.settings, "image": image.pil(), **arguments_of(positive, negative, sampling)}
     parts = {
         "vae": _Described(sampling.space),
-        # The class moves its tensors to the device of the call.
+        # The class moves the scheduler's tensors to the device of the call, and borrowed components must not change.
         "low_res_scheduler": copy.deepcopy(context.borrow("low_res_scheduler")),
     }
     return Latents(call(sampling, context, parts=parts, output_type="latent", **arguments), sampling.space)
 
 
 class _Described:
-    """Stands for a VAE of which only the config is read.
+    """Stands for the VAE, of which only the config is read while latents are sampled.
 
-    The constructor of the class changes the scaling factor of the VAE that it is given, and other stages may use it.
+    The pipeline's constructor changes the scaling factor of the VAE that it is given, which other stages may use.
     """
 
     def __init__(self, space: LatentSpace) -> None:

@@ -110,7 +110,7 @@ def _decoded(vae: Any, latents: Sequence[Latents], context: Context, *, upcast: 
     upcast = upcast and precision(vae) == torch.float16 and vae.config.force_upcast
     with torch.no_grad(), _in_float32(vae, when=upcast), watched(vae, context):
         tensors = [one.tensor for one in latents]
-        # A tensor that is joined with nothing is passed as it is, with its memory format.
+        # A single tensor is passed as it is: joining could change its memory format, and so bits of the result.
         given: Any = (tensors[0] if len(tensors) == 1 else torch.cat(tensors)).to(next(vae.parameters()))
         mean, std = _mean_and_std(vae, given) if normalised else (None, None)
         scale = latents[0].space.scaling_factor

@@ -98,7 +98,7 @@ def _compel(context: Context, readout: str) -> Any:
 
 
 def _words_of(tokenizer: Any) -> Any:
-    """What reads words of several vectors in weighted texts; None if embeddings have added no words."""
+    """Compel's reader of words that have several vectors; None if embeddings have added no words."""
     if all(token.special for token in tokenizer.added_tokens_decoder.values()):
         return None
     from compel import DiffusersTextualInversionManager
