@@ -14,7 +14,7 @@ from graphflow.text_helpers.words import counted, size_text
 def absent_checkpoints(nodes: Sequence[ExpandedNode]) -> Iterator[Problem]:
     """A warning for each repository of the hub whose files a run would download first.
 
-    Nothing is known of some others, which `check` reports in any case.
+    Repositories of which nothing is known are reported by `check` in any case, so they are not among these.
     """
     told: set[tuple[str, str]] = set()
     for node in nodes:

@@ -1,4 +1,4 @@
-"""`graphflow diff`: what two graphs, pictures or runs have differently."""
+"""`graphflow diff`: compare two graphs, pictures or runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`graphflow rerun`: run again what made a picture, and say whether the result is equal to it."""
+"""`graphflow rerun`: repeat the run that made a picture, and report whether its outputs are equal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--explain", action="store_true", help="run nothing; list what differs here from the recorded run"
     )
     parser.add_argument(
-        "--inputs", action="append", default=[], metavar="DIR", help="look for the files that the run read here, too"
+        "--inputs", action="append", default=[], metavar="DIR", help="also look here for the files that the run read"
     )
     add_nodes_argument(parser)
     add_device_arguments(parser)
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Repeat the run; the exit code says whether its outputs are equal to the recorded ones."""
+    """Repeat the run; the exit code is 0 if all outputs are equal to the recorded ones."""
     recorded = RecordedRun.load(path_of(arguments.file))
     repetition = Repetition(
         recorded,
@@ -107,7 +107,7 @@ def _repeat(arguments: argparse.Namespace, repetition: Repetition) -> int:
 
 
 def _download(arguments: argparse.Namespace, repetition: Repetition, planned: Plan) -> Plan | int:
-    """The plan with the files of the hub that it needs on this machine; an exit code if they cannot be had."""
+    """The plan once the files of the hub that it needs are downloaded; an exit code if they cannot be."""
     with (
         Engine(keep=False, offline=arguments.offline) as engine,
         display_of(arguments, len(lacking(planned.components)), "file") as display,

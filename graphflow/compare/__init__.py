@@ -1,1 +1,1 @@
-"""What is different between two documents, two recorded runs, or two pictures."""
+"""The differences between two documents, two recorded runs, or two pictures."""

@@ -39,12 +39,12 @@ class Change:
 
 
 def changes(before: Document, now: Document, catalog: Catalog) -> list[Change]:
-    """The changes from `before` to `now`; names and descriptions of graphs and order don't count.
+    """The changes from `before` to `now`, by section; order, and names and descriptions of graphs, don't count.
 
     Args:
         before: may have problems.
         now: may have problems.
-        catalog: the node types that the documents may use; of others, values are compared as text.
+        catalog: the node types that the documents may use; values of nodes of other types are compared as text.
     """
     old, new = Meaning(before, catalog), Meaning(now, catalog)
     renamed = {"inputs": renamed_inputs(old, new), "checkpoints": renamed_checkpoints(old, new)}
@@ -68,7 +68,7 @@ def changes(before: Document, now: Document, catalog: Catalog) -> list[Change]:
 
 
 def _named(section: Section, before: dict[str, Any], now: dict[str, Any], renamed: dict[str, str]) -> Iterator[Change]:
-    """What was added, removed and renamed."""
+    """The entries that were added, removed or renamed."""
     for name, other in renamed.items():
         yield Change(section, "renamed", other, name, other)
     for name, decl in before.items():
@@ -80,7 +80,7 @@ def _named(section: Section, before: dict[str, Any], now: dict[str, Any], rename
 
 
 def _word(decl: Any) -> str:
-    """What something is, in a few words: the type of a node or an input, the source of a checkpoint."""
+    """A declaration in a word: the type of a node or an input, the source of a checkpoint."""
     if isinstance(decl, NodeDecl):
         return decl.ref.text
     return str(decl.type) if isinstance(decl, InputDecl) else str(decl.source.text)

@@ -28,11 +28,11 @@ class Difference:
     """A fact that differs between a recorded run and its repetition.
 
     Attributes:
-        cause: such as `torch`, `threads`, `weights of unet of embedded/sd`.
+        cause: the fact, such as `torch`, `threads`, `weights of unet of embedded/sd`.
         before: its value in the record, as text.
         now: its present value, as text.
         matters: whether it can change the bytes of results.
-        why: the reason, if it cannot.
+        why: the reason why it cannot; empty if it can, or if there is no short reason.
     """
 
     cause: str
@@ -132,7 +132,7 @@ def _functions(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Di
 
 
 def _options(before: RunRecord, now: RunRecord) -> Iterator[Difference]:
-    """Run options with another value, such as one that this machine cannot do."""
+    """Run options with another value, such as one that this machine does not support."""
     if before.compute is None or now.compute is None:
         return
     used = now.compute.options
@@ -142,7 +142,7 @@ def _options(before: RunRecord, now: RunRecord) -> Iterator[Difference]:
 
 
 def _changed_nodes(before: Sequence[NodeRecord], now: Sequence[NodeRecord]) -> Iterator[Difference]:
-    """Nodes that the same document expands to differently: a template or a node type's default has changed."""
+    """Nodes into which the same document now expands differently, since a template or a default has changed."""
     old, new = ({node.path: node for node in nodes} for nodes in (before, now))
     for path in [*old, *(path for path in new if path not in old)]:
         if path not in old or path not in new:

@@ -1,4 +1,4 @@
-"""What the values of a document mean, in a form in which equal meanings are equal Python values.
+"""The meanings of a document's values, as Python values that are equal if the meanings are.
 
 Formatting, order of keys, comments and quotes don't count. Numbers are read as the type that their key declares. A file
 stands for its bytes, if it exists.
@@ -58,7 +58,7 @@ class Meaning:
         return {key: value for key, value in found.items() if key not in defaults or value != plain(defaults[key])}
 
     def kind(self, node: NodeDecl) -> tuple[str, Any]:
-        """The node's type, or the content of its template; of one that is written in the document, only the name."""
+        """The node's type, or the content of its template; for a template inside the document, only its name."""
         if self._is_inside(node):
             return node.kind, ("inside", node.ref.text)
         path = self._template(node) if node.kind == "template" else None
@@ -120,7 +120,7 @@ class Meaning:
             return plain(text)
 
     def _reference(self, reference: Reference) -> tuple[str, str, int | None]:
-        """A reference by the name in the other document; without a port, it is that to the node's first output."""
+        """A reference, by the name in the other document; without a port, it means the node's first output."""
         node, port = self.document.nodes.get(reference.name), reference.port
         if node is not None and port is None and node.kind == "type" and node.ref.text in self.catalog:
             port = next(iter(self.catalog[node.ref.text].outputs), None)

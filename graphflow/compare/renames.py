@@ -10,7 +10,7 @@ from typing import Any
 from graphflow.compare.meaning import Meaning
 
 _ROUNDS = 8
-"""Nodes upstream that the deepest comparison of a node sees."""
+"""Levels of producers that the first comparison of nodes includes."""
 
 
 def renamed_inputs(before: Meaning, now: Meaning) -> dict[str, str]:
@@ -54,7 +54,7 @@ def _limits(decl: Any) -> tuple[Any, ...]:
 
 
 def _matched(before: Mapping[str, Hashable], now: Mapping[str, Hashable], *, unique: bool = False) -> dict[str, str]:
-    """Name → name of those with equal facts, among the names that only one of the two has.
+    """Name → other name, for names with equal facts that only one of the two has.
 
     Args:
         before: name → facts.
@@ -78,7 +78,7 @@ def _matched(before: Mapping[str, Hashable], now: Mapping[str, Hashable], *, uni
 
 
 def _signatures(meaning: Meaning, rounds: int) -> dict[str, Hashable]:
-    """Id → what a node is, including its producers `rounds` levels upstream."""
+    """Id → digest of a node's type, values and producers, up to `rounds` levels upstream."""
     nodes = meaning.document.nodes
     kinds = {id_: _digest(meaning.kind(node)) for id_, node in nodes.items()}
     keys = {id_: meaning.keys(node) for id_, node in nodes.items()}

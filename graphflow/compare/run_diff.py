@@ -29,7 +29,12 @@ from graphflow.values.picture_files import ENDINGS
 
 @dataclass(frozen=True, slots=True)
 class ValueChange:
-    """A value of an input, or the seed, that two runs had differently."""
+    """An input's value, or the seed, that differs between two runs.
+
+    Attributes:
+        name: of the input, or `the run's seed`.
+        before, now: the value in each record, as JSON; None if it has none.
+    """
 
     name: str
     before: Any
@@ -60,7 +65,7 @@ class RunDiff:
         return not (self.graph or self.values or self.differences or self.pixels)
 
     def to_json(self) -> dict[str, Any]:
-        """It as plain JSON data."""
+        """The changes as plain JSON data."""
         pixels = {
             name: dataclasses.asdict(one) if isinstance(one, PixelDifference) else one
             for name, one in self.pixels.items()
@@ -71,7 +76,11 @@ class RunDiff:
 
 
 def diff(before: str, now: str, catalog: Catalog) -> RunDiff:
-    """The changes from `before` to `now`: documents, library graphs, pictures, run.json, or folders of runs.
+    """The changes from one graph or run to another.
+
+    Args:
+        before, now: a document's path, a library graph's name, a picture, a run.json, or the folder of a run.
+        catalog: the node types that the graphs may use.
 
     Raises:
         FileProblem: one of them cannot be read.
@@ -90,7 +99,7 @@ def _run(file: str) -> RecordedRun | None:
     if path.is_dir() or (path.exists() and (is_recorded_file(path) or path.name == RUN_JSON)):
         return RecordedRun.load(path)
     if path.is_file() and path.suffix.lower() in ENDINGS:
-        return RecordedRun.load(path)  # which says what is wrong with the picture
+        return RecordedRun.load(path)  # raises an error that says what is wrong with the picture
     return None
 
 

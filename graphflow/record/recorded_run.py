@@ -52,7 +52,7 @@ class RecordedRun:
     def only(self) -> list[str]:
         """The outputs to make: that of a picture, or those of the recorded run; empty for all.
 
-        Of a run in batches all are made, since it changes bits which steps are computed in one call.
+        All outputs of a run in batches are made, since bits depend on which steps are computed in one call.
 
         Raises:
             FileProblem: an earlier version of graphflow wrote the picture, and its name is not that of an output.
@@ -67,14 +67,14 @@ class RecordedRun:
         """The value that the picture shows; its digest is empty if an earlier version of graphflow wrote the picture.
 
         Raises:
-            FileProblem: such a picture has no name that an output's file has.
+            FileProblem: such a picture was renamed, so that its name is not that of an output's file.
         """
         if self.record.made is not None:
             return self.record.made
         if (file := output_file(self.path.name)) is None:
             why = "its record doesn't say so, and its name is not that of an output's file"
             fix = "give the picture its first name again, or rerun the run.json of its run"
-            raise FileProblem(f"which output {self.path} shows is not known", why=why, fix=fix)
+            raise FileProblem(f"it is not known which output {self.path} shows", why=why, fix=fix)
         return MadeRecord(output=file.output, item=file.item, kind="", digest="")
 
     def compute(self, device: str | None = None, dtype: str | None = None, threads: int | None = None) -> Compute:
@@ -91,7 +91,7 @@ class RecordedRun:
 
     @property
     def pictures(self) -> PictureFormat:
-        """What the run's call said about the files of pictures."""
+        """The call's format and quality of pictures."""
         return PictureFormat.of(self.record.pictures.format, self.record.pictures.quality)
 
 

@@ -49,7 +49,7 @@ class Rerun:
     Attributes:
         result: of the repeated run.
         outputs: each output beside the recorded one; of a picture only its own.
-        differences: what is different from the recorded run, besides the results; not all of it can change bytes.
+        differences: the differences from the recorded run, besides the results; not all of them can change bytes.
         picture_changed: whether somebody changed the picture's pixels after the recorded run wrote them.
     """
 
@@ -67,7 +67,7 @@ class Rerun:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a recorded run made, read before it is repeated.
+    """The outputs of a recorded run, read before it is repeated.
 
     Attributes:
         run: the recorded run.
@@ -81,7 +81,7 @@ class Expected:
 
     @classmethod
     def of(cls, run: RecordedRun) -> Expected:
-        """Read what the run made.
+        """Read the recorded outputs.
 
         Raises:
             FileProblem: the picture cannot be read.

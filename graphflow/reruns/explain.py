@@ -1,4 +1,4 @@
-"""The causes for which a recorded run may give other bytes on this machine, found without running anything."""
+"""The reasons why a recorded run may give other bytes on this machine, found without running anything."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _problems(checked: Checked | FileProblem) -> list[Problem | FileProblem]:
 
 
 def _machine(before: RunRecord, compute: Compute) -> tuple[EnvironmentRecord, list[Difference]]:
-    """The environment of a repetition, and where another run here would differ from it by default."""
+    """The environment of a repetition, and its settings that another run here would not have by default."""
     if not before.environment.device:
         return of_machine(), []
     known = of_machine(compute.device, before.environment.dtypes)
@@ -64,7 +64,7 @@ def _machine(before: RunRecord, compute: Compute) -> tuple[EnvironmentRecord, li
         by_default.append(_by_default("device", compute.device, default_device()))
     if compute.device != "cpu" and not count_gpus():
         return known, [Difference("device", compute.device, "this machine has no GPU")]
-    # The libraries may be missing or damaged; the versions above tell of it.
+    # The libraries may be missing or damaged, which the versions show already.
     with suppress(ImportError, RuntimeError):
         with computing_threads(None):
             known = observed(known)

@@ -63,7 +63,7 @@ class Repetition:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Where input files are looked for, besides their recorded paths."""
+        """The folders in which input files are looked for, besides their recorded paths."""
         return (*self.look_in, self.run.folder)
 
     @cached_property
@@ -73,7 +73,7 @@ class Repetition:
 
     @cached_property
     def expected(self) -> Expected:
-        """What the run made; read before the repetition may replace it."""
+        """The recorded outputs; read them before the repetition can replace the picture."""
         return Expected.of(self.run)
 
     def checked(self) -> Checked:
@@ -99,7 +99,7 @@ class Repetition:
         return plan(self.checked(), only=self.outputs, memory_budget=self.memory_budget)
 
     def explain(self) -> list[Difference]:
-        """What is different here from the recorded run, without running anything."""
+        """The differences between this machine and the recorded run, found without running anything."""
         from graphflow.reruns.explain import explain
 
         try:

@@ -1,4 +1,4 @@
-"""Run again what made a picture or a run.json, from Python."""
+"""Repeat the run that made a picture or wrote a run.json, from Python."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def rerun(
     memory_budget: int | str | None = None,
     offline: bool = False,
 ) -> Rerun:
-    """Run again what made a picture or a run.json, and compare the outputs.
+    """Repeat the run that made a picture or wrote a run.json, and compare the outputs.
 
-    Graph, inputs, seed, device, precision and threads are the recorded ones. Of a picture only the output that it shows
-    is made.
+    Graph, inputs, seed, device, precision, threads and run options are the recorded ones. For a picture, only the
+    output that it shows is made.
 
     Args:
         file: a picture or run.json that a run wrote, or the folder of a run.
@@ -46,7 +46,7 @@ def rerun(
         inputs: values of inputs that were made in Python, which the record does not hold.
         only: names of the outputs to make instead.
         on_event: called with every event.
-        record: folder into which files are written; only then the bytes of files are compared.
+        record: folder into which files are written; None writes none, and then bytes of files are not compared.
         overwrite: whether files in that folder that no run of graphflow wrote may be replaced.
         catalog: the node types that the graph may use.
         device, dtype, threads: override the recorded ones.
@@ -54,11 +54,13 @@ def rerun(
         offline: whether to use only checkpoints on this machine.
 
     Raises:
-        FileProblem: there is no record, it cannot be read, or a file that the run read is missing or has other bytes.
+        FileProblem: there is no record, it cannot be read or lacks the value of an input, or a file that the run read
+            is missing or has other bytes.
         InvalidGraph: the graph has problems here, such as a missing checkpoint.
+        InvalidValue: device, dtype or threads is not valid, or the run used an option of a later version.
         RunFailed: a step failed; `.result` has the rest.
         DownloadFailed: a checkpoint is missing on this machine and cannot be downloaded.
-        GraphflowError: the recorded device is not here.
+        GraphflowError: the device is not available on this machine, or memory_budget is not a size.
     """
     from graphflow.record.folder_claim import folder_of
 

@@ -1,4 +1,4 @@
-"""How many cores of this machine are free for a run, and whether fewer threads would suit it."""
+"""The cores of this machine that are free for a run, and whether fewer threads would be faster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""What a container may use: microseconds, or `max`, in a period of microseconds."""
+"""The quota of a container: microseconds of computing, or `max`, and the period in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Cores:
 
     @classmethod
     def now(cls) -> Self:
-        """Those of this machine; if the system does not say how busy they are, none is."""
+        """Those of this machine; if the system does not report how busy they are, all count as free."""
         total = os.cpu_count() or 1
         own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
         try:
@@ -39,7 +39,7 @@ class Cores:
 
     @property
     def free(self) -> int:
-        """Whole cores that a run can have for itself, at least 1; half a core counts as one."""
+        """Cores that a run can have for itself, rounded, at least 1."""
         return max(1, math.floor(min(self.allowed, self.total - self.busy) + 0.5))
 
 

@@ -10,11 +10,11 @@ from graphflow.problems import Fault
 from graphflow.values.latent_space import LatentSpace
 
 LEAST_SHARE = 0.5
-"""Of the pixels for which a model was trained; with fewer, its pictures fall apart."""
+"""Least share of the pixels for which a model was trained; with fewer, its pictures fall apart."""
 MOST_SHARE = 2.5
-"""With more, what it paints from noise repeats: two heads, a second horizon."""
+"""Most pixels, as a share of the same; with more, pictures from noise repeat things: two heads, a second horizon."""
 MOST_SHARE_OF_A_PICTURE = 4.0
-"""The same for a model that starts from a picture, which holds the parts together."""
+"""The same for a stage that starts from a picture, which keeps such repetitions away."""
 
 
 def size_faults(
