@@ -16,7 +16,7 @@ def absent_checkpoints(nodes: Sequence[ExpandedNode]) -> Iterator[Problem]:
 
     Repositories of which nothing is known are reported by `check` in any case, so they are not among these.
     """
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for node in nodes:
         planned = node.planned
         if planned is None:
@@ -25,8 +25,8 @@ def absent_checkpoints(nodes: Sequence[ExpandedNode]) -> Iterator[Problem]:
         files = lacking(component for one in uses for component in one.values())
         new: dict[str, list[Lacking]] = {}
         for one in files:
-            if (key := (one.repository.name, one.file.path)) not in told:
-                told.add(key)
+            if (key := (one.repository.name, one.file.path)) not in reported:
+                reported.add(key)
                 new.setdefault(one.repository.name, []).append(one)
         for repository, absent in new.items():
             yield _absent(node, repository, absent)

@@ -28,9 +28,9 @@ class Hub:
     """The hub, for one call.
 
     Attributes:
-        asks_nothing: whether the hub is never asked, as `--offline` says; HF_HUB_OFFLINE says the same.
-        asks_later: whether a later call asks it, so that what this machine does not have whole is unknown for now.
-        announce: told in a sentence before the hub is asked about a repository.
+        asks_nothing: whether the hub is never asked, as with `--offline`; HF_HUB_OFFLINE has the same effect.
+        asks_later: whether a later call asks it, so that checkpoints that are not complete here are unknown for now.
+        announce: called with a sentence before the hub is asked about a repository.
     """
 
     asks_nothing: bool = False

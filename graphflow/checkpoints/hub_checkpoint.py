@@ -1,4 +1,4 @@
-"""Checkpoints of the hub: what is here if that is enough, else what the hub says of them, completed step by step."""
+"""Checkpoints of the hub: read from this machine if they are complete here, else from the facts that the hub gives."""
 
 from __future__ import annotations
 

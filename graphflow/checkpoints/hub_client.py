@@ -45,14 +45,14 @@ def list_files(name: str, revision: str) -> Repository:
         Refusal: there is none, or it cannot be read; `UnreachableHub` if the hub cannot be asked now.
     """
     with _asking(name, revision):
-        told = _api().model_info(name, revision=revision, files_metadata=True, timeout=_TIMEOUT)
-        files = [_file(one) for one in told.siblings or ()]
-        return Repository(name, str(told.sha), {one.path: one for one in files})
+        info = _api().model_info(name, revision=revision, files_metadata=True, timeout=_TIMEOUT)
+        files = [_file(one) for one in info.siblings or ()]
+        return Repository(name, str(info.sha), {one.path: one for one in files})
 
 
-def _file(told: Any) -> HubFile:
-    digest = None if told.lfs is None else told.lfs["sha256"]
-    return HubFile(told.rfilename, told.size or 0, digest or told.blob_id or "", digest is not None)
+def _file(info: Any) -> HubFile:
+    digest = None if info.lfs is None else info.lfs["sha256"]
+    return HubFile(info.rfilename, info.size or 0, digest or info.blob_id or "", digest is not None)
 
 
 def download_small_files(repository: Repository, revision: str) -> None:
@@ -157,10 +157,10 @@ def download(repository: Repository, file: HubFile, tick: Tick) -> None:
     Args:
         repository: that has the file.
         file: of it.
-        tick: told of the bytes that arrive; the download ends with what it raises.
+        tick: called with the number of bytes that have arrived; its exceptions end the download.
 
     Raises:
-        Refusal: the file cannot be read or stored, or is another one than the hub says.
+        Refusal: the file cannot be read or stored, or its sha256 is not the hub's.
     """
     place = repository.folder / file.path
     for attempt in range(2):

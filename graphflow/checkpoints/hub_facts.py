@@ -108,10 +108,10 @@ def remembered(name: str, commit: str) -> Repository | None:
         first, _, body = read_regular(_place(name, commit)).partition(b"\n")
         if first.decode("ascii") != f"{_KIND} {hashlib.sha256(body).hexdigest()}":
             return None
-        told = json.loads(body)
-        files = {path: HubFile(path, *rest) for path, rest in told["files"].items()}
-        headers = {path: _header(*one) for path, one in told["headers"].items()}
-        found = Repository(told["name"], told["commit"], files, headers)
+        facts = json.loads(body)
+        files = {path: HubFile(path, *rest) for path, rest in facts["files"].items()}
+        headers = {path: _header(*one) for path, one in facts["headers"].items()}
+        found = Repository(facts["name"], facts["commit"], files, headers)
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
     return found if (found.name, found.commit) == (name, commit) else None
@@ -119,13 +119,13 @@ def remembered(name: str, commit: str) -> Repository | None:
 
 def remember(repository: Repository) -> None:
     """Keep facts for a later process; a folder that cannot be written to costs time and nothing else."""
-    told = {
+    facts = {
         "name": repository.name,
         "commit": repository.commit,
         "files": {one.path: [one.size, one.digest, one.verified] for one in repository.files.values()},
-        "headers": {path: _told(header) for path, header in repository.headers.items()},
+        "headers": {path: _header_facts(header) for path, header in repository.headers.items()},
     }
-    body = json.dumps(told).encode()
+    body = json.dumps(facts).encode()
     place = _place(repository.name, repository.commit)
     # Whatever goes wrong here, the facts themselves are known.
     with contextlib.suppress(Exception):
@@ -137,7 +137,7 @@ def _place(name: str, commit: str) -> Path:
     return cache_folder() / "hub" / name.replace("/", "--") / f"{commit}.json"
 
 
-def _told(header: Tensors) -> list[Any]:
+def _header_facts(header: Tensors) -> list[Any]:
     tensors = {name: [one.dtype, one.shape, one.start, one.end] for name, one in header.tensors.items()}
     return [tensors, header.offset, dict(header.metadata)]
 

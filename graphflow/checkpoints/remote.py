@@ -104,8 +104,8 @@ class RemoteAddedFile(AddedFile):
 
 
 def _alias(repository: Repository, paths: tuple[str, ...]) -> str:
-    told = json.dumps([repository.files[path].digest for path in paths])
-    return f"{ALIAS}{hashlib.sha256(told.encode()).hexdigest()}"
+    digests = json.dumps([repository.files[path].digest for path in paths])
+    return f"{ALIAS}{hashlib.sha256(digests.encode()).hexdigest()}"
 
 
 def settled(files: ComponentFiles) -> ComponentFiles:
