@@ -7,6 +7,7 @@ from pathlib import Path
 
 from graphflow.errors import FileProblem
 from graphflow.problems import did_you_mean
+from graphflow.system.files import is_there
 from graphflow.system.paths import path_of
 
 PACKAGE = "graphflow_graphs"
@@ -35,18 +36,28 @@ def locate(graph: str) -> Path:
     library = {**templates(), **graphs()}
     if graph in library:
         return library[graph]
-    looks_like_path = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
-    if looks_like_path:
-        siblings = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, siblings) if siblings else ""
-    else:
-        hint = did_you_mean(graph, sorted(library), else_="library graphs")
-    raise FileProblem(f"there is no graph {graph}", "file-missing", fix=hint)
+    if path.is_dir():
+        fix = "name a file in it, such as a YAML file or the run.json of a run"
+        raise FileProblem(f"{graph} is a folder, not a graph", "file-missing", fix=fix)
+    raise FileProblem(f"there is no graph {graph}", "file-missing", fix=_similar(graph, path, sorted(library)))
 
 
 def folder() -> Path:
     """The folder in which the library's graphs, templates and pictures are installed."""
     return Path(str(resources.files(PACKAGE)))
+
+
+def _similar(graph: str, path: Path, library: list[str]) -> str:
+    """The file or library graph that may be meant by a name that is neither."""
+    if not path.suffix and is_there(named := path.with_suffix(".yaml")):
+        return f"did you mean {named}?"
+    if not path.suffix and len(path.parts) == 1:
+        return did_you_mean(graph, library, else_="library graphs")
+    yaml = ("", ".yaml", ".yml")
+    endings = yaml if path.suffix in yaml else (path.suffix,)
+    files = path.parent.glob("*") if path.parent.is_dir() else ()
+    siblings = sorted(file.name for file in files if file.suffix in endings)
+    return did_you_mean(path.name, siblings) if siblings else ""
 
 
 def _named(folder: Path) -> dict[str, Path]:

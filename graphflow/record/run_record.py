@@ -37,6 +37,8 @@ MAX_BYTES = 64 * 2**20
 _READERS = {"PNG": read_text, "JPEG": read_comment, "WebP": read_comment}
 """The functions that read the record in a picture of each format."""
 
+_RECORDED = "name a picture, a run.json or the folder of a run"
+
 
 _RECIPE = frozenset(
     {
@@ -148,7 +150,7 @@ class RunRecord(Part):
                 raise FileProblem(f"{source} is a record of format {version}; this graphflow reads {FORMAT}")
             return cls.model_validate(data)
         except (ValidationError, ValueError, RecursionError) as error:
-            raise FileProblem(f"{source} is not a record of a run") from error
+            raise _not_a_record(source) from error
 
 
 def _json(model: BaseModel, *, indent: int | None = None, include: set[str] | None = None) -> str:
@@ -167,12 +169,14 @@ def _record_text(source: Path) -> str:
             if read := _READERS.get(format_of(handle.read(16))):
                 text = read(source)
                 if text is None:
-                    raise FileProblem(f"{source} contains no record of a run; it was written without metadata")
+                    why = "another program wrote it, or the run had the option --no-metadata"
+                    raise FileProblem(f"{source} contains no record of a run", why=why, fix=_RECORDED)
                 return text
             handle.seek(0)
             content = handle.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise FileProblem(f"{source} does not exist", "file-missing") from error
+        why, fix = ("so its folder is not that of a run", _RECORDED) if source.name == RUN_JSON else ("", "")
+        raise FileProblem(f"{source} does not exist", "file-missing", why=why, fix=fix) from error
     except OSError as error:
         raise FileProblem(f"{source} cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:
@@ -180,4 +184,9 @@ def _record_text(source: Path) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise FileProblem(f"{source} is not a record of a run") from error
+        raise _not_a_record(source) from error
+
+
+def _not_a_record(source: Path) -> FileProblem:
+    fix = f"run a graph with: graphflow run {source}" if source.suffix in (".yaml", ".yml") else _RECORDED
+    return FileProblem(f"{source} is not a record of a run", fix=fix)

@@ -76,6 +76,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     try:
         handle, name = tempfile.mkstemp(prefix=".graphflow-", suffix=".part", dir=path.parent)
+    except FileNotFoundError as error:
+        fix = "make the folder, or name another one"
+        raise FileProblem(f"{path} cannot be written: there is no folder {path.parent}", fix=fix) from error
     except (OSError, ValueError) as error:
         raise FileProblem(f"{path} cannot be written: {_reason(error)}") from error
     temporary = Path(name)

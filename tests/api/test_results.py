@@ -217,6 +217,15 @@ def test_a_library_name_that_is_none_names_what_there_is():
         gf.run("mask_blurr")
 
 
+def test_a_name_without_its_ending_names_the_file(folder):
+    (folder / "cat.yaml").write_text("graphflow: 1\n")
+    (folder / "run").mkdir()
+    with pytest.raises(gf.FileProblem, match=r"fix: did you mean .*cat\.yaml\?"):
+        gf.run(folder / "cat")
+    with pytest.raises(gf.FileProblem, match=r"run is a folder, not a graph\n  fix: name a file in it"):
+        gf.run(folder / "run")
+
+
 @pytest.mark.parametrize(
     "call",
     [

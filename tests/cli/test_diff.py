@@ -126,6 +126,7 @@ def test_a_picture_is_compared_with_a_document_as_a_graph(call: Callable[..., An
     ("words", "message"),
     [
         (("a.yaml", "none.yaml"), "there is no graph none.yaml"),
+        (("a.yaml", "phot.png"), "there is no graph phot.png\n  fix: did you mean photo.png?"),
         (("a.yaml", "photo.png"), "photo.png contains no record of a run"),
         (("broken.yaml", "a.yaml"), "this is not YAML"),
         (("a.yaml",), "the following arguments are required: B"),

@@ -195,7 +195,7 @@ def test_a_folder_that_vanishes_during_a_run_is_told(
 
     run = recorded(PICTURES, listener=lambda _: shutil.rmtree(tmp_path / "run", ignore_errors=True))
     assert run.result.state == "done"
-    with pytest.raises(FileProblem, match=r"m\.png cannot be written: No such file or directory"):
+    with pytest.raises(FileProblem, match=r"m\.png cannot be written: there is no folder"):
         run.recorder.require()
 
 

@@ -239,11 +239,11 @@ def test_a_record_of_a_later_format_is_refused(run: Callable[..., Path], name: s
 def test_other_files_are_refused(run: Callable[..., Path], folder: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.png").write_bytes((run() / "small.png").read_bytes()[:-30])
     for path, message in (
-        (folder / "photo.png", "contains no record"),
+        (folder / "photo.png", r"contains no record of a run\n  why: another program wrote it, or .*\n  fix: name a "),
         (tmp_path / "cut.png", "damaged"),
-        (folder / "small.yaml", "is not a record of a run"),
+        (folder / "small.yaml", r"is not a record of a run\n  fix: run a graph with: graphflow run .*small\.yaml"),
         (tmp_path / "none.png", "does not exist"),
-        (folder, "does not exist"),
+        (folder, r"does not exist\n  why: so its folder is not that of a run\n  fix: name a picture, a run\.json or"),
     ):
         with pytest.raises(FileProblem, match=message):
             gf.rerun(path)
