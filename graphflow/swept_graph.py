@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,9 @@ def sweep(
     """
     graph = graph if isinstance(graph, Graph) else load(graph, catalog=catalog)
     given: Any = over
-    if not isinstance(given, Mapping) or not given:
+    if isinstance(given, Mapping) and not given:
+        raise InvalidValue("there is nothing to vary; give a map of names to lists")
+    if not isinstance(given, Mapping):
         raise InvalidValue(f"{describe(over)} is not a map of values; give a map of names to lists")
     listed = [
         Over(str(name), _tree(values, graph, Place(f"over {name}")), Place(f"over {name}"))
@@ -59,7 +61,7 @@ def _tree(values: Any, graph: Graph, place: Place) -> Tree:
     """Python values as a document writes them; a dollar in them is a plain dollar, not a reference."""
     if isinstance(values, (str, Path)):
         return _placed(plain_tree_of(values, graph), place)
-    if isinstance(values, Mapping) or not hasattr(values, "__iter__"):
+    if isinstance(values, (Mapping, Set)) or not hasattr(values, "__iter__"):
         fix = "give a list of values"
         raise InvalidGraph([Problem("wrong-shape", f"{describe(values)} is not a list of values", "", fix, place)])
     return ListTree(tuple(_placed(plain_tree_of(value, graph), place) for value in values), place)

@@ -21,7 +21,7 @@ from graphflow.system.byte_sizes import parse_bytes
 def rerun(
     file: str | Path,
     *,
-    look_in: Sequence[str | Path] = (),
+    look_in: str | Path | Sequence[str | Path] = (),
     inputs: Mapping[str, Any] | None = None,
     only: Sequence[str] | None = None,
     on_event: Listener | None = None,
@@ -41,8 +41,8 @@ def rerun(
 
     Args:
         file: a picture or run.json that a run wrote, or the folder of a run.
-        look_in: folders in which the files that the run read are looked for, if they are neither where they were nor
-            beside `file`.
+        look_in: a folder or several, in which the files that the run read are looked for, if they are neither where
+            they were nor beside `file`.
         inputs: values of inputs that were made in Python, which the record does not hold.
         only: names of the outputs to make instead.
         on_event: called with every event.
@@ -70,7 +70,7 @@ def rerun(
         catalog if catalog is not None else default_catalog(),
         recorded.compute(device, dtype, threads),
         Hub(asks_nothing=offline),
-        tuple(Path(folder).expanduser() for folder in look_in),
+        tuple(Path(folder).expanduser() for folder in ([look_in] if isinstance(look_in, (str, Path)) else look_in)),
         None if only is None else tuple([only] if isinstance(only, str) else only),
         inputs or {},
         None if memory_budget is None else parse_bytes(memory_budget),

@@ -115,6 +115,8 @@ def test_inputs_are_found_by_their_bytes_in_a_named_folder(
     with pytest.raises(FileProblem, match=r"second\.png, which the run read, does not exist"):
         gf.rerun(picture, look_in=[tmp_path / "photos"])
     assert gf.rerun(picture, look_in=[tmp_path / "photos", tmp_path / "alone.png"]).equal
+    (tmp_path / "alone.png").rename(tmp_path / "photos" / "alone.png")
+    assert gf.rerun(picture, look_in=str(tmp_path / "photos")).equal
 
 
 def test_a_changed_or_missing_input_is_refused_by_name(run: Callable[..., Path], folder: Path) -> None:

@@ -206,5 +206,11 @@ def test_a_fault_of_one_combination_names_it():
 
 
 def test_a_map_of_lists_is_needed():
-    with pytest.raises(gf.InvalidValue, match="not a map of values"):
+    with pytest.raises(gf.InvalidValue, match="there is nothing to vary"):
         gf.sweep(graph(), {})
+    with pytest.raises(gf.InvalidValue, match="a list of 1 is not a map of values"):
+        gf.sweep(graph(), [("shade", [1])])  # type: ignore[arg-type]
+
+
+def test_a_set_is_refused_since_it_has_no_order():
+    assert refused({"word": {"a", "b"}}) == [("wrong-shape", "over word")]
