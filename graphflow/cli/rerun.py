@@ -11,12 +11,14 @@ from typing import Any
 from graphflow.checkpoints.remote import lacking
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.difference_table import as_json, lines
-from graphflow.cli.running import display_of, interrupts
+from graphflow.cli.running import display_of, interrupts, run_recorded
 from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
+    add_budget_argument,
     add_device_arguments,
     add_nodes_argument,
     add_offline_argument,
+    budget_of,
     catalog_of,
     hub_of,
 )
@@ -24,13 +26,12 @@ from graphflow.cli.tables import terminal_width
 from graphflow.engine import Engine
 from graphflow.errors import DownloadFailed, InvalidGraph
 from graphflow.execute.resources import check_resources
-from graphflow.execute.result import Cancelled, Result
+from graphflow.execute.result import Cancelled
 from graphflow.plan.plan import Plan
 from graphflow.problems import Level
 from graphflow.record.recorded_run import RecordedRun
 from graphflow.reruns.compared import ComparedOutput, Rerun
 from graphflow.reruns.repetition import Repetition
-from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.paths import path_of
 
 
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="allow the run to replace files in DIR that no run wrote, or that were changed since",
     )
-    parser.add_argument("--memory-budget", metavar="8GiB", help="most memory for components at a time")
+    add_budget_argument(parser)
     parser.add_argument("--no-metadata", action="store_true", help="write pictures without the record of the run")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
 
@@ -69,7 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
         hub_of(arguments),
         tuple(path_of(folder) for folder in arguments.inputs),
         None if arguments.only is None else tuple(arguments.only),
-        memory_budget=None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget),
+        memory_budget=budget_of(arguments),
     )
     try:
         return _explain(arguments, repetition) if arguments.explain else _repeat(arguments, repetition)
@@ -132,23 +133,7 @@ def _run(arguments: argparse.Namespace, repetition: Repetition, planned: Plan) -
     recorder = repetition.recorder(
         planned, folder, overwrite=arguments.overwrite, command=["graphflow", *sys.argv[1:]], **metadata
     )
-    with (
-        Engine(memory_budget=repetition.memory_budget, keep=False, offline=arguments.offline) as engine,
-        display_of(arguments, len(planned.steps)) as display,
-        interrupts(engine, display),
-    ):
-        try:
-            result = engine.execute(planned, display.show, recorder)
-        except Cancelled as error:
-            result = error.result or Result(state="cancelled")
-        except BaseException:
-            # Not only Exception: a node may call a program that raises SystemExit.
-            if recorder.result is None or recorder.result.state != "error":
-                raise
-            result = recorder.result
-        written = recorder.close(result)
-    for problem in recorder.problems:
-        echo(f"graphflow: {problem}", error=True)
+    result, written = run_recorded(arguments, planned, recorder, repetition.memory_budget)
     done = repetition.compare(result, planned, recorder)
     return _print_end(arguments, done, folder, written)
 

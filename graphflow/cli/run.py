@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graphflow.checkpoints.remote import lacking
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.load_graph import load_checked
-from graphflow.cli.running import display_of, interrupts
+from graphflow.cli.running import display_of, interrupts, run_recorded
 from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
     add_budget_argument,
@@ -105,23 +105,7 @@ def execute(arguments: argparse.Namespace) -> int:
         command=command,
         overwrite=arguments.overwrite,
     )
-    with (
-        Engine(memory_budget=budget, keep=False, offline=arguments.offline) as engine,
-        display_of(arguments, len(planned.steps)) as display,
-        interrupts(engine, display),
-    ):
-        try:
-            result = engine.execute(planned, display.show, recorder)
-        except Cancelled as error:
-            result = error.result or Result(state="cancelled")
-        except BaseException:
-            # Not only Exception: a node may call a program that raises SystemExit.
-            if recorder.result is None or recorder.result.state != "error":
-                raise
-            result = recorder.result
-        written = recorder.close(result)
-    for problem in recorder.problems:
-        echo(f"graphflow: {problem}", error=True)
+    result, written = run_recorded(arguments, planned, recorder, budget)
     code = _print_end(arguments, result, written, recorder)
     return max(code, FAILED) if recorder.problems else code
 

@@ -1,4 +1,4 @@
-"""The display of a run while it runs, and Ctrl-C."""
+"""A run of the command line: its display while it runs, Ctrl-C, and its files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,50 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphflow.cli.codes import INTERRUPTED
-from graphflow.cli.screens import echo_json
+from graphflow.cli.screens import echo, echo_json
 from graphflow.engine import Engine
 from graphflow.execute.events import to_json
+from graphflow.execute.result import Cancelled, Result
+from graphflow.plan.plan import Plan
 
 if TYPE_CHECKING:
     from graphflow.cli.progress import Display
+    from graphflow.record.recorder import Recorder
+
+
+def run_recorded(
+    arguments: argparse.Namespace, planned: Plan, recorder: Recorder, memory_budget: int | None
+) -> tuple[Result, list[Path]]:
+    """Run a plan until it ends, fails or is cancelled; returns its result and its files, and reports those that failed.
+
+    Args:
+        arguments: `json` and `offline` of the command.
+        planned: the plan; its components are on this machine.
+        recorder: writes the files.
+        memory_budget: most bytes of components that are loaded at a time; None = no limit.
+    """
+    with (
+        Engine(memory_budget=memory_budget, keep=False, offline=arguments.offline) as engine,
+        display_of(arguments, len(planned.steps)) as display,
+        interrupts(engine, display),
+    ):
+        try:
+            result = engine.execute(planned, display.show, recorder)
+        except Cancelled as error:
+            result = error.result or Result(state="cancelled")
+        except BaseException:
+            # Not only Exception: a node may call a program that raises SystemExit.
+            if recorder.result is None or recorder.result.state != "error":
+                raise
+            result = recorder.result
+        written = recorder.close(result)
+    for problem in recorder.problems:
+        echo(f"graphflow: {problem}", error=True)
+    return result, written
 
 
 @contextlib.contextmanager
