@@ -25,7 +25,8 @@ def start(folder):
             text=True,
         )
         for line in process.stdout:
-            if json.loads(line) == {"event": "step_started", "step": step}:
+            event = json.loads(line)
+            if (event["event"], event.get("step")) == ("step_started", step):
                 break
         time.sleep(0.2)
         return process
