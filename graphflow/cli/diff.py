@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 
@@ -13,7 +12,7 @@ from graphflow.cli.shared_options import add_nodes_argument, catalog_of
 from graphflow.cli.tables import encodable
 from graphflow.compare.changes import Change
 from graphflow.compare.run_diff import RunDiff, diff
-from graphflow.text_helpers.words import one_line
+from graphflow.text_helpers.words import json_text, one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,4 +72,4 @@ def _line(change: Change) -> str:
 def _value(value: object) -> str:
     if isinstance(value, dict):
         return str(value.get("path") or value.get("name") or value.get("kind"))
-    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+    return "none" if value is None else json_text(value)

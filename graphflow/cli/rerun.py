@@ -99,7 +99,7 @@ def _repeat(arguments: argparse.Namespace, repetition: Repetition) -> int:
     check_resources(planned, repetition.memory_budget)
     if repetition.expected.changed:
         echo(f"the pixels of {arguments.file} were changed after the run wrote them", error=True)
-    if lacking(planned.components):
+    while lacking(planned.components):
         downloaded = _download(arguments, repetition, planned)
         if isinstance(downloaded, int):
             return downloaded

@@ -54,7 +54,12 @@ def find_files(record: RunRecord, beside: Path, folders: Sequence[Path] = ()) ->
         record: the record of the run.
         beside: the folder of the record.
         folders: where else to look; a file among them stands for itself.
+
+    Raises:
+        FileProblem: one of the folders does not exist.
     """
+    if missing := next((folder for folder in folders if not is_there(folder)), None):
+        raise FileProblem(f"there is no file or folder {shown_path(missing)} to look in", "file-missing")
     search = _Search(beside, folders)
     return [search.find(path, digest) for path, digest in dict(_files_in(_values(record))).items()]
 
@@ -121,7 +126,7 @@ class _Search:
 
     def __init__(self, beside: Path, folders: Sequence[Path]) -> None:
         self._beside = beside
-        self._folders = [folder for folder in folders if is_there(folder)]
+        self._folders = folders
         self._by_digest: dict[str, Path] | None = None
 
     def find(self, recorded: str, digest: str) -> RecordedFile:
@@ -137,7 +142,10 @@ class _Search:
 
     def _named(self, name: str) -> Iterator[Path]:
         for folder in (*self._folders, self._beside):
-            yield folder / name if folder.is_dir() else folder
+            if folder.is_dir():
+                yield folder / name
+            elif folder.name == name:
+                yield folder
 
     def _with_digest(self, digest: str) -> Path | None:
         if self._by_digest is None:

@@ -10,12 +10,14 @@ from graphflow.catalog.catalog import Catalog, default_catalog
 from graphflow.checkpoints.hub import Hub
 from graphflow.checkpoints.remote import lacking
 from graphflow.engine import Engine
+from graphflow.errors import GraphflowError
 from graphflow.execute.events import Listener
 from graphflow.execute.result import RunFailed
 from graphflow.record.recorded_run import RecordedRun
 from graphflow.reruns.compared import Rerun
 from graphflow.reruns.repetition import Repetition
 from graphflow.system.byte_sizes import parse_bytes
+from graphflow.values.any_value import describe
 
 
 def rerun(
@@ -64,6 +66,8 @@ def rerun(
     """
     from graphflow.record.folder_claim import folder_of
 
+    if not isinstance(file, (str, Path)):
+        raise GraphflowError(f"{describe(file)} is not a file; give a picture or run.json of a run, or its folder")
     recorded = RecordedRun.load(file)
     repetition = Repetition(
         recorded,
@@ -78,7 +82,8 @@ def rerun(
     planned = repetition.plan()
     _ = repetition.expected
     with Engine(keep=False, offline=offline, memory_budget=repetition.memory_budget) as engine:
-        if lacking(planned.components):
+        while lacking(planned.components):
+            # Files on this machine are identified by content, so a file may be missing that seemed to be another.
             engine.download(planned, on_event)
             planned = repetition.plan()
         recorder = None

@@ -111,7 +111,7 @@ def junk_documents(draw: st.DrawFn) -> Document:
     names = ids[cut:] if chaos < 5 else list(IDS)
     shown = draw(st.none() | st.lists(st.sampled_from(names), max_size=3, unique=True)) if names else None
     outputs = None if shown is None else {id_: OutputDecl(id_, Scalar(f"${id_}")) for id_ in shown}
-    return Document("random", "", inputs, {}, nodes, outputs)
+    return Document("random", inputs=inputs, nodes=nodes, outputs=outputs)
 
 
 @st.composite
@@ -151,7 +151,7 @@ def document_of(
         entries = {key: Entry(tree(value)) for key, value in values.items()}
         decls[names[number]] = NodeDecl(names[number], "type", Scalar(type_), entries)
     outputs = {"grid": OutputDecl("grid", Scalar(f"${names[-1]}"))}
-    return Document("right", "", {}, {}, decls, outputs)
+    return Document("right", nodes=decls, outputs=outputs)
 
 
 node_names = st.from_regex("[a-z][a-z0-9_]{0,4}", fullmatch=True).filter(lambda name: name not in NODE_KEYS)

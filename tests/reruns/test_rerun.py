@@ -119,6 +119,23 @@ def test_inputs_are_found_by_their_bytes_in_a_named_folder(
     assert gf.rerun(picture, look_in=str(tmp_path / "photos")).equal
 
 
+def test_only_files_and_folders_that_exist_are_looked_in(run: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(gf.FileProblem, match=r"there is no file or folder .*photos to look in"):
+        gf.rerun(run(), look_in=tmp_path / "photos")
+    with pytest.raises(gf.GraphflowError, match="3 is not a file"):
+        gf.rerun(3)  # type: ignore[arg-type]
+
+
+def test_a_file_to_look_in_stands_for_no_other_input(run: Callable[..., Path], folder: Path, tmp_path: Path) -> None:
+    picture = run() / "small.png"
+    other = tmp_path / "other.png"
+    shutil.copy(picture, other)
+    for path in folder.glob("*.png"):
+        path.unlink()
+    with pytest.raises(gf.FileProblem, match="which the run read, does not exist"):
+        gf.rerun(picture, look_in=other)
+
+
 def test_a_changed_or_missing_input_is_refused_by_name(run: Callable[..., Path], folder: Path) -> None:
     picture = run() / "small.png"
     gf.Image(bytes(12), 2, 2).save(folder / "photo.png")

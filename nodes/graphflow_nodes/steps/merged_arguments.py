@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PIL import Image
-
 from graphflow.errors import InvalidValue
 
 
@@ -24,6 +22,7 @@ def merged(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _one(name: str, values: list[Any]) -> Any:
     import torch
+    from PIL import Image
 
     if isinstance(values[0], Image.Image):
         return values
