@@ -90,7 +90,7 @@ def read_details(decl: CheckpointDecl, document: Document, families: Families, h
         hub: asked about files that are not on this machine.
 
     Raises:
-        Refusal: a detail is not valid; the refusal has its place.
+        Refusal: details are not valid; holds one with its place for each.
     """
     return _Reader(decl, document, families, hub).details()
 
@@ -100,11 +100,16 @@ class _Reader:
         self._decl, self._families, self._hub = decl, families, hub
         self._folder = decl.source.folder or document.folder
         self._entries = {key: entry.value for key, entry in decl.details.entries.items()}
+        self._refused: list[Refusal] = []
 
     def details(self) -> Details:
-        if "revision" in self._entries:
-            why = "a revision is written behind the repository's name: owner/name@revision"
-            self._refuse(self._entries["revision"], "revision cannot be used with it", why, "remove revision")
+        found = self._details()
+        if self._refused:
+            raise Refusal.together(self._refused)
+        return found
+
+    def _details(self) -> Details:
+        self._optional("revision", self._revision)
         return Details(
             dtype=self._optional("dtype", self._dtype),
             variant=self._optional("variant", self._text),
@@ -116,7 +121,21 @@ class _Reader:
         )
 
     def _optional(self, key: str, read: Callable[[Tree], Any]) -> Any:
-        return read(self._entries[key]) if key in self._entries else None
+        return self._tried(read, self._entries[key]) if key in self._entries else None
+
+    def _tried(self, read: Callable[[Tree], Any], tree: Tree) -> Any:
+        """What `read` returns; None if it refuses, so that the faults of other details are found, too."""
+        try:
+            return read(tree)
+        except UnreachableHub:
+            raise
+        except Refusal as refusal:
+            self._refused += [refusal, *refusal.more]
+            return None
+
+    def _revision(self, tree: Tree) -> None:
+        why = "a revision is written behind the repository's name: owner/name@revision"
+        self._refuse(tree, "revision cannot be used with it", why, "remove revision")
 
     def _refuse(self, tree: Tree, message: str, why: str = "", fix: str = "", code: str = "bad-value") -> NoReturn:
         raise Refusal(code, f"the checkpoint {self._decl.name}: {message}", why, fix, place=tree.place)
@@ -143,7 +162,7 @@ class _Reader:
 
     def _loras(self, tree: Tree) -> tuple[Lora, ...]:
         items = tree.items if isinstance(tree, Sequence) else (tree,)
-        return tuple(self._lora(item) for item in items)
+        return tuple(lora for item in items if (lora := self._tried(self._lora, item)) is not None)
 
     def _lora(self, tree: Tree) -> Lora:
         if isinstance(tree, Mapping):
@@ -185,7 +204,7 @@ class _Reader:
 
     def _embeddings(self, tree: Tree) -> tuple[Embedding, ...]:
         items = tree.items if isinstance(tree, Sequence) else (tree,)
-        return tuple(self._embedding(item) for item in items)
+        return tuple(one for item in items if (one := self._tried(self._embedding, item)) is not None)
 
     def _embedding(self, tree: Tree) -> Embedding:
         if not isinstance(tree, Mapping):

@@ -365,3 +365,21 @@ def test_a_lora_is_found_by_its_name_in_the_models_folders(tiny, tmp_path, monke
     monkeypatch.setenv(MODELS_VARIABLE, f"{tmp_path / 'none'}:{tmp_path}")
     assert np.array_equal(painted(tiny("sd"), loras=[{"source": "style.safetensors", "scale": 1.0}]), expected)
     assert refused_lora(tiny, "stile.safetensors").fix == "did you mean style.safetensors?"
+
+
+def test_all_wrong_details_of_an_entry_are_reported(tiny, tmp_path):
+    (tmp_path / "graph.yaml").write_text(
+        f"""\
+graphflow: 1
+checkpoints:
+  base:
+    source: {tiny("sd")}
+    dtype: flaot16
+    loras: [./one.safetensors, ./two.pt]
+    embeddings: [./three.safetensors]
+nodes:
+  paint: {{type: text2img, checkpoint: base, prompt: x}}
+"""
+    )
+    problems = gf.load(tmp_path / "graph.yaml").check().problems
+    assert [(one.place.line, one.level.name) for one in problems] == [(line, "PROBLEM") for line in (5, 6, 6, 7)]
