@@ -35,7 +35,8 @@ def guide(hub, tiny):
 @pytest.mark.parametrize("name", FROM_HUB)
 def test_check_reads_less_than_a_megabyte_and_no_weights(guide, name):
     checked = gf.load(name).check()
-    assert checked.problems == ()
+    # The tiny checkpoints paint other sizes than the published ones.
+    assert [problem for problem in checked.problems if problem.code != "unusual-size"] == []
     assert 0 < sum(guide.sent.values()) < 1_000_000
     assert downloaded(guide) == set()
 

@@ -404,7 +404,7 @@ def test_what_is_no_record_is_told(tmp_path: Path, content: bytes, told: str) ->
 
 
 def test_a_picture_without_a_record_is_told(recorded: Callable[..., Any], tmp_path: Path, photo: Path) -> None:
-    with pytest.raises(FileProblem, match="without metadata"):
+    with pytest.raises(FileProblem, match="contains no record of a run"):
         RunRecord.load(photo)
     with pytest.raises(FileProblem, match="does not exist"):
         RunRecord.load(tmp_path / "nothing.png")

@@ -334,7 +334,7 @@ def test_upscale_runs_with_euler_only(tiny):
 
 
 def test_a_large_result_is_refused(tiny):
-    ((code, text),) = problems(
+    _, (code, text) = problems(
         ("text2img", tiny("sd"), sized(4096, 2048)),
         ("super_resolution", tiny("super_resolution"), {**CALL, "image": "$0.image"}),
     )
