@@ -16,7 +16,6 @@ from graphflow.check.derived_seeds import derives_seeds
 from graphflow.check.seeds import SEED, sets_input
 from graphflow.cli.settings import SEED_PLACE, read_seed, with_settings
 from graphflow.cli.shared_options import compute_of, hub_of
-from graphflow.cli.swept import swept_graph
 from graphflow.document.model import Document
 from graphflow.problems import Problem, first_of
 from graphflow.record.recorded_graph import read_graph
@@ -47,6 +46,8 @@ def load_checked(arguments: argparse.Namespace, graph: str, catalog: Catalog, *,
     document, inputs, found = with_settings(document, getattr(arguments, "settings", []), catalog)
     notes: tuple[str, ...] = ()
     if getattr(arguments, "over", ()) or getattr(arguments, "count", None) is not None:
+        from graphflow.cli.swept import swept_graph
+
         swept = swept_graph(arguments, document, catalog, inputs, seed, [*problems, *found], complete=complete)
         if swept.document is None:
             return Loaded(None, tuple(first_of(swept.problems)), path)
