@@ -36,6 +36,9 @@ class Latents:
 
     word: ClassVar[str] = "latents"
 
+    def __str__(self) -> str:
+        return f"latents {_size(self.tensor)}"
+
     @property
     def width(self) -> int:
         """Pixels per row of the picture that the latents stand for."""
@@ -78,6 +81,9 @@ class Conditioning:
     encoder: str = ""
 
     word: ClassVar[str] = "conditioning"
+
+    def __str__(self) -> str:
+        return _named("conditioning", self.tensors)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tensors", MappingProxyType(dict(sorted(self.tensors.items()))))
@@ -133,6 +139,9 @@ class ImageEmbedding:
 
     word: ClassVar[str] = "image_embedding"
 
+    def __str__(self) -> str:
+        return _named("image embedding", {"positive": self.positive, "negative": self.negative})
+
     @property
     def tensors(self) -> dict[str, Any]:
         """Argument of a pipeline → tensor."""
@@ -155,3 +164,11 @@ class ImageEmbedding:
     @property
     def _all(self) -> list[Any]:
         return [self.positive, self.negative, *([] if self.generator is None else [self.generator])]
+
+
+def _named(word: str, tensors: Mapping[str, Any]) -> str:
+    return f"{word}: {', '.join(f'{name} {_size(tensor)}' for name, tensor in tensors.items())}"
+
+
+def _size(tensor: Any) -> str:
+    return f"{' × '.join(map(str, tensor.shape))}, {str(tensor.dtype).removeprefix('torch.')}"

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+import graphflow as gf
 from graphflow.record import report as module
 from graphflow.record.report import duration, shown, source, value
 
@@ -188,3 +190,13 @@ def test_a_graph_that_is_too_large_to_draw_is_counted(
     assert "<svg" not in text
     assert "too many for a legible drawing" in text
     assert f"{len(run.recorder.record.steps) - 1} more steps are in run.json" in text
+
+
+def test_tensors_are_shown_by_their_size() -> None:
+    tensor = torch.zeros(1, 4, 8, 8)
+    latents = gf.Latents(tensor, space=None)  # type: ignore[arg-type]
+    texts = gf.Conditioning({"prompt_embeds": torch.zeros(1, 77, 64, dtype=torch.float16)})
+    assert [one.text for one in shown(latents, ["a.safetensors"])] == ["latents 1 × 4 × 8 × 8, float32"]
+    assert [one.text for one in shown((latents, texts), [])] == [
+        "latents 1 × 4 × 8 × 8, float32\nconditioning: prompt_embeds 1 × 77 × 64, float16"
+    ]
