@@ -251,8 +251,16 @@ def test_word_for_another_family_is_refused_with_both_widths(tiny, tmp_path):
 
 def test_refiner_takes_the_words_of_its_only_encoder(tiny, tmp_path):
     file = make_xl_embedding(tmp_path / "xl.safetensors", 75)
-    graph = gf.Graph()
-    graph.checkpoint("base", str(tiny("sdxl_refiner")), embeddings=str(file))
+
+    def refined(**details):
+        graph = gf.Graph()
+        graph.checkpoint("base", str(tiny("sdxl_refiner")), **details)
+        start = graph.add("mask_shape", shape="ellipse", box=[0, 0, 1, 1], width=64, height=64)
+        call = {"prompt": "a xl, red", "seed": 5, "num_inference_steps": 3, "strength": 0.8}
+        graph.output(image=graph.add("refiner", checkpoint="base", image=start, **call).image)
+        return gf.run(graph)["image"].array
+
+    assert not np.array_equal(refined(embeddings=str(file)), refined())
 
 
 def test_family_without_words_refuses_them(tiny, tmp_path):
