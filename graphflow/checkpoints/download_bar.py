@@ -10,7 +10,7 @@ class SilentBar:
     """A bar of huggingface_hub, which has two ways to download and tells them apart only in the bar's form.
 
     Attributes:
-        n, total: of bytes; kept up by who calls it.
+        n, total: of bytes; updated by the caller.
         format_dict: facts for texts beside the bar.
         of_xet: whether the bar is of a download by Xet.
     """

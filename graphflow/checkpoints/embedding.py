@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from graphflow.checkpoints.added_file import AddedFile
@@ -81,8 +82,9 @@ class Embedding:
         own = {target.role: target.name for target in widths if target.name in tensors}
         if not own and len(tensors) == 1:
             ((name, tensor),) = tensors.items()
-            own = {target.role: name for target, width in widths.items() if width == tensor.shape[-1]}
-            own = dict([*own.items()][:1])
+            # A file of one tensor is for the first text encoder of its width.
+            fitting = (target.role for target, width in widths.items() if width == tensor.shape[-1])
+            own = dict.fromkeys(islice(fitting, 1), name)
         return {role: Words(self.file, name, self._tokens(tensors[name])) for role, name in own.items()}
 
     def _tokens(self, tensor: Tensor) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ class Hub:
 
     @property
     def defers(self) -> bool:
-        """Whether what this machine does not have whole is unknown, since a later call can ask for it."""
+        """Whether checkpoints that are incomplete here count as unknown, since a later call can ask the hub."""
         return self.asks_later and not _offline_variable()
 
     def remedy(self, text: str) -> str:

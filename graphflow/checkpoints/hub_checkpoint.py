@@ -102,7 +102,7 @@ def _with_parts(checkpoint: Checkpoint, parts: dict[int, ComponentFiles]) -> Che
 
 
 def _known(parts: Iterable[ComponentFiles], hub: Hub) -> dict[int, ComponentFiles]:
-    """Number of each component → the same with all its facts; one whose weights are here is an ordinary one.
+    """The `id` of each component → the same with all its facts; one whose weights are here is an ordinary one.
 
     A prior's parts may be among the checkpoint's own, so that one component is given twice.
     """

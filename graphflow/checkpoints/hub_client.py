@@ -24,8 +24,8 @@ from graphflow.checkpoints.safetensors_header import Tensors
 from graphflow.document.refusal import Refusal
 from graphflow.system.warning_filters import filtered
 
-_AT_A_TIME = 8
-_AT_ONCE = 2**14
+_THREADS = 8
+_FIRST_REQUEST = 2**14
 """Bytes of the first request of a header."""
 _TIMEOUT = 10.0
 _CHUNK = 2**20
@@ -71,7 +71,7 @@ def download_small_files(repository: Repository, revision: str) -> None:
         else:
             roles = frozenset()
         small = [one.path for one in repository.small_files(roles)]
-        with ThreadPoolExecutor(_AT_A_TIME) as threads:
+        with ThreadPoolExecutor(_THREADS) as threads:
             list(threads.map(lambda path: _fetch(repository, path), small))
         remember_commit(f"{repository.name}@{revision}", repository.commit)
 
@@ -99,7 +99,7 @@ def with_headers(repository: Repository, paths: Sequence[str]) -> Repository:
     Raises:
         Refusal: a file is not a safetensors file, or cannot be read.
     """
-    with _asking(repository.name, repository.commit), ThreadPoolExecutor(_AT_A_TIME) as threads:
+    with _asking(repository.name, repository.commit), ThreadPoolExecutor(_THREADS) as threads:
         found = list(threads.map(lambda path: _header(repository, path), paths))
     return replace(repository, headers={**repository.headers, **dict(zip(paths, found, strict=True))})
 
@@ -137,7 +137,7 @@ class _FirstBytes:
         if len(self._have) < self._read:
             # Errors of the connection may be ValueErrors, as those of a damaged header are.
             with _asking(self._repository.name, self._repository.commit):
-                self._have += self._requested(len(self._have), max(self._read, _AT_ONCE))
+                self._have += self._requested(len(self._have), max(self._read, _FIRST_REQUEST))
         return self._have[first : self._read]
 
     def _requested(self, start: int, end: int) -> bytes:
@@ -201,7 +201,7 @@ def _fetch(repository: Repository, path: str, tick: Tick | None = None) -> None:
     shown: Mapping[str, Any] = {}
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
         shown = {"tqdm_class": _bar(tick)}
-    # That the disk is nearly full is found out before, and reported as a problem.
+    # The check for disk space before the downloads already reports this as a problem.
     with filtered("ignore", UserWarning, message="Not enough free disk space"):
         hf_hub_download(
             repository.name, path, revision=repository.commit, cache_dir=cache_folder(), endpoint=_endpoint(), **shown

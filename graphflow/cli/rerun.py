@@ -11,7 +11,7 @@ from typing import Any
 from graphflow.checkpoints.remote import lacking
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.difference_table import as_json, lines
-from graphflow.cli.running import display_of, interrupts, run_recorded
+from graphflow.cli.running import display_of, interrupts, print_no_run, run_recorded
 from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
     add_budget_argument,
@@ -117,11 +117,9 @@ def _download(arguments: argparse.Namespace, repetition: Repetition, planned: Pl
         try:
             engine.download(planned, display.show)
         except Cancelled:
-            echo("cancelled", error=True)
-            return INTERRUPTED
+            return print_no_run(arguments, "cancelled", INTERRUPTED)
         except DownloadFailed as error:
-            echo(f"graphflow: {error}", error=True)
-            return FAILED
+            return print_no_run(arguments, f"graphflow: {error}", FAILED)
     return repetition.plan()
 
 
@@ -135,11 +133,12 @@ def _run(arguments: argparse.Namespace, repetition: Repetition, planned: Plan) -
     )
     result, written = run_recorded(arguments, planned, recorder, repetition.memory_budget)
     done = repetition.compare(result, planned, recorder)
-    return _print_end(arguments, done, folder, written)
+    return _print_end(arguments, done, folder, written, lost=bool(recorder.problems))
 
 
-def _print_end(arguments: argparse.Namespace, done: Rerun, folder: Path, written: list[Path]) -> int:
-    code = INTERRUPTED if done.result.state == "cancelled" else DONE if done.equal else FAILED
+def _print_end(arguments: argparse.Namespace, done: Rerun, folder: Path, written: list[Path], *, lost: bool) -> int:
+    """Print the result; `lost` says whether a file could not be written, which ends the command with an error."""
+    code = INTERRUPTED if done.result.state == "cancelled" else DONE if done.equal and not lost else FAILED
     if arguments.json:
         outputs = [dataclasses.asdict(output) for output in done.outputs]
         compared: dict[str, Any] = {"event": "compared", "equal": done.equal, "outputs": outputs}
@@ -147,7 +146,7 @@ def _print_end(arguments: argparse.Namespace, done: Rerun, folder: Path, written
         files = [str(path) for path in written]
         echo_json({"event": "written", "folder": str(folder), "files": files, "exit": code})
         return code
-    for report in done.result.failed.values():
+    for report in (*done.result.warnings, *done.result.failed.values()):
         echo(report, error=True)
     for step, why in done.result.not_run.items():
         echo(f"not run: {step}: {why}", error=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graphflow.checkpoints.remote import lacking
 from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.load_graph import load_checked
-from graphflow.cli.running import display_of, interrupts, run_recorded
+from graphflow.cli.running import display_of, interrupts, print_no_run, run_recorded
 from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
     add_budget_argument,
@@ -144,9 +144,9 @@ def _download(arguments: argparse.Namespace, planned: Plan) -> Plan | int:
         try:
             engine.download(planned, display.show)
         except Cancelled:
-            return _print_no_run(arguments, "cancelled", INTERRUPTED)
+            return print_no_run(arguments, "cancelled", INTERRUPTED)
         except DownloadFailed as error:
-            return _print_no_run(arguments, f"graphflow: {error}", FAILED)
+            return print_no_run(arguments, f"graphflow: {error}", FAILED)
     # Files that are here are known by what they hold. A seed that was drawn stays.
     again = argparse.Namespace(**{**vars(arguments), "seed": str(planned.checked.seed)})
     loaded = load_checked(again if arguments.seed == "random" else arguments, arguments.graph, catalog_of(arguments))
@@ -154,13 +154,6 @@ def _download(arguments: argparse.Namespace, planned: Plan) -> Plan | int:
         _print_problems(arguments, loaded.problems)
         return WRONG
     return plan(loaded.checked, only=arguments.only, memory_budget=budget_of(arguments))
-
-
-def _print_no_run(arguments: argparse.Namespace, sentence: str, code: int) -> int:
-    echo(sentence, error=True)
-    if arguments.json:
-        echo_json({"event": "not_run", "why": sentence, "exit": code})
-    return code
 
 
 def _print_problems(arguments: argparse.Namespace, problems: Sequence[Problem]) -> None:

@@ -108,3 +108,11 @@ def _watch(reader: int, cancel: Callable[[], None], display: Display) -> None:
             os._exit(INTERRUPTED)
         display.note("cancelling; press Ctrl-C again to quit immediately")
         cancel()
+
+
+def print_no_run(arguments: argparse.Namespace, sentence: str, code: int) -> int:
+    """Print why nothing was run; returns the exit code."""
+    echo(sentence, error=True)
+    if arguments.json:
+        echo_json({"event": "not_run", "why": sentence, "exit": code})
+    return code
