@@ -14,7 +14,7 @@ from graphflow.problems import Fault
 from graphflow.text_helpers.words import counted
 from graphflow.values.embedding_space import EmbeddingSpace
 from graphflow.values.latent_space import LatentSpace
-from graphflow_nodes.families.unet_rules import own_size, tokenizer_faults
+from graphflow_nodes.families.unet_rules import misfit, own_size, tokenizer_faults
 from graphflow_nodes.models import vae
 from graphflow_nodes.models.clip import CLIP_TEXT_WITH_PROJECTION, CLIP_TOKENIZER, CLIP_TOKENIZER_FAST
 from graphflow_nodes.models.clip_vision import CLIP_IMAGE_PROCESSORS, CLIP_VISION_WITH_PROJECTION
@@ -32,7 +32,6 @@ from graphflow_nodes.steps.kandinsky import decode_movq, encode_movq, sample_emb
 
 Parts = Mapping[str, ComponentFiles]
 
-_OTHER = "take the part of a checkpoint of the same family"
 _DECODES = {"num_inference_steps": 100, "guidance_scale": 4.0}
 _READS = {"prior_num_inference_steps": 25, "prior_guidance_scale": 4.0}
 _DDPM = {"DDPMScheduler": {"variance_type": ("learned", "learned_range")}}
@@ -51,10 +50,10 @@ def _decoder_rules(name: str, parts: Parts) -> Iterator[Fault]:
     unet, movq = parts["unet"].full_config, parts["movq"].full_config
     cells = movq["latent_channels"]
     if (unet["encoder_hid_dim_type"], unet["addition_embed_type"]) != ("image_proj", "image"):
-        yield _misfit(name, "the unet reads something other than, or beside, image embeddings")
+        yield misfit(name, "the unet reads something other than, or beside, image embeddings")
     if unet["out_channels"] != 2 * cells:
         why = f"the unet gives {unet['out_channels']} channels, but the movq needs {cells} and a variance of each"
-        yield _misfit(name, why)
+        yield misfit(name, why)
 
 
 def _prior_rules(name: str, parts: Parts) -> Iterator[Fault]:
@@ -69,16 +68,12 @@ def _prior_rules(name: str, parts: Parts) -> Iterator[Fault]:
         ),
     ):
         if given != width:
-            yield _misfit(name, what.format(given, width))
+            yield misfit(name, what.format(given, width))
     tokenizer = parts["tokenizer"].tokenizer
     if tokenizer is not None and tokenizer.length != prior["num_embeddings"]:
         why = f"the tokenizer gives {tokenizer.length} tokens, but the prior reads {prior['num_embeddings']}"
-        yield _misfit(name, why)
+        yield misfit(name, why)
     yield from tokenizer_faults(name, parts, "text_encoder", "tokenizer")
-
-
-def _misfit(name: str, why: str) -> Fault:
-    return Fault(f"the parts of {name} do not fit", why, _OTHER, "checkpoint", "wrong-part")
 
 
 def _alone(request: Request) -> Iterator[Fault]:

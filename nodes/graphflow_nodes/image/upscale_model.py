@@ -40,8 +40,8 @@ def _plan(
         problems += (Fault(message, why, "remove scheduler", "checkpoint"),)
     output, scale = Facts(), model.config["scale"]
     if scale is not None:
-        size, too_large = enlarged(facts["image"], scale)
-        output, problems = Facts(*size), (*problems, *too_large)
+        size, faults = enlarged(facts["image"], scale)
+        output, problems = Facts(*size), (*problems, *faults)
     uses = {"upscaling_model": checkpoint.placed(model)}
     step = Step("enlarge", enlarge, {"image": "image"}, {"tile": params["tile"]}, ("image",), uses)
     return Planned({"image": output}, problems=problems, steps=(step,))

@@ -31,7 +31,7 @@ def _plan(
         return request
     image = facts["image"]
     size, faults = enlarged(image, _SCALE)
-    faults += [*stage_faults(request)]
+    faults += stage_faults(request)
     faults += latents_faults(request, image, "image") if image.word == "latents" else latents_hints(request)
     texts = texts_of(request)
     sample = sample_step(request, texts, ("image",))

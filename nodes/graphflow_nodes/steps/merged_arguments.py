@@ -9,7 +9,7 @@ from graphflow.errors import InvalidValue
 
 
 def merged(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The arguments of one call: pictures become a list, tensors are joined along their first axis.
+    """The arguments of one call: pictures become a list, tensors are joined along their first axis, others are equal.
 
     Args:
         calls: the arguments of each call, with the same names.
