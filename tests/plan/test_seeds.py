@@ -141,3 +141,20 @@ outputs: {sums: $p.sum, q: $q.given, r: $r.sum}
     assert alone.ok
     assert (alone.seed, alone.inputs) == (8, {"seed": 8, "side": 2})
     assert [node.path for node in alone.nodes] == ["given", "own", "sum"]
+
+
+def test_labels_name_the_seed_of_a_run_beside_the_templates_own():
+    text = """
+templates:
+  inner:
+    inputs: {seed: {type: int, default: 3}}
+    nodes: {n: {type: roll, seed: $seed}}
+    outputs: {n: $n}
+nodes:
+  both: {template: inner, for_each: {run_seed: [1, 2], seed: [8, 9]}}
+  one: {template: inner, for_each: {run_seed: [1, 2]}}
+outputs: {both: $both.labels, one: $one.labels}
+"""
+    made = run(text)
+    assert made["both"] == ("run_seed 1, seed 8", "run_seed 2, seed 9")
+    assert made["one"] == ("seed 1", "seed 2")

@@ -57,8 +57,9 @@ class Loops:
             merged: Outputs = {}
             for part in combination:
                 merged |= part
-            named = {"seed" if name == RUN_SEED else name: source for name, source in merged.items()}
-            label = ", ".join(f"{name} {self._label(source)}" for name, source in named.items())
+            # A template may have an input `seed` beside its `run_seed`, which then keeps its own name.
+            shown = {RUN_SEED: "seed"} if "seed" not in merged else {}
+            label = ", ".join(f"{shown.get(name, name)} {self._label(source)}" for name, source in merged.items())
             self._quota.count_characters(len(label), place, frame.used)
             items.append((merged, label))
         return items
