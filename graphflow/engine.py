@@ -23,9 +23,10 @@ from graphflow.execute.pool import Loader, Pool
 from graphflow.execute.resources import check_resources, libraries_ready
 from graphflow.execute.result import Result, RunFailed
 from graphflow.execute.runner import Run
-from graphflow.execute.store import MemoryStore, Store
 from graphflow.graph import Graph, load
 from graphflow.plan.plan import Plan
+from graphflow.store.memory_store import MemoryStore
+from graphflow.store.store import Store
 from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.device import Compute
 from graphflow.system.run_options import RunOptions, batch_size
@@ -248,8 +249,8 @@ class Engine:
         """
         with self._alone("this engine cannot be closed while it runs a graph; cancel the run, and wait for its end"):
             self.pool.clear()
-            if isinstance(self.store, MemoryStore):
-                self.store.clear()
+            if self.store is not None:
+                self.store.close()
 
     def __enter__(self) -> Self:
         return self

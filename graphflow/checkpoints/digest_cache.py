@@ -5,28 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from graphflow.system.cache_folder import cache_folder
 from graphflow.system.files import read_regular, write_atomically
-
-CACHE_VARIABLE = "GRAPHFLOW_CACHE"
-"""Environment variable: the folder for cached digests; by default `graphflow` in the user's cache folder."""
 
 Digests = Mapping[str, tuple[str, ...]]
 """Name of a tensor of a file → the digest of each tensor of a component that it contains."""
 
 _KIND = "graphflow-digests-1"
-
-
-def cache_folder() -> Path:
-    """The folder for data that can be computed again."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "graphflow"
 
 
 def remembered(key: str) -> Digests | None:

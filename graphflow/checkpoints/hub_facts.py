@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from graphflow.checkpoints.digest_cache import cache_folder
 from graphflow.checkpoints.hub_cache import snapshot_folder
 from graphflow.checkpoints.safetensors_header import Tensor, Tensors
+from graphflow.system.cache_folder import cache_folder
 from graphflow.system.files import read_regular, write_atomically
 
 NOT_READ = ("safety_checker", "feature_extractor")

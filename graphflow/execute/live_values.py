@@ -12,10 +12,10 @@ from typing import Any
 from graphflow.document.refusal import Refusal, outside_list
 from graphflow.document.scalars import write_scalar
 from graphflow.errors import InvalidValue
-from graphflow.execute.store import GONE
 from graphflow.execute.store_use import Kept
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepOutput, StepSource, step_outputs
+from graphflow.store.store import GONE
 from graphflow.values.sources import Format, Gather, ItemOf, Value
 
 NO_CALLS: Mapping[int, Sequence[int]] = MappingProxyType({})

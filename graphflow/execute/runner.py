@@ -22,10 +22,10 @@ from graphflow.execute.pool import Pool
 from graphflow.execute.result import Cancelled, Result
 from graphflow.execute.step_call import Caller
 from graphflow.execute.step_problems import reason_of
-from graphflow.execute.store import Store
 from graphflow.execute.store_use import Kept
 from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan
+from graphflow.store.store import Store
 
 
 class Run:

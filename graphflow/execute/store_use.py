@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from graphflow.execute.recipe_keys import BatchPlace, recipe_key
-from graphflow.execute.store import GONE, Store
 from graphflow.plan.step import PlannedStep
+from graphflow.store.store import GONE, Store
 from graphflow.values.any_value import digest_of
 
 T = TypeVar("T")

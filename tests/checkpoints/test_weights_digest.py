@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from graphflow.checkpoints import digest_cache, weights_digest
+from graphflow.checkpoints import weights_digest
 from graphflow.checkpoints.safetensors_header import Tensors
 from graphflow.checkpoints.weights_digest import digest_of_files, tensor_digests
+from graphflow.system.cache_folder import CACHE_VARIABLE
 from graphflow.system.files import write_atomically
 from tests.checkpoints.safetensors_files import file, tensor
 
@@ -21,7 +22,7 @@ from tests.checkpoints.safetensors_files import file, tensor
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder."""
-    monkeypatch.setenv(digest_cache.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache" / "weights"
 
 
@@ -120,7 +121,7 @@ def test_damaged_cache_is_a_miss_and_is_written_anew(damage, tmp_path, cache, re
 
 def test_cache_that_cannot_be_written_to_costs_time_only(tmp_path, monkeypatch, reads):
     (tmp_path / "cache").write_text("a file")
-    monkeypatch.setenv(digest_cache.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     first, _ = two(tmp_path)
     assert tensor_digests(first) == tensor_digests(first)
     assert len(reads) == 2

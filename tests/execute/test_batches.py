@@ -8,7 +8,8 @@ import pytest
 
 import graphflow as gf
 from graphflow.execute.events import StepFinished, StepProgress, StepStarted
-from graphflow.execute.store import GONE, MemoryStore
+from graphflow.store.memory_store import MemoryStore
+from graphflow.store.store import GONE
 from tests.plan import batch_toys
 from tests.plan.batch_toys import CALLS, TOYS
 from tests.plan.toys import graph, load

@@ -7,8 +7,8 @@ import pytest
 import graphflow as gf
 from graphflow.execute.events import OutputReady, RunFinished, StepFinished, StepProgress, StepStarted, StepWarned
 from graphflow.execute.result import Result
-from graphflow.execute.store import MemoryStore
 from graphflow.plan.plan import Plan
+from graphflow.store.memory_store import MemoryStore
 from tests.plan.toys import CATALOG, graph
 
 CHAIN = """
@@ -117,9 +117,9 @@ class Failing(MemoryStore):
         self._maybe("content")
         return super().content(digest)
 
-    def put(self, key, outputs):
+    def put(self, key, outputs, recipe=""):
         self._maybe("put")
-        super().put(key, outputs)
+        super().put(key, outputs, recipe)
 
 
 @pytest.mark.parametrize("call", ["lookup", "content", "put"])

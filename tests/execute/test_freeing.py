@@ -6,7 +6,7 @@ import pytest
 
 import graphflow as gf
 from graphflow.execute.events import StepFinished, StepNotRun, StepStarted
-from graphflow.execute.store import MemoryStore
+from graphflow.store.memory_store import MemoryStore
 from tests.plan.toys import CATALOG, graph
 
 WIDTH = 37

@@ -4,7 +4,7 @@ import pytest
 
 import graphflow as gf
 from graphflow.execute.events import OutputReady, StepFinished, StepStarted
-from graphflow.execute.store import MemoryStore
+from graphflow.store.memory_store import MemoryStore
 from tests.execute.test_freeing import alive
 from tests.plan.toys import CATALOG, graph
 

@@ -7,7 +7,8 @@ import pytest
 
 import graphflow as gf
 from graphflow.catalog.catalog import loose_catalog
-from graphflow.execute.store import GONE, MemoryStore
+from graphflow.store.memory_store import MemoryStore
+from graphflow.store.store import GONE
 from tests.plan.toys import CATALOG, graph
 
 

@@ -14,9 +14,9 @@ from graphflow.execute.cancellation import Cancellation
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Cancelled, Result
 from graphflow.execute.runner import Run
-from graphflow.execute.store import MemoryStore
 from graphflow.plan.plan import Plan, plan
 from graphflow.record.recorder import Recorder
+from graphflow.store.memory_store import MemoryStore
 
 
 @gf.node()

@@ -17,11 +17,11 @@ from graphflow.execute.events import Event, StepStarted
 from graphflow.execute.pool import Pool
 from graphflow.execute.result import Result
 from graphflow.execute.runner import Run
-from graphflow.execute.store import MemoryStore
 from graphflow.record.folder_claim import new_folder
 from graphflow.record.journal import Journal
 from graphflow.record.recorder import Recorder
 from graphflow.record.run_record import RunRecord
+from graphflow.store.memory_store import MemoryStore
 
 TWO_BRANCHES = """
 graphflow: 1

@@ -14,7 +14,7 @@ import torch
 import graphflow as gf
 from graphflow.catalog.catalog import default_catalog
 from graphflow.cli import main
-from graphflow.execute.store import MemoryStore
+from graphflow.store.memory_store import MemoryStore
 from graphflow.system import available_options
 from graphflow.system.device import Compute
 from graphflow.system.free_cores import Cores

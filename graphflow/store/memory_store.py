@@ -1,37 +1,15 @@
-"""Stores keep results for later runs: an index from recipe keys to digests, and contents by digest.
-
-A store may lose contents at any time; a run that needs them makes them again. The engine's own store, in memory,
-implements the same interface as any other.
-"""
+"""A store in memory, which an engine uses if it is given no other."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+from graphflow.store.store import GONE
 from graphflow.values.any_value import bytes_of
-
-
-class Gone:
-    """The type of `GONE`, which `Store.content` returns if the store no longer has the content."""
-
-
-GONE = Gone()
-
-
-class Store(Protocol):
-    """An action index and a content store."""
-
-    def lookup(self, key: str) -> Mapping[str, str] | None:
-        """Output name → digest of the recipe `key`; None if the recipe is not known."""
-
-    def content(self, digest: str) -> Any:
-        """The value with this digest; `GONE` if the store does not have it."""
-
-    def put(self, key: str, outputs: Mapping[str, tuple[str, Any]]) -> None:
-        """Keep the (digest, value) of each output of the recipe `key`."""
 
 
 class MemoryStore:
@@ -49,6 +27,9 @@ class MemoryStore:
         self.most = most
         self._lock = threading.Lock()
         self._actions: OrderedDict[str, dict[str, str]] = OrderedDict()
+        self._recipes: dict[str, str] = {}
+        self._uses: Counter[str] = Counter()
+        self._facts: dict[str, str] = {}
         self._contents: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._held = 0
 
@@ -68,12 +49,18 @@ class MemoryStore:
             self._contents.move_to_end(digest)
             return entry[0]
 
-    def put(self, key: str, outputs: Mapping[str, tuple[str, Any]]) -> None:
+    def has(self, digest: str) -> bool:
+        return digest in self._contents
+
+    def put(self, key: str, outputs: Mapping[str, tuple[str, Any]], recipe: str = "") -> None:
         sized = {digest: (value, bytes_of(value)) for digest, value in outputs.values()}
         with self._lock:
             known = self._actions.setdefault(key, {})
             known.update({name: digest for name, (digest, _) in outputs.items()})
             self._actions.move_to_end(key)
+            if recipe and key not in self._recipes:
+                self._recipes[key] = recipe
+                self._uses[recipe] += 1
             for digest, (value, size) in sized.items():
                 if digest not in self._contents:
                     self._contents[digest] = (value, size)
@@ -83,15 +70,39 @@ class MemoryStore:
 
     def _shrink(self) -> None:
         while len(self._actions) > self.most:
-            self._actions.popitem(last=False)
+            key, _ = self._actions.popitem(last=False)
+            recipe = self._recipes.pop(key, None)
+            if recipe is not None:
+                self._uses[recipe] -= 1
+                if not self._uses[recipe]:
+                    del self._uses[recipe]
         while self._held > self.limit and self._contents:
             _, (_, size) = self._contents.popitem(last=False)
             self._held -= size
+
+    def knows_recipe(self, recipe: str) -> bool:
+        return recipe in self._uses
+
+    @contextlib.contextmanager
+    def making(self, keys: Sequence[str], waiting: Callable[[], None]) -> Iterator[bool]:  # noqa: ARG002
+        """Never waits: of engines that share this store, several may compute the same step at the same time."""
+        yield False
+
+    def facts(self, machine: str) -> str | None:
+        return self._facts.get(machine)
+
+    def report(self, machine: str, facts: str) -> None:
+        self._facts[machine] = facts
+
+    def close(self) -> None:
+        self.clear()
 
     def clear(self) -> None:
         """Remove all recipes and contents."""
         with self._lock:
             self._actions.clear()
+            self._recipes.clear()
+            self._uses.clear()
             self._contents.clear()
             self._held = 0
 
