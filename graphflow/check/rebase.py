@@ -14,7 +14,7 @@ from graphflow.catalog.catalog import Catalog
 from graphflow.check.read.templates import Library
 from graphflow.document.model import CheckpointDecl, Document, InputDecl, NodeDecl
 from graphflow.document.parse import read_file
-from graphflow.document.text import Reference, read_text, write_text
+from graphflow.document.text import Reference, write_text
 from graphflow.document.tree import Entry, Scalar, Sequence, Tree
 from graphflow.document.tree import Mapping as MapTree
 from graphflow.system.files import is_there
@@ -211,7 +211,7 @@ class _Mover:
     def _scalar(self, scalar: Scalar, type_: Type, *, plain: bool) -> Scalar:
         """The scalar with its path moved; with `plain`, a dollar in it is not a reference."""
         item = item_of(type_)
-        parts = (scalar.text,) if plain else read_text(scalar.text)
+        parts = (scalar.text,) if plain else scalar.parts
         if not parts or isinstance(parts[0], Reference) or not parts[0]:
             return scalar
         is_checkpoint = member_for(item, ("checkpoint",)) is not None

@@ -10,7 +10,7 @@ from graphflow.catalog.catalog import Catalog
 from graphflow.compare.meaning import Meaning
 from graphflow.compare.renames import renamed_checkpoints, renamed_inputs, renamed_nodes
 from graphflow.document.model import Document, InputDecl, NodeDecl
-from graphflow.document.references import node_references, tree_references
+from graphflow.document.references import tree_references
 from graphflow.document.tree import Scalar, Sequence, Tree
 
 Section = Literal["inputs", "checkpoints", "nodes", "outputs"]
@@ -169,7 +169,7 @@ def _shown_outputs(document: Document) -> dict[str, dict[str, Tree]]:
             }
             for name, decl in document.outputs.items()
         }
-    read = {reference.name for node in document.nodes.values() for reference, _ in node_references(node)}
+    read = {reference.name for node in document.nodes.values() for reference, _ in node.references}
     return {id_: {"value": Scalar(f"${id_}")} for id_ in document.nodes if id_ not in read}
 
 

@@ -18,7 +18,7 @@ from graphflow.catalog.node_type import MISSING
 from graphflow.document.model import Document, NodeDecl
 from graphflow.document.parse import read_file
 from graphflow.document.scalars import read_scalar
-from graphflow.document.text import Reference, read_text
+from graphflow.document.text import Reference
 from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.document.write import write
 from graphflow.errors import FileProblem, InvalidValue
@@ -99,7 +99,7 @@ class Meaning:
         if not isinstance(tree, Scalar):
             entries = {key: self.value(entry.value, literal=literal) for key, entry in tree.entries.items()}
             return "map", tuple(sorted(entries.items(), key=lambda entry: entry[0]))
-        parts: tuple[str | Reference, ...] = (tree.text,) if literal else read_text(tree.text) or ("",)
+        parts: tuple[str | Reference, ...] = (tree.text,) if literal else tree.parts or ("",)
         if any(isinstance(part, Reference) for part in parts):
             return "text", tuple(part if isinstance(part, str) else self._reference(part) for part in parts)
         return self._plain(tree, str(parts[0]), type_)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from graphflow.document.known_keys import NODE_OPTIONS
+from graphflow.document.references import tree_references
+from graphflow.document.text import Reference
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree
 from graphflow.problems import NOWHERE, Place
 from graphflow.values.types import Type
@@ -42,7 +45,7 @@ class CheckpointDecl:
     place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NodeDecl:
     """A node, either of a node type or of a template.
 
@@ -67,6 +70,12 @@ class NodeDecl:
     def options(self) -> dict[str, Tree]:
         """The trees of those of `NODE_OPTIONS` that are given."""
         return {key: tree for key in NODE_OPTIONS if (tree := getattr(self, key)) is not None}
+
+    @cached_property
+    def references(self) -> tuple[tuple[Reference, Place], ...]:
+        """Every reference in any of its keys, with the place of its scalar."""
+        trees = (*(entry.value for entry in self.values.values()), *self.options.values())
+        return tuple([found for tree in trees for found in tree_references(tree)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from graphflow.document.model import (
     NodeDecl,
     OutputDecl,
 )
+from graphflow.document.references import is_reference
 from graphflow.document.shorthand import declaration, flow_text, looks_like
-from graphflow.document.text import NAME, read_text
+from graphflow.document.text import NAME
 from graphflow.document.tree import Entry, Mapping, Scalar, Sequence, Tree, read_tree, word_of
 from graphflow.limits import DOCUMENT_BYTES
 from graphflow.limits import NAME as LONGEST_NAME
@@ -374,8 +375,7 @@ class _Parser:
         scalar = self._scalar(value, f"the output {name}")
         if scalar is None:
             return None
-        parts = read_text(scalar.text)
-        if len(parts) != 1 or isinstance(parts[0], str):
+        if not is_reference(scalar):
             fix = "write $NODE or $NODE.PORT"
             self._say("wrong-shape", f"the output {name} is not a reference", scalar.place, fix=fix)
             return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
-from graphflow.document.model import NodeDecl
-from graphflow.document.text import Reference, read_text
+from graphflow.document.text import Reference
 from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.problems import Place
 
@@ -17,22 +17,15 @@ def tree_references(tree: Tree | None) -> Iterator[tuple[Reference, Place]]:
         value = pending.pop()
         if isinstance(value, Scalar):
             if "$" in value.text:
-                yield from ((part, value.place) for part in read_text(value.text) if isinstance(part, Reference))
+                yield from ((part, value.place) for part in value.parts if isinstance(part, Reference))
         elif isinstance(value, Sequence):
             pending.extend(reversed(value.items))
         else:
             pending.extend(entry.value for entry in reversed(list(value.entries.values())))
 
 
-def node_references(decl: NodeDecl) -> Iterator[tuple[Reference, Place]]:
-    """Every reference in any key of a node."""
-    for tree in (*(entry.value for entry in decl.values.values()), *decl.options.values()):
-        yield from tree_references(tree)
-
-
-def is_reference(tree: Tree) -> bool:
+def is_reference(tree: Tree) -> TypeGuard[Scalar]:
     """Whether a value is a single reference and nothing else."""
     if not isinstance(tree, Scalar) or "$" not in tree.text:
         return False
-    parts = read_text(tree.text)
-    return len(parts) == 1 and isinstance(parts[0], Reference)
+    return len(tree.parts) == 1 and isinstance(tree.parts[0], Reference)

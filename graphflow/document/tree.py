@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
 
+from graphflow.document.text import Part, read_text
 from graphflow.limits import DEPTH, VALUES
 from graphflow.problems import NOWHERE, Place, Problem
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scalar:
     """Text as written.
 
@@ -36,6 +38,11 @@ class Scalar:
     empty: bool = field(default=False, compare=False, repr=False)
     kind: type | None = field(default=None, compare=False, repr=False)
     folder: Path | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Its plain pieces and references, read once."""
+        return read_text(self.text)
 
 
 @dataclass(frozen=True, slots=True)

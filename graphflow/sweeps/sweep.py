@@ -17,7 +17,6 @@ from graphflow.check.seeds import SEED, is_run_seed
 from graphflow.checkpoints.hub import Hub
 from graphflow.document.known_keys import RUN_SEED
 from graphflow.document.model import Document, OutputDecl
-from graphflow.document.references import node_references
 from graphflow.document.text import Reference, written
 from graphflow.document.tree import Scalar, Tree
 from graphflow.problems import NOWHERE, Place, Problem
@@ -116,7 +115,7 @@ def _with_outputs(document: Document) -> Document:
     """The document with its outputs written out: by default, the nodes that no other node reads."""
     if document.outputs is not None:
         return document
-    read = {reference.name for decl in document.nodes.values() for reference, _ in node_references(decl)}
+    read = {reference.name for decl in document.nodes.values() for reference, _ in decl.references}
     unread = [id_ for id_ in document.nodes if id_ not in read]
     outputs = {id_: OutputDecl(id_, Scalar(written(Reference(id_)))) for id_ in unread}
     return dataclasses.replace(document, outputs=outputs)

@@ -35,7 +35,6 @@ from graphflow.check.sources import (
     without_absent,
 )
 from graphflow.document.known_keys import RUN_SEED
-from graphflow.document.references import node_references
 from graphflow.document.refusal import Refusal
 from graphflow.problems import Problem
 from graphflow.values.sources import Gather, ItemOf, Value
@@ -98,7 +97,7 @@ def _outputs_of(frame: Frame, evaluator: Evaluator) -> Outputs:
 
 def _unread(root: Frame) -> Outputs:
     """For a document without `outputs`: the first output of every node that nothing reads, under its id."""
-    read = {ref.name for decl in root.resolved.document.nodes.values() for ref, _ in node_references(decl)}
+    read = {ref.name for decl in root.resolved.document.nodes.values() for ref, _ in decl.references}
     unread = {id_: root.outputs.get(id_) for id_ in root.resolved.nodes if id_ not in read}
     return {id_: next(iter(own.values())) for id_, own in unread.items() if own}
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from graphflow.document.model import Document
-from graphflow.document.references import node_references
 from graphflow.problems import Problem
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def producers_first(document: Document) -> tuple[list[str], list[list[str]]]:
     needs: dict[str, set[str]] = {}
     readers: dict[str, list[str]] = {}
     for id_, decl in document.nodes.items():
-        needs[id_] = {reference.name for reference, _ in node_references(decl)} & position.keys()
+        needs[id_] = {reference.name for reference, _ in decl.references} & position.keys()
         for name in needs[id_]:
             readers.setdefault(name, []).append(id_)
     waiting = {id_: len(names) for id_, names in needs.items()}
@@ -62,7 +61,7 @@ def circle_problem(circle: Sequence[str], document: Document) -> Problem:
     """The problem of one cycle, at the reference from its first node to the second."""
     decl = document.nodes[circle[0]]
     following = circle[1 % len(circle)]
-    place = next((place for reference, place in node_references(decl) if reference.name == following), decl.place)
+    place = next((place for reference, place in decl.references if reference.name == following), decl.place)
     return Problem(
         "cycle",
         "nodes depend on each other in a cycle" if len(circle) > 1 else f"{circle[0]} depends on itself",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from graphflow.check.seeds import is_run_seed
 from graphflow.document.model import Document
-from graphflow.document.references import node_references, tree_references
+from graphflow.document.references import tree_references
 from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.problems import Problem
 
@@ -19,7 +19,7 @@ def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]
         meant: names that unknown references probably mean; they count as read.
     """
     shown = [ref.name for decl in (document.outputs or {}).values() for ref, _ in tree_references(decl.value)]
-    read = {reference.name for decl in document.nodes.values() for reference, _ in node_references(decl)}
+    read = {reference.name for decl in document.nodes.values() for reference, _ in decl.references}
     for name, decl in document.inputs.items() if document.nodes else ():
         # The seed of the run is the value of such an input, whether a node reads it or not.
         if name not in read and name not in shown and name not in meant and not is_run_seed(decl):
@@ -64,5 +64,5 @@ def _needed(document: Document, shown: list[str]) -> set[str]:
         id_ = pending.pop()
         if id_ not in needed and id_ in document.nodes:
             needed.add(id_)
-            pending.extend(reference.name for reference, _ in node_references(document.nodes[id_]))
+            pending.extend(reference.name for reference, _ in document.nodes[id_].references)
     return needed

@@ -12,7 +12,7 @@ from graphflow.check.read.names import PARAMS_ARE_KNOWN, Names
 from graphflow.check.read.resolved import Resolved
 from graphflow.document.references import is_reference
 from graphflow.document.refusal import Refusal
-from graphflow.document.text import Reference, read_text, written
+from graphflow.document.text import Reference, written
 from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.problems import Place
 from graphflow.text_helpers.words import with_article
@@ -44,7 +44,7 @@ class ValueReader:
         if isinstance(tree, Scalar):
             if tree.empty:
                 return Broken(tree.place)
-            parts = read_text(tree.text)
+            parts = tree.parts
             if len(parts) == 1 and isinstance(parts[0], Reference):
                 return self._reference(parts[0], tree.place, target, what, bound)
             if any(isinstance(part, Reference) for part in parts):
@@ -82,7 +82,7 @@ class ValueReader:
         """Whether a reference is unknown, or a node's output; a problem says so."""
         if not is_reference(tree):
             return False
-        (reference,) = read_text(tree.text)  # type: ignore[union-attr]
+        (reference,) = tree.parts
         expr = self._names.look_up(reference, tree.place)  # type: ignore[arg-type]
         return isinstance(self._names.require_known(expr, what, why=why), Broken)
 
