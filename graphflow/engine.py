@@ -20,7 +20,7 @@ from graphflow.execute.download import download_files
 from graphflow.execute.events import Event, Listener
 from graphflow.execute.loader import load as load_component
 from graphflow.execute.pool import Loader, Pool
-from graphflow.execute.resources import check_resources, libraries_ready
+from graphflow.execute.resources import Libraries, check_resources
 from graphflow.execute.result import Result, RunFailed
 from graphflow.execute.runner import Run
 from graphflow.graph import Graph, load
@@ -58,8 +58,10 @@ class Engine:
         catalog: the node types of graphs that are named by path or library name.
         memory_budget: most bytes of components that are loaded at a time, such as `8GiB`, including those kept for the
             next run. A component that the run uses again is evicted only if necessary, and reloaded. None = no limit.
-        store: where results are kept between runs; by default up to 1 GiB in memory.
-        keep: False keeps no results, and no components that a run no longer needs; for an engine that runs once.
+        store: where results are kept between runs; by default up to 1 GiB in memory. `DiskStore()` keeps them for other
+            processes, too.
+        keep: False keeps no results, unless a store is given, and no components that a run no longer needs; for an
+            engine that runs once.
         loader: loads model components.
         device: the device on which models run: `cpu`, `cuda`, `cuda:N`; None for a GPU if there is one, else the CPU.
         dtype: `float32`, `float16`, `bfloat16` for all models, `auto` for the faster one; None for the
@@ -100,7 +102,7 @@ class Engine:
         self.compute = Compute.of(device, dtype, threads, options)
         self.hub = Hub(asks_nothing=offline)
         self.catalog = catalog
-        self.store = (store if store is not None else MemoryStore()) if keep else None
+        self.store = store if store is not None or not keep else MemoryStore()
         self.pool = Pool(loader, None if memory_budget is None else parse_bytes(memory_budget), keep=keep)
         self._busy = threading.Lock()
         self._cancellation: Cancellation | None = None
@@ -154,9 +156,9 @@ class Engine:
             while self._download(plan, on_event, cancellation) and not isinstance(graph, Plan):
                 # Downloaded components are identified by content, so another one that seemed equal may be missing too.
                 plan = self._plan(graph, inputs, seed, only, batch)
-            with self._ready(plan):
+            with self._ready(plan) as libraries:
                 recorder = None if record is None else _recorder(plan, record, overwrite, pictures)
-                result = self._execute(plan, on_event, recorder, cancellation)
+                result = self._execute(plan, libraries, on_event, recorder, cancellation)
         if result.failed:
             error = RunFailed(result)
             for problem in recorder.problems if recorder is not None else ():
@@ -191,15 +193,20 @@ class Engine:
             Cancelled: `cancel` was called meanwhile.
             GraphflowError: the plan cannot run on this machine, or the engine is already running a graph.
         """
-        with self._running() as cancellation, self._ready(plan):
-            return self._execute(plan, listener, recorder, cancellation)
+        with self._running() as cancellation, self._ready(plan) as libraries:
+            return self._execute(plan, libraries, listener, recorder, cancellation)
 
     def _execute(
-        self, plan: Plan, listener: Listener | None, recorder: Recording | None, cancellation: Cancellation
+        self,
+        plan: Plan,
+        libraries: Libraries,
+        listener: Listener | None,
+        recorder: Recording | None,
+        cancellation: Cancellation,
     ) -> Result:
         # The recorder comes first, so that an output is written even if the listener fails.
         both = _both(recorder, listener)
-        run = Run(plan, store=self.store, pool=self.pool, listener=both, cancellation=cancellation)
+        run = Run(plan, store=self.store, pool=self.pool, libraries=libraries, listener=both, cancellation=cancellation)
         try:
             return run.execute()
         finally:
@@ -218,11 +225,11 @@ class Engine:
                 self._cancellation = None
 
     @contextlib.contextmanager
-    def _ready(self, plan: Plan) -> Iterator[None]:
-        """The time during which libraries and threads are set up for a plan."""
+    def _ready(self, plan: Plan) -> Iterator[Libraries]:
+        """The time during which libraries and threads may be set up for a plan."""
         check_resources(plan, self.pool.budget)
-        with libraries_ready(plan):
-            yield
+        with Libraries(plan) as libraries:
+            yield libraries
 
     @contextlib.contextmanager
     def _alone(self, why: str) -> Iterator[None]:
@@ -295,6 +302,7 @@ def run(
     quality: int | None = None,
     batch: int | str | None = None,
     catalog: Catalog | None = None,
+    store: Store | None = None,
     device: str | None = None,
     dtype: str | None = None,
     threads: int | None = None,
@@ -304,9 +312,10 @@ def run(
     vae_tiling: bool = False,
     offline: bool = False,
 ) -> Result:
-    """Run a graph once, with an engine of its own that keeps nothing; see `Engine` and `Engine.run`."""
+    """Run a graph once, with an engine of its own that keeps nothing but results in a store; see `Engine`."""
     with Engine(
         catalog=catalog,
+        store=store,
         keep=False,
         device=device,
         dtype=dtype,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from graphflow.cli.step_text import call_text, source_text
 from graphflow.cli.tables import Column, shortened, table, wrapped
+from graphflow.execute.forecast import Chance
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import StepSource
 from graphflow.plan.step import PlannedStep
@@ -19,30 +20,39 @@ LONGEST = 50
 """Most characters of a step's description."""
 LONGEST_NAME = 40
 """Most characters of a node's name; that of a picture file contains the file's name."""
+_CACHE = {"hit": ("hit",), "open": ("perhaps",), "run": ()}
 MOST = 3
 """Names of a list that are shown; the others are counted."""
 
 
 def lines(
-    planned: Plan, name: str, *, width: int, verbose: bool = False, clean: Callable[[str], str] = one_line
+    planned: Plan,
+    name: str,
+    chances: Sequence[Chance] = (),
+    *,
+    width: int,
+    verbose: bool = False,
+    clean: Callable[[str], str] = one_line,
 ) -> list[str]:
     """A plan's table and its totals.
 
     Args:
         name: the graph's name as the caller wrote it.
+        chances: what the cache has of each step's results; empty without a cache.
         width: columns of the terminal; a line is longer only if it cannot be broken.
         verbose: whether the arguments follow, one step per line.
         clean: turns a text into one line that the screen can show.
     """
+    chances = chances or [Chance("run")] * len(planned.steps)
     columns = [
         Column(column.title, [tuple(map(clean, cell)) for cell in column.cells], column.least, column.right)
-        for column in _columns(planned)
+        for column in _columns(planned, chances)
     ]
     head = f"{name}: {counted(len(planned.steps), 'step')}, seed {planned.checked.seed}"
     shown = [clean(head), ""]
     if planned.steps:
         shown += [*table(columns, width), ""]
-    for total in _totals(planned):
+    for total in (*_totals(planned), *_cached(planned, chances)):
         first, *rest = wrapped(clean(total), max(width - 2, 20))
         shown += [first, *[f"  {text}" for text in rest]]
     if verbose:
@@ -51,7 +61,7 @@ def lines(
     return shown
 
 
-def _columns(planned: Plan) -> list[Column]:
+def _columns(planned: Plan, chances: Sequence[Chance]) -> list[Column]:
     times, names = planned.lifetimes, _short_names(_components(planned))
     numbers = range(len(planned.steps))
     beside = {batch.start: len(batch) - 1 for batch in planned.batches}
@@ -66,6 +76,7 @@ def _columns(planned: Plan) -> list[Column]:
         Column("loads", loads, least=12),
         Column("frees", frees, least=12),
         Column("memory", memory, right=True),
+        Column("cache", [_CACHE[chance.state] for chance in chances]),
     ]
 
 
@@ -152,6 +163,17 @@ def _totals(planned: Plan) -> Iterable[str]:
         yield f"output {name} is absent: {why}"
     for path, why in planned.skipped.items():
         yield f"skipped {path}: {why}"
+
+
+def _cached(planned: Plan, chances: Sequence[Chance]) -> Iterable[str]:
+    """How many results are in the cache, and on which steps it depends whether others are."""
+    hits = sum(chance.state == "hit" for chance in chances)
+    if hits:
+        yield f"{hits} of {counted(len(chances), 'step')} in the cache"
+    for after in dict.fromkeys(chance.after for chance in chances if chance.state == "open"):
+        paths = [step.path for step, chance in zip(planned.steps, chances, strict=True) if chance.after == after]
+        same = "gives the result that it gave" if len(after) == 1 else "give the results that they gave"
+        yield f"may be in the cache, if {_listed(after)} {same} before: {_listed(paths)}"
 
 
 def _batches(planned: Plan) -> Iterable[str]:

@@ -21,6 +21,7 @@ from graphflow.execute.events import (
     StepNotRun,
     StepProgress,
     StepStarted,
+    StepWaiting,
 )
 from graphflow.text_helpers.words import counted, printable, size_text
 
@@ -79,6 +80,8 @@ def _line(event: Event) -> str:
         return f"{event.step} failed after {_seconds(event.seconds)}"
     if isinstance(event, StepNotRun):
         return f"{event.step} not run: {event.why}"
+    if isinstance(event, StepWaiting):
+        return f"{event.step} waits for another process that is computing the same result"
     if isinstance(event, ComponentLoaded):
         return f"loaded {event.component} {_seconds(event.seconds)}"
     if isinstance(event, DownloadStarted):
@@ -116,6 +119,9 @@ class _State:
             if not event.batch or event.step == event.batch[0]:
                 count = f" ({counted(len(event.batch), 'item')})" if event.batch else ""
                 self.running, self.started, self.parts = printable(event.step) + count, time.monotonic(), (0, 0)
+        elif isinstance(event, StepWaiting):
+            self.running, self.started = f"{printable(event.step)} waits for another process", time.monotonic()
+            self.parts = (0, 0)
         elif isinstance(event, DownloadStarted):
             self.running, self.started, self.parts = printable(event.file), time.monotonic(), (0, event.nbytes)
             self.unit = size_text

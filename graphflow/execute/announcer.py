@@ -38,9 +38,9 @@ class Announcer:
         self._result.warnings.append(problem)
         self.send(StepWarned(step.path, problem))
 
-    def store_failed(self, step: PlannedStep, error: Exception) -> None:
+    def store_failed(self, step: PlannedStep, error: Exception, still_read: bool) -> None:
         """Report a failure of the store of results as a warning of the step at which it failed."""
-        self.warn(step, store_failed(step, error))
+        self.warn(step, store_failed(step, error, still_read=still_read))
 
     def raise_own(self) -> None:
         """Raise the listener's error, even if the step in which it was raised caught it."""

@@ -47,6 +47,24 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class TorchReported:
+    """What torch reports on this machine is known: `facts` as returned by `graphflow.values.tensors.settings`.
+
+    It comes before the first step that is executed with torch. If every result is in a store, torch is not imported,
+    and the facts are those that it reported before.
+    """
+
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StepWaiting:
+    """A step waits for another process, which is computing the same result."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     """A step is about to be executed.
 
@@ -162,6 +180,8 @@ Event: TypeAlias = (
     | DownloadProgress
     | DownloadFinished
     | RunStarted
+    | TorchReported
+    | StepWaiting
     | StepStarted
     | StepProgress
     | StepWarned

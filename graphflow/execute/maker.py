@@ -10,9 +10,10 @@ from typing import Any
 from graphflow.errors import StepError
 from graphflow.execute.announcer import Announcer
 from graphflow.execute.cancellation import Cancellation
-from graphflow.execute.events import StepFailed, StepFinished, StepStarted
+from graphflow.execute.environments import Environments
+from graphflow.execute.events import StepFailed, StepFinished, StepStarted, StepWaiting
 from graphflow.execute.live_values import Held
-from graphflow.execute.recipe_keys import BatchPlace
+from graphflow.execute.recipe_keys import places_of
 from graphflow.execute.result import Result
 from graphflow.execute.step_call import BatchFailed, Caller
 from graphflow.execute.step_problems import batch_failed, free_values
@@ -29,6 +30,7 @@ class Maker:
         held: values of the steps that are done.
         kept: results of the plan's steps in a store.
         caller: calls the functions of steps.
+        environments: asked before a step computes with torch.
         announcer: reports the start and end of each step.
         cancellation: checked before every step.
 
@@ -43,6 +45,7 @@ class Maker:
         held: Held,
         kept: Kept,
         caller: Caller,
+        environments: Environments,
         announcer: Announcer,
         cancellation: Cancellation,
     ) -> None:
@@ -52,13 +55,34 @@ class Maker:
         self._held = held
         self._kept = kept
         self._caller = caller
+        self._environments = environments
         self._announcer = announcer
         self._cancellation = cancellation
         self._same_call: dict[int, tuple[int, ...]] = {}
 
+    def obtain(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Look up or execute steps of one call; returns the reason for each step that has no result.
+
+        While another process that uses the same store computes one of them, this one waits for its result.
+        """
+        if self.know(numbers):
+            return {}
+        waits = False
+
+        def waiting() -> None:
+            nonlocal waits
+            if not waits:
+                self._announcer.send(StepWaiting(self._steps[numbers[0]].path))
+            waits = True
+            self._cancellation.check()
+
+        steps = {number: self._steps[number] for number in numbers}
+        with self._kept.making(steps, places_of(numbers), waiting) as waited:
+            return {} if waited and self.know(numbers) else self.make(numbers)
+
     def know(self, numbers: Sequence[int]) -> bool:
         """Whether the store knows the results of all these steps as computed in one call; if so, they are done."""
-        places = _places(numbers)
+        places = places_of(numbers)
         if not all(self._kept.knows(number, self._steps[number], places[number]) for number in numbers):
             return False
         self._remember(numbers)
@@ -137,6 +161,8 @@ class Maker:
     def _execute(self, numbers: Sequence[int], *, again: bool) -> None:
         """Execute steps whose producers' values are held; those that fail are added to `bad`."""
         self._cancellation.check()
+        if any(self._steps[number].function.environment == "torch" for number in numbers):
+            self._environments.ask()
         if len(numbers) == 1:
             self._alone(numbers[0])
             return
@@ -190,7 +216,7 @@ class Maker:
         """Hold and keep the results of one call."""
         self._remember(numbers)
         seconds = (time.perf_counter() - start) / len(numbers)
-        places = _places(numbers)
+        places = places_of(numbers)
         for number, values in zip(numbers, outputs, strict=True):
             step = self._steps[number]
             self._held.put(number, values)
@@ -210,10 +236,3 @@ class Maker:
         free_values(error)
         self.bad[number] = f"{error.step} failed"
         self._result.failed[error.step] = error
-
-
-def _places(numbers: Sequence[int]) -> dict[int, BatchPlace | None]:
-    """The place of each step in one call; None for a single step."""
-    if len(numbers) == 1:
-        return {numbers[0]: None}
-    return {number: BatchPlace(place, len(numbers)) for place, number in enumerate(numbers)}

@@ -1,7 +1,7 @@
 """Recipe keys: steps with equal keys have equal results, in any process.
 
 A key is a digest of the step function (its module and name, version and source), its params and components
-(together the planned step's `key`), the digests of its inputs, and the environment that its node declares.
+(together the planned step's `key`), the digests of its inputs, and its environment.
 
 If a step was computed in one call with others, its key also has the number of steps in the call and its own place
 among them, since bits of the result depend on both. The other steps are not part of the key: a result can be used in a
@@ -10,10 +10,8 @@ batch with other steps, but never for a step that is computed alone or in a batc
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import NamedTuple
 
 from graphflow.plan.sources import StepOutput, StepSource
@@ -32,29 +30,27 @@ class BatchPlace(NamedTuple):
     size: int
 
 
-def environment(kind: str) -> str:
-    """Everything besides the recipe on which a result depends; for `pure`, the versions of Pillow and numpy."""
-    if kind == "pure":
-        return _versions("Pillow", "numpy")
-    from graphflow.values.tensors import device_facts
-
-    return f"{_versions('Pillow', 'numpy', 'torch', 'diffusers', 'transformers')} {device_facts()}"
+def places_of(numbers: Sequence[int]) -> dict[int, BatchPlace | None]:
+    """The place of each step in one call; None for a single step."""
+    if len(numbers) == 1:
+        return {numbers[0]: None}
+    return {number: BatchPlace(place, len(numbers)) for place, number in enumerate(numbers)}
 
 
-@functools.cache
-def _versions(*packages: str) -> str:
-    return " ".join(f"{package} {metadata.version(package)}" for package in packages)
-
-
-def recipe_key(step: PlannedStep, digests: Digests, place: BatchPlace | None = None) -> str | None:
-    """The recipe key of a step; None if the digest of an input is not known.
+def recipe_key(
+    step: PlannedStep, digests: Digests, environment: str | None, place: BatchPlace | None = None
+) -> str | None:
+    """The recipe key of a step; None if its environment or the digest of an input is not known.
 
     Args:
         step: of the plan.
         digests: of the steps before it.
+        environment: of the step.
         place: in the call that computes it with others; None if it is computed alone.
     """
-    lines = [step.key, environment(step.function.environment)]
+    if environment is None:
+        return None
+    lines = [step.key, environment]
     if place is not None:
         lines.append(f"{place.number} of {place.size} by {step.function.batched_identity}")
     try:

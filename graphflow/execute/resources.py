@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import sys
+from typing import Self
 
 from graphflow.errors import GraphflowError
 from graphflow.execute.loader import import_libraries
@@ -30,17 +31,39 @@ def check_resources(plan: Plan, budget: int | None) -> None:
         raise GraphflowError(f"the memory budget is too small: it is {shown}; raise it, or choose a smaller dtype")
 
 
-@contextlib.contextmanager
-def libraries_ready(plan: Plan) -> Iterator[None]:
-    """Import the libraries that a plan uses, and set the plan's number of threads.
+class Libraries:
+    """The libraries that compute, imported and set up for a plan when one of its steps first needs them.
 
-    Raises:
-        GraphflowError: a run in another thread computes with another number of threads.
+    A run that takes every result from a store needs none of them. Use it as a context manager, in the run's thread.
+
+    Args:
+        plan: of the run.
     """
-    if not plan.uses_torch:
-        yield
-        return
-    if any(step.uses for step in plan.steps):
-        import_libraries()
-    with computing_threads(plan.checked.compute.threads):
-        yield
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._open = contextlib.ExitStack()
+        self.ready = False
+
+    def require(self) -> None:
+        """Import the libraries, and set the plan's number of threads, if that is not done yet.
+
+        Raises:
+            GraphflowError: a run in another thread computes with another number of threads.
+        """
+        if self.ready:
+            return
+        if any(step.uses for step in self._plan.steps):
+            import_libraries()
+        self._open.enter_context(computing_threads(self._plan.checked.compute.threads))
+        self.ready = True
+
+    def __enter__(self) -> Self:
+        # If torch is here already, importing it costs nothing, and a conflict with another run is reported at once.
+        if self._plan.uses_torch and "torch" in sys.modules:
+            self.require()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ready = False
+        self._open.close()

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from graphflow.execute.announcer import Announcer
 from graphflow.execute.cancellation import Cancellation
+from graphflow.execute.environments import Environments
 from graphflow.execute.events import Listener, RunFinished, RunStarted, StepNotRun
+from graphflow.execute.forecast import forecast
 from graphflow.execute.graph_outputs import GraphOutputs
 from graphflow.execute.live_values import Held
 from graphflow.execute.maker import Maker
 from graphflow.execute.pool import Pool
+from graphflow.execute.resources import Libraries
 from graphflow.execute.result import Cancelled, Result
 from graphflow.execute.step_call import Caller
 from graphflow.execute.step_problems import reason_of
@@ -35,6 +38,7 @@ class Run:
         plan: the plan to run.
         store: where results are looked up and kept; None keeps nothing and computes no keys.
         pool: loads the components.
+        libraries: imported when a step first needs them.
         listener: called with every event, in this thread.
         cancellation: can stop the run between steps, after a load, and whenever a step reports progress.
     """
@@ -45,19 +49,24 @@ class Run:
         *,
         store: Store | None,
         pool: Pool,
+        libraries: Libraries,
         listener: Listener | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
         self.plan = plan
         self.result = Result(plan.checked.seed, skipped=dict(plan.skipped), absent=dict(plan.absent))
         self._pool = pool
+        self._store = store
         self._cancellation = cancellation or Cancellation()
         # None of these refers back to the run, so it and its result are freed as soon as the caller drops them.
         self._announcer = announcer = Announcer(listener, self.result)
-        self._kept = Kept(store, len(plan.steps), announcer.store_failed)
+        self._environments = Environments(plan, store, libraries, announcer.send)
+        self._kept = Kept(store, len(plan.steps), self._environments.text, announcer.store_failed)
         self._held = Held(plan, self._kept)
         caller = Caller(self._held, pool, plan.lifetimes.uses, announcer, self._cancellation)
-        self._maker = Maker(plan, self.result, self._held, self._kept, caller, announcer, self._cancellation)
+        self._maker = Maker(
+            plan, self.result, self._held, self._kept, caller, self._environments, announcer, self._cancellation
+        )
         self._outputs = GraphOutputs(plan, self.result, self._held, self._maker, announcer)
 
     def execute(self) -> Result:
@@ -82,14 +91,16 @@ class Run:
         finally:
             self._held.clear()
             self._kept.end()
+            self._store = None
         return self.result
 
     def _execute_all(self, start: float) -> None:
         try:
             if self._announcer.listener is not None:
                 self._announcer.send(RunStarted(tuple(step.path for step in self.plan.steps)))
+            self._begin()
             self._outputs.start()
-            for unit in self._units():
+            for unit in self.plan.units():
                 self._cancellation.check()
                 self._make(unit)
             self._end("failed" if self.result.failed else "done", start)
@@ -100,14 +111,13 @@ class Run:
             self._end("cancelled", start)
             raise
 
-    def _units(self) -> Iterator[Sequence[int]]:
-        """Numbers of the steps that are computed in one call, in order; mostly one step each."""
-        batches = {batch.start: batch for batch in self.plan.batches}
-        number = 0
-        while number < len(self.plan.steps):
-            unit = batches.get(number, (number,))
-            yield unit
-            number += len(unit)
+    def _begin(self) -> None:
+        """Find out what torch reports; it is imported now only if the store cannot give the result of every step."""
+        self._environments.recall()
+        if self._environments.assumed and self._store is not None:
+            chances = forecast(self.plan, self._store, self._environments)
+            if any(step.function.environment == "torch" for step in chances.executed):
+                self._environments.ask()
 
     def _make(self, unit: Sequence[int]) -> None:
         """Look up or execute steps; those of a batch that cannot be executed don't keep back the others."""
@@ -116,8 +126,8 @@ class Run:
         if len(unit) > 1 and bad:
             reasons = {number: bad[one] for number in unit for one in producers_of(steps[number]) if one in bad}
         able = [number for number in unit if number not in reasons] if reasons else unit
-        if able and not self._maker.know(able):
-            reasons |= self._maker.make(able)
+        if able:
+            reasons |= self._maker.obtain(able)
         for number, why in reasons.items():
             if number not in bad:
                 self._not_run(number, why)

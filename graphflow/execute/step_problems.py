@@ -48,8 +48,17 @@ def batch_failed(step: PlannedStep, count: int, now: int, reason: str) -> Proble
     return _problem(step, "step-warning", message, reason)
 
 
-def store_failed(step: PlannedStep, error: Exception) -> Problem:
-    """The warning that the store of results failed at a step."""
+def store_failed(step: PlannedStep, error: Exception, *, still_read: bool = False) -> Problem:
+    """The warning that the store of results failed at a step.
+
+    Args:
+        step: whose result it was to give or to keep.
+        error: that it raised.
+        still_read: whether results are still taken from it.
+    """
+    if still_read:
+        why = f"{reason_of(error)}; results of this run are no longer kept"
+        return _problem(step, "step-warning", f"{step.path}: the store of results cannot keep it, the run goes on", why)
     why = f"{reason_of(error)}; results of this run are neither kept nor taken from it any more"
     return _problem(step, "step-warning", f"{step.path}: the store of results failed, the run goes on without it", why)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from graphflow.execute.recipe_keys import BatchPlace, recipe_key
@@ -17,17 +19,26 @@ class Kept:
     """The results of a plan's steps in a store.
 
     A run does not depend on its store: after the first failure of the store, or of computing keys and digests for it,
-    the failure is reported and the run continues without a store.
+    the failure is reported and the run continues without a store. A store that cannot take a result is still read.
 
     Args:
         store: where results are looked up and kept; None keeps nothing and computes no keys.
         count: number of steps of the plan.
-        failed: called with the step at which the store failed, and the error.
+        environment: returns the environment of a kind of steps; None if it is not known.
+        failed: called with the step at which the store failed, the error, and whether the store is still read.
     """
 
-    def __init__(self, store: Store | None, count: int, failed: Callable[[PlannedStep, Exception], None]) -> None:
+    def __init__(
+        self,
+        store: Store | None,
+        count: int,
+        environment: Callable[[str], str | None],
+        failed: Callable[[PlannedStep, Exception, bool], None],
+    ) -> None:
         self._store = store
+        self._environment = environment
         self._failed = failed
+        self._full = False
         self._digests: list[Mapping[str, str] | None] = [None] * count
 
     def knows(self, number: int, step: PlannedStep, place: BatchPlace | None = None) -> bool:
@@ -58,22 +69,49 @@ class Kept:
         if self._store is not None:
             self._attempt(step, None, self._put, number, step, outputs, place)
 
+    @contextlib.contextmanager
+    def making(
+        self, steps: Mapping[int, PlannedStep], places: Mapping[int, BatchPlace | None], waiting: Callable[[], None]
+    ) -> Iterator[bool]:
+        """Inside the block, no other process computes these steps; yields whether another one did so meanwhile.
+
+        Args:
+            steps: number → step.
+            places: number → place in the call that computes them together.
+            waiting: called again and again while another process computes one of them; may raise to stop the wait.
+        """
+        if self._store is None:
+            yield False
+            return
+        keys = [self._attempt(step, None, self._key, step, places[number]) for number, step in steps.items()]
+        known = [key for key in keys if key is not None]
+        with self._store.making(known, waiting) if known and self._store is not None else nullcontext(False) as waited:
+            yield waited
+
     def end(self) -> None:
         """Drop the references to store and listener, so that only the caller keeps a run and its result alive."""
         self._store = None
         self._failed = lambda *_: None
 
     def _lookup(self, step: PlannedStep, place: BatchPlace | None) -> Mapping[str, str] | None:
-        key = recipe_key(step, self._digests, place)
+        key = self._key(step, place)
         return None if key is None or self._store is None else self._store.lookup(key)
+
+    def _key(self, step: PlannedStep, place: BatchPlace | None) -> str | None:
+        if not step.cache:
+            return None
+        return recipe_key(step, self._digests, self._environment(step.function.environment), place)
 
     def _put(self, number: int, step: PlannedStep, outputs: Mapping[str, Any], place: BatchPlace | None) -> None:
         digests = {name: digest_of(value) for name, value in outputs.items()}
-        if step.cache and self._store is not None:
-            key = recipe_key(step, self._digests, place)
-            if key is not None:
-                self._store.put(key, {name: (digests[name], value) for name, value in outputs.items()})
+        key = self._key(step, place)
         self._digests[number] = digests
+        if key is not None and self._store is not None and not self._full:
+            try:
+                self._store.put(key, {name: (digests[name], value) for name, value in outputs.items()}, step.key)
+            except Exception as error:  # noqa: BLE001
+                self._full = True
+                self._failed(step, error, True)
 
     def _attempt(self, step: PlannedStep, otherwise: T, act: Callable[..., T], *arguments: Any) -> T:
         """The return value of `act`; `otherwise` if it fails."""
@@ -81,5 +119,5 @@ class Kept:
             return act(*arguments)
         except Exception as error:  # noqa: BLE001
             self._store = None
-            self._failed(step, error)
+            self._failed(step, error, False)
             return otherwise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,15 @@ class Plan:
     def uses_torch(self) -> bool:
         """Whether a step computes with torch."""
         return any(step.function.environment == "torch" for step in self.steps)
+
+    def units(self) -> Iterator[Sequence[int]]:
+        """Numbers of the steps that are computed in one call, in order; mostly one step each."""
+        batches = {batch.start: batch for batch in self.batches}
+        number = 0
+        while number < len(self.steps):
+            unit = batches.get(number, (number,))
+            yield unit
+            number += len(unit)
 
     def _same(self) -> tuple[Any, ...]:
         steps = tuple((step.key, step.inputs, step.wanted, step.cache) for step in self.steps)

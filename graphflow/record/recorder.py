@@ -25,6 +25,7 @@ from graphflow.execute.events import (
     StepNotRun,
     StepStarted,
     StepWarned,
+    TorchReported,
     to_json,
 )
 from graphflow.execute.result import Result
@@ -115,7 +116,6 @@ class Recorder:
         self._texts = PictureRecords(self._plan, record, self._repeats)
         record.started = self._start
         record.files, record.earlier = self._claim.digests(), self._claim.left()
-        self._observed = not self._plan.uses_torch
         self._steps = {step.path: step for step in record.steps}
         # If the run is killed, this record stays.
         self._claim.write(RUN_JSON, record.to_json().encode())
@@ -129,8 +129,6 @@ class Recorder:
         """Record an event; never raises because of a file."""
         self._moment = round((self._clock() - self._start).total_seconds(), 6)
         more: dict[str, Any] = {"at": self._moment}
-        if not self._observed and ("torch" in sys.modules or isinstance(event, (ItemReady, OutputReady))):
-            self._observe()
         if isinstance(event, ItemReady):
             more["files"] = self._item(event)
         elif isinstance(event, OutputReady):
@@ -172,20 +170,14 @@ class Recorder:
 
     # During the run
 
-    def _observe(self) -> None:
-        """Record the facts that torch reports in the run's thread."""
-        from graphflow.record.environment import observed
-
-        self._observed = True
-        # If torch does not work, the run itself reports it.
-        with suppress(ImportError, RuntimeError):
-            self.record.environment = observed(self.record.environment)
-            self._attempt(self._write_record)
-
     def _note(self, event: Event) -> None:
+        from graphflow.record.environment import with_facts
         from graphflow.record.record_parts import LoadRecord
 
         match event:
+            case TorchReported():
+                self.record.environment = with_facts(self.record.environment, event.facts)
+                self._attempt(self._write_record)
             case StepStarted():
                 self._steps[event.step].state = "running"
             case StepFinished():

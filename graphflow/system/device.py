@@ -101,6 +101,16 @@ def gpu_memory(device: str) -> int:
         return 0
 
 
+def driver_version() -> int:
+    """The version of CUDA that the GPU's driver supports, such as 12040; 0 if there is no driver."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "windll") else "libcuda.so.1")
+        version = ctypes.c_int()
+        return version.value if driver.cuDriverGetVersion(ctypes.byref(version)) == 0 else 0
+    except (OSError, AttributeError):
+        return 0
+
+
 def _fastest(device: str) -> str:
     """Half precision on a GPU; bfloat16 on a CPU that multiplies it in hardware, else float32."""
     if device != "cpu":

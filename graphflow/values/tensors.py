@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphflow.system.library_turns import COUNTS, TURNS
+from graphflow.system.machine import processor_name
 
 
 def generator(seed: int) -> Any:
@@ -71,26 +72,14 @@ def nbytes(tensor: Any) -> int:
     return int(tensor.numel() * tensor.element_size())
 
 
-def device_facts() -> str:
-    """The facts of this machine on which the bytes of results depend: processor, vector instructions, threads.
-
-    Device and precision are those of the components, and part of their identities.
-    """
-    import platform
-
-    import torch
-
-    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} threads {torch.get_num_threads()}"
-
-
 def settings(device: str) -> dict[str, Any]:
-    """Torch's settings on which the bytes of results in this thread depend, as plain JSON data.
+    """The facts that torch reports on which the bytes of results in this thread depend, as plain JSON data.
 
     Args:
         device: as torch names it; the GPU's settings are included for `cuda` only.
 
     Returns:
-        `device_name` (empty for a CPU), `threads` and `cpu_capability`, and torch's other settings by name.
+        `device_name`, `threads` and `cpu_capability`, and torch's other settings by name.
 
     Raises:
         RuntimeError: the device cannot be used.
@@ -98,7 +87,7 @@ def settings(device: str) -> dict[str, Any]:
     import torch
 
     facts: dict[str, Any] = {
-        "device_name": "",
+        "device_name": processor_name(),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),

@@ -110,7 +110,7 @@ def test_an_output_that_nobody_reads_is_not_kept():
     """, engine=gf.Engine(loader=lambda component: component, store=Nothing()))["n"] == 0  # fmt: skip
 
 
-class Nothing:
+class Nothing(MemoryStore):
     """A store that forgets everything."""
 
     def lookup(self, key):
@@ -119,7 +119,7 @@ class Nothing:
     def content(self, digest):
         raise AssertionError("nothing was found")
 
-    def put(self, key, outputs):
+    def put(self, key, outputs, recipe=""):
         pass
 
 

@@ -12,6 +12,7 @@ from graphflow.check.check import check
 from graphflow.document.parse import parse
 from graphflow.execute.cancellation import Cancellation
 from graphflow.execute.pool import Pool
+from graphflow.execute.resources import Libraries
 from graphflow.execute.result import Cancelled, Result
 from graphflow.execute.runner import Run
 from graphflow.plan.plan import Plan, plan
@@ -72,7 +73,9 @@ def _record(made: Plan, folder: Path, *, cancel_at: str = "", listener: Any = No
         if cancel_at and getattr(event, "step", "") == cancel_at and hasattr(event, "done"):
             cancellation.requested = True
 
-    run = Run(made, store=MemoryStore(), pool=Pool(), listener=listen, cancellation=cancellation)
+    run = Run(
+        made, libraries=Libraries(made), store=MemoryStore(), pool=Pool(), listener=listen, cancellation=cancellation
+    )
     try:
         run.execute()
     except Cancelled:

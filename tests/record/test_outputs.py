@@ -14,6 +14,7 @@ import pytest
 import graphflow as gf
 from graphflow.errors import FileProblem
 from graphflow.execute.pool import Pool
+from graphflow.execute.resources import Libraries
 from graphflow.execute.result import Result
 from graphflow.execute.runner import Run
 from graphflow.record import names, outputs
@@ -135,7 +136,7 @@ def test_outputs_that_were_not_asked_for_stay_and_are_told(
     folder = recorded(_lists()).folder
     only = plan(made(_lists(), seed=1).checked, only=["picture"])
     recorder = Recorder(folder, only)
-    recorder.close(Run(only, store=None, pool=Pool(), listener=recorder).execute())
+    recorder.close(Run(only, libraries=Libraries(only), store=None, pool=Pool(), listener=recorder).execute())
     assert {"film.gif", "soft-002.png"} <= _names(folder)
     assert "film.gif" in recorder.record.earlier
     assert "film.gif" in (folder / "report.html").read_text("utf-8")

@@ -15,6 +15,7 @@ import graphflow as gf
 from graphflow.errors import FileProblem
 from graphflow.execute.events import Event, StepStarted
 from graphflow.execute.pool import Pool
+from graphflow.execute.resources import Libraries
 from graphflow.execute.result import Result
 from graphflow.execute.runner import Run
 from graphflow.record.folder_claim import new_folder
@@ -329,7 +330,7 @@ def test_a_run_that_is_killed_leaves_a_record_and_whole_lines(made: Callable[...
         recorder(event)
         look(event)
 
-    result = Run(plan, store=None, pool=Pool(), listener=listen).execute()
+    result = Run(plan, libraries=Libraries(plan), store=None, pool=Pool(), listener=listen).execute()
     # At every event there is a record, and a line for each event so far.
     assert seen == [("running", number) for number in range(1, len(seen) + 1)]
     recorder.close(result)
@@ -339,7 +340,7 @@ def test_cached_steps_are_told(made: Callable[..., Any], tmp_path: Path) -> None
     plan, store = made(GOOD), MemoryStore()
     for _ in range(2):
         recorder = Recorder(tmp_path / "run", plan)
-        recorder.close(Run(plan, store=store, pool=Pool(), listener=recorder).execute())
+        recorder.close(Run(plan, libraries=Libraries(plan), store=store, pool=Pool(), listener=recorder).execute())
     assert {step.state for step in RunRecord.load(tmp_path / "run").steps} == {"cached"}
 
 
