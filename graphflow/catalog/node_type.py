@@ -187,6 +187,21 @@ class NodeType:
     group: str = field(default="", compare=False)
 
     @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Names of its ports and params."""
+        return *self.ports, *self.params
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """Names of the ports and params that must be given."""
+        return *self.required_ports, *[param.name for param in self.params.values() if param.required]
+
+    @cached_property
+    def required_ports(self) -> tuple[str, ...]:
+        """Names of the ports that must be given."""
+        return tuple([port.name for port in self.ports.values() if not port.optional])
+
+    @cached_property
     def plain(self) -> bool:
         """Whether facts of its outputs are always unknown: it has no plan function and no size or space annotation."""
         outputs = self.outputs.values()

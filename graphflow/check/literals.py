@@ -95,7 +95,8 @@ class Literals:
             raise Refusal("bad-value", f"{describe(text)} is not text", NO_TEXT, "write it in UTF-8")
         if word in SCALARS:
             try:
-                return read_scalar(Scalar(text, kind=scalar.kind), word)
+                # Most texts have no references to replace.
+                return read_scalar(scalar if text == scalar.text else Scalar(text, kind=scalar.kind), word)
             except InvalidValue as error:
                 raise Refusal("bad-value", str(error), "", hint(text, word)) from error
         if word == "checkpoint":

@@ -6,6 +6,7 @@ Source of the forms: YAML 1.2.2, section 10.3.2 (core schema). NaN and infinity 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from graphflow.document.tree import Scalar
@@ -32,7 +33,7 @@ def read_scalar(scalar: Scalar, word: str) -> Any:
         return scalar.text
     if scalar.kind is not None and (scalar.kind not in _PYTHON[word]):
         raise InvalidValue(f"{scalar.text!r} is a Python {scalar.kind.__name__}, not {with_article(word)}")
-    return {"int": _read_int, "float": _read_float, "bool": _read_bool}[word](scalar.text)
+    return _READERS[word](scalar.text)
 
 
 def _read_int(text: str) -> int:
@@ -61,6 +62,9 @@ def _read_bool(text: str) -> bool:
     if text in _BOOLS:
         return _BOOLS[text]
     raise InvalidValue(f"{text!r} is not a bool")
+
+
+_READERS: dict[str, Callable[[str], Any]] = {"int": _read_int, "float": _read_float, "bool": _read_bool}
 
 
 def hint(text: str, word: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 import graphflow.check.patterns
 from graphflow import limits
 from graphflow.check.checked import Checked
+from graphflow.check.expand import quota
 from graphflow.document.parse import parse, read_file
 from graphflow.document.text import read_text
 from graphflow.problems import Level, nearest
@@ -235,3 +236,14 @@ def test_every_limit_is_in_the_documentation_with_its_number() -> None:
     assert len(numbers) > 10
     told = dict(re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", text, re.MULTILINE))
     assert told == {name: f"{value:,}" for name, value in numbers.items()}
+
+
+@pytest.mark.parametrize(("nodes", "each"), [(5, ""), (1, ", for_each: {blur_factor: [1, 2, 3, 4, 5]}")])
+def test_a_node_counts_once_and_one_with_for_each_once_for_every_item(
+    nodes: int, each: str, checked: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = "\n".join(f"  m{n}: {{type: mask_blur, mask: mask.png{each}}}" for n in range(nodes))
+    monkeypatch.setattr(quota, "NODES", 5)
+    assert checked(f"nodes:\n{listed}").ok
+    monkeypatch.setattr(quota, "NODES", 4)
+    assert the_limit(checked(f"nodes:\n{listed}")).startswith("the graph has more than 4 nodes")

@@ -186,6 +186,8 @@ class _Expander:
             return
         listed: list[Outputs] = []
         for index, (item, label) in enumerate(items):
+            if index:
+                self._count(frame, node, f"{frame.path}{id_}[{index}]")
             instance = self._instance(frame, node, f"{id_}[{index}]", (*position, float(index)))
             yield from self._expand(instance, item)
             outputs = frame.outputs[id_]
@@ -197,10 +199,8 @@ class _Expander:
         }
 
     def _instance(self, frame: Frame, node: ResolvedNode, name: str, position: tuple[float, ...]) -> Instance:
-        path = frame.path + name
-        self._count(frame, node, path)
         cache = frame.cache and self._flag(frame, node.cache)
-        return Instance(frame, node, path, frame.bare + node.decl.id, position, cache)
+        return Instance(frame, node, frame.path + name, frame.bare + node.decl.id, position, cache)
 
     def _flag(self, frame: Frame, expr: Expr | None) -> bool:
         return expr is None or known_value(self._evaluator.evaluate(expr, frame)) is not False
@@ -211,14 +211,14 @@ class _Expander:
         if node.template is not None:
             self._quota.count_read(len(node.template.document.inputs), place, frame.used)
         elif node.type is not None:
-            self._quota.count_read(len(node.type.ports) + len(node.type.params), place, frame.used)
+            self._quota.count_read(len(node.type.keys), place, frame.used)
 
     def _expand(self, instance: Instance, item: Outputs) -> Iterator[None]:
         """Expand one instance of a node, for which `for_each` sets the values in `item`."""
         frame, node = instance.frame, instance.node
-        sources = {name: self._evaluator.evaluate(expr, frame) for name, expr in node.ports.items()} | item
+        sources = {name: self._evaluator.evaluate(expr, frame) for name, expr in node.ports.items()}
         if node.template is not None:
-            inner = self._use(instance, node.template, sources)
+            inner = self._use(instance, node.template, sources | item)
             self._push(inner)
             yield
             frame.outputs[node.decl.id] = outputs = _outputs_of(inner, self._evaluator)
@@ -228,7 +228,8 @@ class _Expander:
             frame.outputs[node.decl.id] = {}
         else:
             params = {name: self._evaluator.evaluate(expr, frame) for name, expr in node.params.items()}
-            params |= {name: sources.pop(name) for name in list(sources) if name in node.type.params}
+            for name, source in item.items():
+                (params if name in node.type.params else sources)[name] = source
             frame.outputs[node.decl.id] = self._typed(instance, node.type, params, sources)
 
     def _use(self, instance: Instance, template: Resolved, sources: Outputs) -> Frame:
@@ -286,23 +287,22 @@ class _Expander:
             absent = params.pop(name)
             if type_.params[name].required:
                 return self._absent(instance, type_, name, absent)
-        values = {
-            name: param_value(param, params.get(name), instance, instance.frame.seed, self._reports)
-            for name, param in type_.params.items()
-        }
-        broken = any(value is NOT_KNOWN for value in values.values())
+        values, broken = {}, False
+        for name, param in type_.params.items():
+            values[name] = value = param_value(param, params.get(name), instance, instance.frame.seed, self._reports)
+            broken = broken or value is NOT_KNOWN
         if type_.select is not None and not broken:
             # Both sides were read for their problems; only the selected one is used.
             chosen = type_.select(values)
             return dict.fromkeys(type_.outputs, sources.get(chosen, Absent(f"{instance.path}.{chosen} is not given")))
-        missing = any(not port.optional and name not in ports for name, port in type_.ports.items())
+        missing = any(name not in ports for name in type_.required_ports)
         if broken or missing or any(map(is_unknown, ports.values())):
             return dict.fromkeys(type_.outputs, UNKNOWN_SOURCE)
         return self._add(instance, type_, values, ports)
 
     def _delivered(self, instance: Instance, name: str, source: NodeSource) -> NodeSource:
         source = self._pictures.delivered(source, instance.position)
-        listed = source.items if isinstance(source, Gather) else getattr(source, "value", None)
+        listed = source.items if isinstance(source, Gather) else source.value if isinstance(source, Value) else None
         if isinstance(listed, tuple):
             self._quota.count_items(len(listed), instance.node.place_of(name), instance.frame.used)
         return source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from graphflow.problems import NOWHERE, Place
@@ -63,12 +63,12 @@ class Broken(NamedTuple):
 Expr: TypeAlias = Const | FromInput | FromNode | Text | Items | Broken
 
 
-def references(expr: Expr) -> Iterator[FromInput | FromNode]:
+def references(expr: Expr) -> Sequence[FromInput | FromNode]:
     """Every reference inside an expression."""
     if isinstance(expr, (FromInput, FromNode)):
-        yield expr
-    elif isinstance(expr, Text):
-        yield from (part for part in expr.parts if not isinstance(part, str))
-    elif isinstance(expr, Items):
-        for item in expr.items:
-            yield from references(item)
+        return (expr,)
+    if isinstance(expr, Text):
+        return [part for part in expr.parts if not isinstance(part, str)]
+    if isinstance(expr, Items):
+        return [reference for item in expr.items for reference in references(item)]
+    return ()

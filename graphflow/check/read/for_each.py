@@ -35,7 +35,7 @@ class ForEachReader:
         self._values = values
         self._keys = keys
 
-    def factors(self, decl: NodeDecl, known: list[str]) -> list[dict[str, Tree]]:
+    def factors(self, decl: NodeDecl, known: tuple[str, ...]) -> list[dict[str, Tree]]:
         """The maps of a node's `for_each` without wrong keys, which are reported.
 
         Args:

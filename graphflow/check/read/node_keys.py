@@ -25,12 +25,12 @@ class Keys:
         self._names = names
         self._meant: set[tuple[str, str | None]] = set()
 
-    def unknown(self, decl: NodeDecl, key: str, known: list[str], owner: str) -> None:
+    def unknown(self, decl: NodeDecl, key: str, known: tuple[str, ...], owner: str) -> None:
         """Report a key that `owner`, a node type or template, does not have."""
         fix = self._fix(decl, key, known, "its keys are")
         self._report(f"{owner} has no {key}", decl.values[key], fix)
 
-    def unknown_in_for_each(self, decl: NodeDecl, key: str, known: list[str], entry: Entry) -> None:
+    def unknown_in_for_each(self, decl: NodeDecl, key: str, known: tuple[str, ...], entry: Entry) -> None:
         """Report a key that a `for_each` cannot set."""
         fix = self._fix(decl, key, known, "it can set")
         self._report(f"for_each of {decl.id} sets {key}, which it does not have", entry, fix)
@@ -47,7 +47,7 @@ class Keys:
         message, fix = f"{decl.id} needs {listed}", f"add {names[0]}: …"
         self._resolved.report("missing-value", message, decl.place, why=why, fix=fix)
 
-    def _fix(self, decl: NodeDecl, key: str, known: list[str], listed: str) -> str:
+    def _fix(self, decl: NodeDecl, key: str, known: tuple[str, ...], listed: str) -> str:
         close = key_meant(key, known)
         self._meant.add((decl.id, close))
         return f"did you mean {close}?" if close else did_you_mean(key, known, else_=listed)

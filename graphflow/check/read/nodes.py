@@ -66,8 +66,8 @@ class NodeReader:
         else:
             for tree in (*(entry.value for entry in decl.values.values()), decl.for_each):
                 self.names.look_up_all(tree)
-        node.when = self._flag(decl.when, f"{decl.id}.when")
-        node.cache = self._flag(decl.cache, f"{decl.id}.cache")
+        node.when = self._flag(decl, "when")
+        node.cache = self._flag(decl, "cache")
         node.run_seed = self._run_seed(decl)
         return node
 
@@ -102,9 +102,9 @@ class NodeReader:
         return self._types[ref.text]
 
     def _typed_keys(self, node: ResolvedNode, type_: NodeType) -> None:
-        decl, bound, known = node.decl, Bindings(), [*type_.ports, *type_.params]
+        decl, bound = node.decl, Bindings()
         owner = f"the node type {type_.name}"
-        factors = self._for_each.factors(decl, known)
+        factors = self._for_each.factors(decl, type_.keys)
         later = []
         for key, entry in decl.values.items():
             if key in type_.params:
@@ -112,7 +112,7 @@ class NodeReader:
                 expr = self.values.read_known(entry.value, param.type, what)
                 node.params[key] = accepted(self.resolved, expr, param, decl.id)
             elif key not in type_.ports:
-                self._keys.unknown(decl, key, known, owner)
+                self._keys.unknown(decl, key, type_.keys, owner)
             elif isinstance(item_of(type_.ports[key].type), Variable) and not is_reference(entry.value):
                 later.append(key)
             else:
@@ -121,9 +121,7 @@ class NodeReader:
             # A literal has no type of its own, so references decide the type of a variable first.
             node.ports[key] = self._port(node, type_, key, bound)
         node.for_each = tuple([self._factor(node, factor, type_, bound) for factor in factors])
-        required = [port.name for port in type_.ports.values() if not port.optional]
-        required += [param.name for param in type_.params.values() if param.required]
-        self._keys.require(node, required, owner)
+        self._keys.require(node, type_.required, owner)
         if type_.select is not None and not any(map(node.gives, type_.ports)):
             message, why = f"{decl.id} needs {' or '.join(type_.ports)}", f"{owner} has nothing to pass on"
             fix = f"add {next(iter(type_.ports))}: …"
@@ -148,12 +146,12 @@ class NodeReader:
 
     def _template_keys(self, node: ResolvedNode, template: Resolved) -> None:
         decl, inputs, owner = node.decl, template.document.inputs, f"the template {node.decl.ref.text}"
-        factors = self._for_each.factors(decl, [*inputs, RUN_SEED])
+        factors = self._for_each.factors(decl, (*inputs, RUN_SEED))
         for key, entry in decl.values.items():
             if key in inputs:
                 node.ports[key] = self._template_input(entry.value, inputs[key], decl, template)
             else:
-                self._keys.unknown(decl, key, list(inputs), owner)
+                self._keys.unknown(decl, key, tuple(inputs), owner)
         node.for_each = tuple([self._template_factor(decl, factor, template) for factor in factors])
         required = [name for name, given in inputs.items() if given.default is None and given.type is not None]
         if node.gives(RUN_SEED):
@@ -196,5 +194,6 @@ class NodeReader:
             self.resolved.report("unknown-key", message, decl.run_seed.place, why=why, fix=fix)
         return self.values.read_known(decl.run_seed, INT, f"{decl.id}.{RUN_SEED}")
 
-    def _flag(self, tree: Tree | None, what: str) -> Expr | None:
-        return None if tree is None else self.values.read_known(tree, BOOL, what)
+    def _flag(self, decl: NodeDecl, option: str) -> Expr | None:
+        tree: Tree | None = getattr(decl, option)
+        return None if tree is None else self.values.read_known(tree, BOOL, f"{decl.id}.{option}")

@@ -23,7 +23,7 @@ def producers_first(document: Document) -> tuple[list[str], list[list[str]]]:
     needs: dict[str, set[str]] = {}
     readers: dict[str, list[str]] = {}
     for id_, decl in document.nodes.items():
-        needs[id_] = {reference.name for reference, _ in decl.references} & position.keys()
+        needs[id_] = {reference.name for reference, _ in decl.references if reference.name in position}
         for name in needs[id_]:
             readers.setdefault(name, []).append(id_)
     waiting = {id_: len(names) for id_, names in needs.items()}

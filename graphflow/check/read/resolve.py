@@ -11,7 +11,7 @@ from graphflow.check.read.expressions import Expr, FromInput, references
 from graphflow.check.read.nodes import NodeReader, TemplateFinder
 from graphflow.check.read.picture_formats import picture_formats
 from graphflow.check.read.producers import circle_problem, producers_first
-from graphflow.check.read.resolved import Resolved
+from graphflow.check.read.resolved import Resolved, ResolvedNode
 from graphflow.check.read.unused import unused
 from graphflow.document.known_keys import RUN_SEED
 from graphflow.document.model import Document, InputDecl
@@ -87,14 +87,21 @@ def _static_inputs(resolved: Resolved) -> frozenset[str]:
     """The inputs of a document that params need, including its templates' params."""
     static: set[str] = set()
     for node in resolved.nodes.values():
-        exprs = [*node.params.values(), *(e for e in (node.when, node.cache, node.run_seed) if e is not None)]
-        params = node.type.params if node.type is not None else ()
-        inner = node.template.static_inputs if node.template is not None else frozenset()
-        exprs += [expr for name, expr in node.ports.items() if name in inner]
-        known = {*params, *inner, RUN_SEED}
-        exprs += [expr for factor in node.for_each for name, expr in factor.items() if name in known]
-        static.update(r.name for expr in exprs for r in references(expr) if isinstance(r, FromInput))
+        exprs = [*node.params.values(), *[e for e in (node.when, node.cache, node.run_seed) if e is not None]]
+        if node.template is not None:
+            exprs += [expr for name, expr in node.ports.items() if name in node.template.static_inputs]
+        for factor in node.for_each:
+            exprs += [expr for name, expr in factor.items() if name == RUN_SEED or _is_static(name, node)]
+        for expr in exprs:
+            static.update([read.name for read in references(expr) if isinstance(read, FromInput)])
     return frozenset(static)
+
+
+def _is_static(key: str, node: ResolvedNode) -> bool:
+    """Whether a node needs the value of a key before the run."""
+    if node.template is not None:
+        return key in node.template.static_inputs
+    return node.type is not None and key in node.type.params
 
 
 def _check_input(decl: InputDecl, reader: NodeReader, literals: Literals) -> None:

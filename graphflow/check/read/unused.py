@@ -64,5 +64,5 @@ def _needed(document: Document, shown: list[str]) -> set[str]:
         id_ = pending.pop()
         if id_ not in needed and id_ in document.nodes:
             needed.add(id_)
-            pending.extend(reference.name for reference, _ in document.nodes[id_].references)
+            pending += [reference.name for reference, _ in document.nodes[id_].references]
     return needed

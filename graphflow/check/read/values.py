@@ -42,14 +42,7 @@ class ValueReader:
         """Read a value for a key that takes `target`; problems name the key as `what`."""
         bound = bound if bound is not None else Bindings()
         if isinstance(tree, Scalar):
-            if tree.empty:
-                return Broken(tree.place)
-            parts = tree.parts
-            if len(parts) == 1 and isinstance(parts[0], Reference):
-                return self._reference(parts[0], tree.place, target, what, bound)
-            if any(isinstance(part, Reference) for part in parts):
-                return self._text(tree, parts, target, what)
-            return self.literal(tree, "".join(map(str, parts)), bound.substituted(target) or target, what)
+            return self._scalar(tree, target, what, bound)
         if isinstance(tree, Sequence):
             return self._list(tree, target, what, bound)
         fix = "write one value" + (" or a list" if isinstance(target, ListOf) else "")
@@ -57,6 +50,19 @@ class ValueReader:
         self._resolved.report("wrong-shape", message, tree.place, fix=fix)
         self._names.look_up_all(tree)
         return Broken(tree.place)
+
+    def _scalar(self, scalar: Scalar, target: Type, what: str, bound: Bindings) -> Expr:
+        if scalar.empty:
+            return Broken(scalar.place)
+        text = scalar.text
+        if "$" in text:
+            parts = scalar.parts
+            if len(parts) == 1 and isinstance(parts[0], Reference):
+                return self._reference(parts[0], scalar.place, target, what, bound)
+            if any(isinstance(part, Reference) for part in parts):
+                return self._text(scalar, parts, target, what)
+            text = "".join(map(str, parts))
+        return self.literal(scalar, text, bound.substituted(target) or target, what)
 
     def read_known(self, tree: Tree, type_: Type, what: str, *, why: str = PARAMS_ARE_KNOWN) -> Expr:
         """Read a value that must be known before the run; a node's output is refused, whatever its type."""
