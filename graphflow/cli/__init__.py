@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.screens import echo
 from graphflow.cli.streams import guarded
 from graphflow.errors import FileProblem, GraphflowError, InvalidGraph
+from graphflow.system.idle_threads import let_idle_threads_sleep
 
 COMMANDS = {
     "run": "run a graph and write its outputs",
@@ -50,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> tuple[int, bool]:
     """The exit code, and whether the command's result is what it prints."""
     prints = True
+    # Before --nodes imports a file that may import torch.
+    let_idle_threads_sleep(os.environ)
     try:
         arguments = _parser(argv).parse_args(argv)
         prints = _prints(arguments)

@@ -16,6 +16,7 @@ from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
     add_budget_argument,
     add_device_arguments,
+    add_malloc_argument,
     add_nodes_argument,
     add_offline_argument,
     budget_of,
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="allow the run to replace files in DIR that no run wrote, or that were changed since",
     )
     add_budget_argument(parser)
+    add_malloc_argument(parser)
     parser.add_argument("--no-metadata", action="store_true", help="write pictures without the record of the run")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
 
@@ -66,7 +68,9 @@ def execute(arguments: argparse.Namespace) -> int:
     repetition = Repetition(
         recorded,
         catalog_of(arguments),
-        recorded.compute(arguments.device, arguments.dtype, arguments.threads),
+        recorded.compute(
+            arguments.device, arguments.dtype, arguments.threads, malloc_tuning=not arguments.no_malloc_tuning
+        ),
         hub_of(arguments),
         tuple(path_of(folder) for folder in arguments.inputs),
         None if arguments.only is None else tuple(arguments.only),

@@ -17,6 +17,7 @@ from graphflow.cli.shared_options import (
     add_budget_argument,
     add_compute_arguments,
     add_graph_arguments,
+    add_malloc_argument,
     add_offline_argument,
     add_value_arguments,
     budget_of,
@@ -63,6 +64,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quality", type=int, metavar="N", help="quality of JPEG and WebP pictures, 1 to 100")
     add_budget_argument(parser)
+    add_malloc_argument(parser)
     parser.add_argument("--no-metadata", action="store_true", help="write pictures without the record of the run")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
 

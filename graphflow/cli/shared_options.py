@@ -82,6 +82,15 @@ def add_budget_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory-budget", metavar="8GiB", help="most memory for components at a time")
 
 
+def add_malloc_argument(parser: argparse.ArgumentParser) -> None:
+    """`--no-malloc-tuning`."""
+    parser.add_argument(
+        "--no-malloc-tuning",
+        action="store_true",
+        help="leave memory allocation as it is, instead of keeping freed memory while the run computes",
+    )
+
+
 def budget_of(arguments: argparse.Namespace) -> int | None:
     """The bytes of `--memory-budget`; None if it is not given."""
     return None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
@@ -110,7 +119,9 @@ def compute_of(arguments: argparse.Namespace) -> Compute:
         vae_tiling=arguments.vae_tiling,
         batch=arguments.batch,
     )
-    return Compute.of(arguments.device, arguments.dtype, arguments.threads, options)
+    # Commands that run nothing do not have it.
+    tuning = not getattr(arguments, "no_malloc_tuning", False)
+    return Compute.of(arguments.device, arguments.dtype, arguments.threads, options, malloc_tuning=tuning)
 
 
 def catalog_of(arguments: argparse.Namespace) -> Catalog:

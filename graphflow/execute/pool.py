@@ -10,6 +10,7 @@ from typing import Any
 
 from graphflow.execute.events import ComponentDropped, ComponentLoaded, Event
 from graphflow.execute.loader import load, move
+from graphflow.system.malloc import return_freed_memory
 from graphflow.values.component import Component
 
 Loader = Callable[[Component], Any]
@@ -140,5 +141,6 @@ class Pool:
 
     def _drop(self, identity: str, listener: Callable[[Event], None] | None) -> None:
         component = self._held.pop(identity).component
+        return_freed_memory()
         if listener is not None:
             listener(ComponentDropped(component.label or component.identity))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import Self
 
@@ -10,6 +11,8 @@ from graphflow.errors import GraphflowError
 from graphflow.execute.loader import import_libraries
 from graphflow.plan.plan import Plan
 from graphflow.system.device import count_gpus
+from graphflow.system.idle_threads import let_idle_threads_sleep
+from graphflow.system.malloc import keeping_freed_memory
 from graphflow.values.tensors import computing_threads
 
 
@@ -46,19 +49,26 @@ class Libraries:
         self.ready = False
 
     def require(self) -> None:
-        """Import the libraries, and set the plan's number of threads, if that is not done yet.
+        """Import the libraries, and set the process and the plan's number of threads for them, if not done yet.
 
         Raises:
             GraphflowError: a run in another thread computes with another number of threads.
         """
         if self.ready:
             return
-        if any(step.uses for step in self._plan.steps):
-            import_libraries()
-        self._open.enter_context(computing_threads(self._plan.checked.compute.threads))
+        compute = self._plan.checked.compute
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(keeping_freed_memory(compute.malloc_tuning and compute.device == "cpu"))
+            if any(step.uses for step in self._plan.steps):
+                import_libraries()
+            opened.enter_context(computing_threads(compute.threads))
+            self._open = opened.pop_all()
         self.ready = True
 
     def __enter__(self) -> Self:
+        if self._plan.uses_torch:
+            # A result from a store may import torch before a step does.
+            let_idle_threads_sleep(os.environ)
         # If torch is here already, importing it costs nothing, and a conflict with another run is reported at once.
         if self._plan.uses_torch and "torch" in sys.modules:
             self.require()

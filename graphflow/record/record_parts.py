@@ -19,6 +19,8 @@ class Part(BaseModel):
 class ComputeRecord(Part):
     """Where models run: the device, and precision and threads, None if the call does not set them.
 
+    A quota of a container sets the threads, too.
+
     Attributes:
         options: name → value of every run option, as used.
         replaced: option that the machine does not support, as the call gave it → what was used instead.
@@ -55,6 +57,20 @@ class EnvironmentRecord(Part):
     cpu_capability: str = ""
     variables: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class ProcessRecord(Part):
+    """How the process of a run allocated memory and let threads wait, which does not change results.
+
+    Attributes:
+        malloc: the parameters of glibc's malloc that were set while models ran, by name; empty if none were.
+        malloc_untuned: the reason why none could be set; empty if they were, or if the call did not want it.
+        variables: environment variables about allocation and waiting threads that were in effect.
+    """
+
+    malloc: dict[str, int] = Field(default_factory=dict)
+    malloc_untuned: str = ""
+    variables: dict[str, str] = Field(default_factory=dict)
 
 
 class RepositoryRecord(Part):

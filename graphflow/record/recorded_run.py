@@ -77,7 +77,14 @@ class RecordedRun:
             raise FileProblem(f"it is not known which output {self.path} shows", why=why, fix=fix)
         return MadeRecord(output=file.output, item=file.item, kind="", digest="")
 
-    def compute(self, device: str | None = None, dtype: str | None = None, threads: int | None = None) -> Compute:
+    def compute(
+        self,
+        device: str | None = None,
+        dtype: str | None = None,
+        threads: int | None = None,
+        *,
+        malloc_tuning: bool = True,
+    ) -> Compute:
         """Where and how the models ran, with the number of threads that torch had; the call may override some of it.
 
         Raises:
@@ -87,7 +94,8 @@ class RecordedRun:
         counts = (threads, recorded.threads, self.record.environment.threads)
         known = next((count for count in counts if count is not None), None)
         options = _options(recorded.options)
-        return Compute.of(device or recorded.device, dtype or recorded.dtype, known, options)
+        device, dtype = device or recorded.device, dtype or recorded.dtype
+        return Compute.of(device, dtype, known, options, malloc_tuning=malloc_tuning)
 
     @property
     def pictures(self) -> PictureFormat:

@@ -293,6 +293,10 @@ class Recorder:
         record.state, record.error = result.state, result.error
         record.seconds = result.seconds
         record.peak_memory_bytes = peak_memory()
+        if self._plan.uses_torch:
+            from graphflow.record.process import process_record
+
+            record.process = process_record(self._plan.checked.compute)
         for name, why in result.absent.items():
             if name in record.outputs:
                 entry = record.outputs[name]

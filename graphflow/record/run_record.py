@@ -24,6 +24,7 @@ from graphflow.record.record_parts import (
     OutputRecord,
     Part,
     PicturesRecord,
+    ProcessRecord,
     RepositoryRecord,
     StepRecord,
 )
@@ -92,6 +93,7 @@ class RunRecord(Part):
         pictures: the call's settings for the files of pictures.
         made: in a picture's record, what the picture shows; otherwise None.
         environment: other facts on which its bytes depend.
+        process: how memory was allocated and threads waited; None for a run without torch.
         peak_memory_bytes: the most memory that the process ever used; None if the system does not report it.
     """
 
@@ -120,6 +122,7 @@ class RunRecord(Part):
     pictures: PicturesRecord = Field(default_factory=PicturesRecord)
     made: MadeRecord | None = None
     environment: EnvironmentRecord = Field(default_factory=EnvironmentRecord)
+    process: ProcessRecord | None = None
     peak_memory_bytes: int | None = None
     files: dict[str, str] = Field(default_factory=dict)
     earlier: list[str] = Field(default_factory=list)

@@ -35,6 +35,7 @@ def rerun(
     threads: int | None = None,
     memory_budget: int | str | None = None,
     offline: bool = False,
+    malloc_tuning: bool = True,
 ) -> Rerun:
     """Repeat the run that made a picture or wrote a run.json, and compare the outputs.
 
@@ -54,6 +55,7 @@ def rerun(
         device, dtype, threads: override the recorded ones.
         memory_budget: most bytes of components that are loaded at a time, such as `8GiB`; None = no limit.
         offline: whether to use only checkpoints on this machine.
+        malloc_tuning: as for an `Engine`.
 
     Raises:
         FileProblem: there is no record, it cannot be read or lacks the value of an input, or a file that the run read
@@ -72,7 +74,7 @@ def rerun(
     repetition = Repetition(
         recorded,
         catalog if catalog is not None else default_catalog(),
-        recorded.compute(device, dtype, threads),
+        recorded.compute(device, dtype, threads, malloc_tuning=malloc_tuning),
         Hub(asks_nothing=offline),
         tuple(Path(folder).expanduser() for folder in ([look_in] if isinstance(look_in, (str, Path)) else look_in)),
         None if only is None else tuple([only] if isinstance(only, str) else only),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from graphflow.errors import InvalidValue
 from graphflow.system.available_options import Substitute, available
-from graphflow.system.run_options import NO_OPTIONS, RunOptions
+from graphflow.system.cpu_instructions import multiplies_bfloat16
+from graphflow.system.free_cores import quota_threads
+from graphflow.system.run_options import NO_OPTIONS, RunOptions, switch
 
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}
 """Name of each supported precision → bytes per element."""
@@ -26,6 +27,7 @@ class Compute:
         threads: torch's threads on a CPU, at least 1; None for torch's own number. It affects bits of results.
         options: the run options that are used.
         substitutes: the run options that the call asks for and this machine does not support.
+        malloc_tuning: whether a run on a CPU may set how memory is allocated; it changes no results.
     """
 
     device: str = "cpu"
@@ -33,6 +35,7 @@ class Compute:
     threads: int | None = None
     options: RunOptions = NO_OPTIONS
     substitutes: tuple[Substitute, ...] = ()
+    malloc_tuning: bool = True
 
     @classmethod
     def of(
@@ -41,10 +44,13 @@ class Compute:
         dtype: str | None = None,
         threads: int | None = None,
         options: RunOptions = NO_OPTIONS,
+        *,
+        malloc_tuning: bool = True,
     ) -> Self:
         """Settings from a call's arguments: by default a GPU if available; the dtype `auto` means the fastest.
 
-        Options that this machine does not support are replaced.
+        Options that this machine does not support are replaced. If the call gives no number of threads, and a container
+        may use fewer cores than torch would, the number is that of its quota.
 
         Raises:
             InvalidValue: a value is not allowed.
@@ -59,7 +65,8 @@ class Compute:
         count: object = threads
         if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
             raise InvalidValue(f"{threads!r} is not a number of threads; give 1 or more")
-        return cls(device, dtype, threads, *available(options, device))
+        threads = quota_threads() if threads is None else threads
+        return cls(device, dtype, threads, *available(options, device), switch("malloc_tuning", malloc_tuning))
 
     def dtype_of(self, own: str | None) -> str:
         """The precision of a checkpoint whose own is `own`."""
@@ -115,8 +122,4 @@ def _fastest(device: str) -> str:
     """Half precision on a GPU; bfloat16 on a CPU that multiplies it in hardware, else float32."""
     if device != "cpu":
         return "float16"
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "float32"
-    return "bfloat16" if "amx_bf16" in flags or "avx512_bf16" in flags else "float32"
+    return "bfloat16" if multiplies_bfloat16() else "float32"

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""The quota of a container: microseconds of computing, or `max`, and the period in microseconds."""
+from graphflow.system.cpu_quota import cpu_quota
+
+_NUMBERS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Environment variables with which the user chooses the number of torch's threads."""
+
+_CPUS = Path("/sys/devices/system/cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,12 @@ class Cores:
     def now(cls) -> Self:
         """Those of this machine; if the system does not report how busy they are, all count as free."""
         total = os.cpu_count() or 1
-        own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
+        own = len(cpus) if (cpus := _allowed_cpus()) else total
         try:
             busy = os.getloadavg()[0]
         except (OSError, AttributeError):
             busy = 0.0
-        return cls(total, min(float(own), _quota(_QUOTA)), busy)
+        return cls(total, min(float(own), cpu_quota()), busy)
 
     @property
     def free(self) -> int:
@@ -43,12 +49,45 @@ class Cores:
         return max(1, math.floor(min(self.allowed, self.total - self.busy) + 0.5))
 
 
-def _quota(path: Path) -> float:
-    try:
-        most, period = path.read_text(encoding="ascii").split()
-        return float(most) / float(period) if most != "max" else math.inf
-    except (OSError, ValueError, ZeroDivisionError):
-        return math.inf
+def quota_threads(
+    quota: float | None = None,
+    variables: Mapping[str, str] = os.environ,
+    modules: Mapping[str, Any] = sys.modules,
+) -> int | None:
+    """The number of threads for which a container's quota is enough, if torch's own number is larger; None otherwise.
+
+    torch counts the cores on which this process may run, and no quota. Threads that used up the quota stand still until
+    the next period, and the others wait for them.
+
+    Args:
+        quota: the number of cores whose whole time the process may use; None for that of this process.
+        variables: of the environment; one that sets torch's number of threads is respected.
+        modules: those that are imported; if torch is, its present number counts.
+    """
+    if any(name in variables for name in _NUMBERS):
+        return None
+    quota = cpu_quota() if quota is None else quota
+    if quota == math.inf:
+        return None
+    present = getattr(modules.get("torch"), "get_num_threads", lambda: _physical_cores(_CPUS))()
+    count = max(1, math.ceil(quota))
+    return count if count < present else None
+
+
+def _allowed_cpus() -> set[int]:
+    """The numbers of the processors on which this process may run; empty if the system does not say."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def _physical_cores(folder: Path) -> int:
+    """The number of cores on which this process may run; two processors may be one core."""
+    cores = set()
+    for cpu in _allowed_cpus():
+        try:
+            cores.add((folder / f"cpu{cpu}/topology/thread_siblings_list").read_text(encoding="ascii"))
+        except OSError:
+            cores.add(str(cpu))
+    return len(cores) or os.cpu_count() or 1
 
 
 def expected_threads(asked: int | None, cores: Cores) -> int:

@@ -54,8 +54,8 @@ class RunOptions:
         return cls(
             attention=_one_of("attention", attention, ATTENTIONS),
             offload=_one_of("offload", offload, OFFLOADS),
-            compile=_switch("compile", compile),
-            vae_tiling=_switch("vae_tiling", vae_tiling),
+            compile=switch("compile", compile),
+            vae_tiling=switch("vae_tiling", vae_tiling),
             batch=batch_size(batch),
         )
 
@@ -107,7 +107,12 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
     return str(value)
 
 
-def _switch(name: str, value: object) -> bool:
+def switch(name: str, value: object) -> bool:
+    """The value of an option that is on or off.
+
+    Raises:
+        InvalidValue: it is neither True nor False.
+    """
     if not isinstance(value, bool):
         raise InvalidValue(f"{value!r} is not a value of {name}; give True or False")
     return value

@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from graphflow.system.free_cores import Cores, _quota, crowding, expected_threads
+from graphflow.system import device, free_cores
+from graphflow.system.device import Compute
+from graphflow.system.free_cores import Cores, crowding, expected_threads, quota_threads
 
 
 @pytest.fixture(autouse=True)
@@ -53,13 +55,49 @@ def test_the_number_of_threads_is_that_of_the_call_then_of_the_variable_then_of_
     assert expected_threads(6, cores) == 6
 
 
+class Torch:
+    def __init__(self, count):
+        self.get_num_threads = lambda: count
+
+
 @pytest.mark.parametrize(
-    ("text", "quota"), [("max 100000", math.inf), ("150000 100000", 1.5), ("", math.inf), ("x", math.inf)]
+    ("quota", "variables", "present", "threads"),
+    [
+        (2.0, {}, 8, 2),
+        (1.5, {}, 8, 2),
+        (0.25, {}, 8, 1),
+        (math.inf, {}, 8, None),
+        (8.0, {}, 8, None),
+        (16.0, {}, 8, None),
+        (2.0, {}, 1, None),
+        (2.0, {"OMP_NUM_THREADS": "6"}, 8, None),
+        (2.0, {"MKL_NUM_THREADS": "6"}, 8, None),
+    ],
 )
-def test_the_quota_of_a_container_is_read(tmp_path, text, quota):
-    (tmp_path / "cpu.max").write_text(text)
-    assert _quota(tmp_path / "cpu.max") == quota
-    assert _quota(tmp_path / "none") == math.inf
+def test_torch_gets_no_more_threads_than_the_quota_is_enough_for(quota, variables, present, threads):
+    assert quota_threads(quota, variables, {"torch": Torch(present)}) == threads
+
+
+def test_before_torch_is_imported_its_number_is_that_of_the_cores(monkeypatch):
+    monkeypatch.setattr(free_cores, "_physical_cores", lambda folder: 8)
+    assert quota_threads(3.0, {}, {}) == 3
+    monkeypatch.setattr(free_cores, "_physical_cores", lambda folder: 3)
+    assert quota_threads(3.0, {}, {}) is None
+
+
+def test_two_processors_of_one_core_count_once(tmp_path, monkeypatch):
+    for number, siblings in enumerate(("0,2", "1,3", "0,2", "1,3")):
+        (tmp_path / f"cpu{number}/topology").mkdir(parents=True)
+        (tmp_path / f"cpu{number}/topology/thread_siblings_list").write_text(siblings)
+    monkeypatch.setattr(free_cores, "_allowed_cpus", lambda: {0, 1, 2, 3})
+    assert free_cores._physical_cores(tmp_path) == 2
+    assert free_cores._physical_cores(tmp_path / "none") == 4
+
+
+def test_a_call_computes_with_the_threads_of_the_quota_unless_it_names_another_number(monkeypatch):
+    monkeypatch.setattr(device, "quota_threads", lambda: 3)
+    assert Compute.of("cpu").threads == 3
+    assert Compute.of("cpu", threads=5).threads == 5
 
 
 def test_this_machine_has_a_core():
