@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -70,32 +71,45 @@ def assign(count: int, links: Sequence[Link], first: frozenset[int], last: froze
     Raises:
         ValueError: the links form a cycle.
     """
-    import networkx as nx
-
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(range(count))
-    graph.add_edges_from((link.source, link.target) for link in links)
-    try:
-        generations = [sorted(boxes) for boxes in nx.topological_generations(graph)]
-    except nx.NetworkXUnfeasible as error:
-        raise ValueError("the links form a cycle") from error
-    start = 1 if first else 0
-    column = [start] * count
-    order = [box for generation in generations for box in generation]
+    sources: list[set[int]] = [set() for _ in range(count)]
+    readers: list[set[int]] = [set() for _ in range(count)]
+    for link in links:
+        sources[link.target].add(link.source)
+        readers[link.source].add(link.target)
+    order = _in_generations(sources)
+    column = [1 if first else 0] * count
     for box in order:
         if box in first:
             column[box] = 0
-        for reader in graph.successors(box):
+        for reader in readers[box]:
             column[reader] = max(column[reader], column[box] + 1)
     for box in reversed(order):
-        readers = list(graph.successors(box))
         # A box with more readers than sources moves next to its readers, so that fewer lines are long.
-        if box not in first and len(readers) > graph.in_degree(box):
-            column[box] = min(column[reader] for reader in readers) - 1
+        if box not in first and len(readers[box]) > len(sources[box]):
+            column[box] = min(column[reader] for reader in readers[box]) - 1
     end = max((column[box] for box in range(count) if box not in last), default=-1) + 1
     for box in last:
         column[box] = end
     return column
+
+
+def _in_generations(sources: Sequence[set[int]]) -> list[int]:
+    """All boxes, those that read nothing first, then those that read only these, and so on; each part in order.
+
+    Raises:
+        ValueError: the links form a cycle.
+    """
+    sorter = TopologicalSorter(dict(enumerate(sources)))
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise ValueError("the links form a cycle") from error
+    order: list[int] = []
+    while sorter.is_active():
+        generation = sorted(sorter.get_ready())
+        order += generation
+        sorter.done(*generation)
+    return order
 
 
 def with_bends(sizes: Sequence[Size], links: Sequence[Link], column: list[int]) -> Columns:
