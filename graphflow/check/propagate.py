@@ -59,11 +59,8 @@ def _wanted(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) ->
     wanted: list[set[str]] = [set() for _ in nodes]
     for sources in (outputs, *(node.sources for node in nodes)):
         for source in sources.values():
-            if type(source) is NodeOutput:
-                wanted[source.node].add(source.output)
-            else:
-                for read in node_outputs(source):
-                    wanted[read.node].add(read.output)
+            for read in node_outputs(source):
+                wanted[read.node].add(read.output)
     return wanted
 
 

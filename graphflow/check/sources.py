@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from graphflow.values.sources import Format, Gather, ItemOf, Value
@@ -32,19 +32,18 @@ NodeSource: TypeAlias = (
 UNKNOWN_SOURCE = Unknown()
 
 
-def node_outputs(source: NodeSource) -> Iterator[NodeOutput]:
+def node_outputs(source: NodeSource) -> Sequence[NodeOutput]:
     """Every node output that a source reads."""
     if isinstance(source, NodeOutput):
-        yield source
-    elif isinstance(source, ItemOf):
-        yield source.source
-    elif isinstance(source, Gather):
-        for item in source.items:
-            yield from node_outputs(item)
-    elif isinstance(source, Format):
-        for part in source.parts:
-            if not isinstance(part, str):
-                yield from node_outputs(part)
+        return (source,)
+    if isinstance(source, ItemOf):
+        return (source.source,)
+    if isinstance(source, Gather):
+        return [output for item in source.items for output in node_outputs(item)]
+    if isinstance(source, Format):
+        parts = [part for part in source.parts if not isinstance(part, str)]
+        return [output for part in parts for output in node_outputs(part)]
+    return ()
 
 
 class NotKnown:

@@ -8,7 +8,6 @@ from typing import Literal
 
 from graphflow.execute.environments import Environments
 from graphflow.execute.recipe_keys import BatchPlace, places_of, recipe_key
-from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan
 from graphflow.plan.sources import step_outputs
 from graphflow.plan.step import PlannedStep
@@ -116,7 +115,7 @@ def _chances(plan: Plan, known: Sequence[Mapping[str, str] | None], runs: set[in
             chances.append(Chance("hit"))
             continue
         # If a producer's result is not known, another result than before is as likely as the same one.
-        unknown = [one for one in sorted(producers_of(step)) if known[one] is None]
+        unknown = [one for one in sorted(step.reads) if known[one] is None]
         if unknown and step.cache and store.knows_recipe(step.key):
             chances.append(Chance("open", tuple(plan.steps[one].path for one in unknown)))
         else:

@@ -5,7 +5,7 @@ A value that is not held may be in the store; if the store has lost it, its step
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +14,7 @@ from graphflow.document.scalars import write_scalar
 from graphflow.errors import InvalidValue
 from graphflow.execute.store_use import Kept
 from graphflow.plan.plan import Plan
-from graphflow.plan.sources import StepOutput, StepSource, step_outputs
+from graphflow.plan.sources import StepOutput, StepSource
 from graphflow.store.store import GONE
 from graphflow.values.sources import Format, Gather, ItemOf, Value
 
@@ -57,7 +57,7 @@ class Held:
         """Whether a value is held."""
         return output.output in (self._values[output.step] or ())
 
-    def fetch(self, producer: int, outputs: set[str]) -> bool:
+    def fetch(self, producer: int, outputs: Set[str]) -> bool:
         """Read outputs of a step from the store if they are not held; returns whether all of them are held now."""
         held = self._values[producer]
         if held is not None and outputs <= held.keys():
@@ -93,7 +93,7 @@ class Held:
 
     def lost(
         self, numbers: Sequence[int], bad: Container[int], same_call: Mapping[int, Sequence[int]] = NO_CALLS
-    ) -> dict[int, dict[int, set[str]]]:
+    ) -> dict[int, Mapping[int, Set[str]]]:
         """Steps and all producers that have to be executed again for them, each with its reads: producer → outputs.
 
         Args:
@@ -101,23 +101,16 @@ class Held:
             bad: steps without a result; their own producers are ignored, since they are not executed again.
             same_call: step → the steps that were computed in one call with it, which are executed again with it.
         """
-        lost = {number: self._reads(number) for number in numbers}
+        lost = {number: self._steps[number].reads for number in numbers}
         pending = list(numbers)
         while pending:
             reader = pending.pop()
             for producer, outputs in lost[reader].items() if reader not in bad else ():
                 if producer not in lost and not self.fetch(producer, outputs):
                     again = [one for one in same_call.get(producer, (producer,)) if one not in lost]
-                    lost.update({one: self._reads(one) for one in again})
+                    lost.update({one: self._steps[one].reads for one in again})
                     pending += again
         return lost
-
-    def _reads(self, number: int) -> dict[int, set[str]]:
-        reads: dict[int, set[str]] = {}
-        for source in self._steps[number].inputs.values():
-            for read in (source,) if type(source) is StepOutput else step_outputs(source):
-                reads.setdefault(read.step, set()).add(read.output)
-        return reads
 
     def release(self, producer: int) -> None:
         """Count one reader of a step as done; after the last one, its values are freed."""

@@ -26,7 +26,6 @@ from graphflow.execute.result import Cancelled, Result
 from graphflow.execute.step_call import Caller
 from graphflow.execute.step_problems import reason_of
 from graphflow.execute.store_use import Kept
-from graphflow.plan.lifetimes import producers_of
 from graphflow.plan.plan import Plan
 from graphflow.store.store import Store
 
@@ -124,7 +123,7 @@ class Run:
         bad, steps = self._maker.bad, self.plan.steps
         reasons: dict[int, str] = {}
         if len(unit) > 1 and bad:
-            reasons = {number: bad[one] for number in unit for one in producers_of(steps[number]) if one in bad}
+            reasons = {number: bad[one] for number in unit for one in steps[number].reads if one in bad}
         able = [number for number in unit if number not in reasons] if reasons else unit
         if able:
             reasons |= self._maker.obtain(able)
@@ -132,7 +131,7 @@ class Run:
             if number not in bad:
                 self._not_run(number, why)
         for number in unit:
-            for producer in producers_of(steps[number]):
+            for producer in steps[number].reads:
                 self._held.release(producer)
             self._outputs.done(number)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from graphflow.plan.sources import step_outputs
-
 if TYPE_CHECKING:
     from graphflow.plan.lower import Draft
 
@@ -25,8 +23,7 @@ def batches_of(steps: Sequence[Draft], most: Callable[[Draft], int]) -> list[tup
     alike: dict[object, list[int]] = {}
     levels = [0] * len(steps)
     for number, step in enumerate(steps):
-        reads = {read.step for source in step.inputs.values() for read in step_outputs(source)}
-        level = max((levels[producer] for producer in reads), default=0)
+        level = max((levels[producer] for producer in step.reads), default=0)
         if is_batchable(step):
             level += 1
             alike.setdefault((level, *_kind(step)), []).append(number)

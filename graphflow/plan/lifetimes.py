@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphflow.plan.sources import StepSource, step_outputs
+from graphflow.plan.sources import StepSource, reads_of
 from graphflow.plan.step import PlannedStep
 from graphflow.values.component import Component
 
@@ -45,7 +45,7 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -
     largest = 0
     components: dict[str, Component] = {}
     for number, step in enumerate(steps):
-        for producer in producers_of(step):
+        for producer in step.reads:
             readers[producer] += 1
         own = {component.identity: component for component in step.uses.values()}
         for identity, component in own.items():
@@ -53,7 +53,7 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -
             uses.setdefault(identity, []).append(number)
         largest = max(largest, sum(component.nbytes_in_use for component in own.values()))
     for source in outputs.values():
-        for producer in {read.step for read in step_outputs(source)}:
+        for producer in reads_of([source]):
             readers[producer] += 1
     loads: dict[int, tuple[Component, ...]] = {}
     drops: dict[int, tuple[str, ...]] = {}
@@ -64,11 +64,6 @@ def lifetimes(steps: Sequence[PlannedStep], outputs: Mapping[str, StepSource]) -
     steady = {identity: tuple(numbers) for identity, numbers in uses.items()}
     held = _held(len(steps), steady, components)
     return Lifetimes(tuple(readers), loads, drops, held, steady, largest)
-
-
-def producers_of(step: PlannedStep) -> set[int]:
-    """Numbers of the steps whose outputs a step reads."""
-    return {read.step for source in step.inputs.values() for read in step_outputs(source)}
 
 
 def _held(count: int, uses: Mapping[str, Sequence[int]], components: Mapping[str, Component]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from graphflow.catalog.authoring import Planned, Step
 from graphflow.catalog.rules import planned
 from graphflow.check.checked import ExpandedNode
-from graphflow.check.sources import NodeOutput, NodeSource, node_outputs
+from graphflow.check.sources import NodeSource, node_outputs
 from graphflow.errors import DefinitionError
 
 _NO_PLAN = Planned()
@@ -41,14 +41,11 @@ def needs_of(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -
     needs: list[Need | None] = [None] * len(nodes)
 
     def want(source: NodeSource) -> None:
-        if type(source) is NodeOutput:
-            need = needs[source.node]
+        for read in node_outputs(source):
+            need = needs[read.node]
             if need is None:
-                needs[source.node] = need = Need(set())
-            need.outputs.add(source.output)
-        else:
-            for output in node_outputs(source):
-                want(output)
+                needs[read.node] = need = Need(set())
+            need.outputs.add(read.output)
 
     for source in outputs.values():
         want(source)

@@ -13,8 +13,8 @@ from graphflow.check.checked import ExpandedNode, named_source
 from graphflow.check.sources import NodeOutput, NodeSource, node_outputs
 from graphflow.plan.fitting import require_fit
 from graphflow.plan.liveness import Need, needs_of
-from graphflow.plan.recipe import key_of, text_of, token_of
-from graphflow.plan.sources import StepOutput, StepSource, in_steps, step_outputs
+from graphflow.plan.recipe import key_of, token_of
+from graphflow.plan.sources import StepOutput, StepSource, in_steps, reads_of
 from graphflow.plan.step import Recheck, StepNode
 from graphflow.problems import NOWHERE
 from graphflow.values.component import Component
@@ -32,6 +32,7 @@ class Draft:
     uses: dict[str, Component]
     position: tuple[float, ...]
     node: StepNode
+    reads: dict[int, set[str]] = field(default_factory=dict)
     key: str = ""
     cache: bool = False
     wanted: set[str] = field(default_factory=set)
@@ -64,8 +65,7 @@ def lower(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> L
             avoided += reversed(need.avoided)
             lowering.add(node, need)
     lowered = {name: in_steps(source, lowering.made_by) for name, source in outputs.items()}
-    for source in lowered.values():
-        lowering.want(source)
+    lowering.want(reads_of(lowered.values()))
     return Lowered(lowering.steps, lowered, avoided)
 
 
@@ -81,7 +81,6 @@ class _Lowering:
         self.made_by: dict[NodeOutput, StepOutput] = {}
         self._nodes = nodes
         self._by_recipe: dict[Any, int] = {}
-        self._keys: dict[str, str] = {}
 
     def add(self, node: ExpandedNode, need: Need) -> None:
         """Add the steps of a node; those of its producers must have been added before."""
@@ -134,10 +133,10 @@ class _Lowering:
 
     def _keep(self, draft: Draft, node: ExpandedNode) -> int:
         """Add a step, or merge it into an equal one that was added before; returns the number of the resulting step."""
-        draft.key = self._key(draft)
+        draft.key = key_of(draft.function, draft.params, draft.uses)
         draft.cache = node.cache and draft.function.deterministic
-        for source in draft.inputs.values():
-            self.want(source)
+        draft.reads = reads_of(draft.inputs.values())
+        self.want(draft.reads)
         index = len(self.steps)
         if draft.cache:
             recipe = (draft.key, tuple([(name, token_of(source)) for name, source in draft.inputs.items()]))
@@ -150,13 +149,6 @@ class _Lowering:
         self.steps.append(draft)
         return index
 
-    def _key(self, draft: Draft) -> str:
-        text = text_of(draft.function, draft.params, draft.uses)
-        known = self._keys.get(text)
-        if known is None:
-            known = self._keys[text] = key_of(text)
-        return known
-
     def _recheck(self, node: ExpandedNode) -> Recheck:
         ports = {
             # A port that no needed step reads may read a node without steps in the plan.
@@ -167,7 +159,7 @@ class _Lowering:
         senders = {name: named_source(source, self._nodes) for name, source in node.sources.items()}
         return Recheck(node.wanted, ports, places, senders, node.port_facts)
 
-    def want(self, source: StepSource) -> None:
-        """Mark the outputs that a source reads as wanted."""
-        for read in (source,) if type(source) is StepOutput else step_outputs(source):
-            self.steps[read.step].wanted.add(read.output)
+    def want(self, reads: Mapping[int, set[str]]) -> None:
+        """Mark outputs that something reads as wanted."""
+        for producer, outputs in reads.items():
+            self.steps[producer].wanted |= outputs

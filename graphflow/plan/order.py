@@ -59,7 +59,7 @@ def in_order(
     waiting = [0] * len(units)
     queue = _Ready([items[unit] for unit in by_rank], ahead)
     for place, unit in enumerate(by_rank):
-        producers = {rank[producer] for index in units[unit] for producer in _producers(steps[index])}
+        producers = {rank[producer] for index in units[unit] for producer in steps[index].reads}
         waiting[place] = len(producers)
         for producer in producers:
             readers.setdefault(producer, []).append(place)
@@ -93,12 +93,8 @@ def _items(steps: Sequence[Draft], outputs: Mapping[str, StepSource]) -> list[in
             index = pending.pop()
             if index not in found:
                 found[index] = item
-                pending += _producers(steps[index])
+                pending += steps[index].reads
     return [found.get(index, NO_ITEM) for index in range(len(steps))]
-
-
-def _producers(step: Draft) -> set[int]:
-    return {read.step for source in step.inputs.values() for read in step_outputs(source)}
 
 
 def _needs(step: Draft) -> Needs:

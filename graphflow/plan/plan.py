@@ -166,10 +166,11 @@ def _numbered(lowered: Lowered, order: list[int]) -> tuple[tuple[PlannedStep, ..
     for index in order:
         draft = lowered.steps[index]
         inputs = {name: renumbered(source, number) for name, source in draft.inputs.items()}
+        reads = {number[producer]: outputs for producer, outputs in draft.reads.items()}
         recheck = None if draft.recheck is None else _recheck(draft.recheck, number)
         steps.append(
             PlannedStep(
-                draft.path, draft.function, draft.params, inputs, frozenset(draft.wanted), draft.uses,
+                draft.path, draft.function, draft.params, inputs, reads, frozenset(draft.wanted), draft.uses,
                 draft.key, draft.cache, tuple(draft.also), draft.node, recheck,
             )
         )  # fmt: skip

@@ -16,18 +16,12 @@ from graphflow.values.component import Component
 from graphflow.values.sources import Format, Gather, Value
 
 
-def text_of(function: StepFunction, params: Mapping[str, Any], uses: Mapping[str, Component]) -> str:
-    """The text of a recipe without its inputs: the function, the params and the components."""
-    return "\n".join([
-        function.identity,
-        *[f"{name}={type(value).__name__} {_param_text(value)}" for name, value in sorted(params.items())],
-        *[f"{role}:{component.identity}" for role, component in sorted(uses.items())],
-    ])  # fmt: skip
-
-
-def key_of(text: str) -> str:
-    """The digest of a recipe's text."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def key_of(function: StepFunction, params: Mapping[str, Any], uses: Mapping[str, Component]) -> str:
+    """The digest of a recipe without its inputs: the function, the params and the components."""
+    lines = [function.identity]
+    lines += [f"{name}={type(value).__name__} {_param_text(value)}" for name, value in sorted(params.items())]
+    lines += [f"{role}:{component.identity}" for role, component in sorted(uses.items())]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def token_of(source: StepSource) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from graphflow.check.sources import NodeOutput, NodeSource
@@ -19,19 +19,27 @@ class StepOutput(NamedTuple):
 StepSource: TypeAlias = "Value | StepOutput | ItemOf[StepOutput] | Gather[StepSource] | Format[StepSource]"
 
 
-def step_outputs(source: StepSource) -> Iterator[StepOutput]:
+def step_outputs(source: StepSource) -> Sequence[StepOutput]:
     """Every step output that a source reads."""
     if isinstance(source, StepOutput):
-        yield source
-    elif isinstance(source, ItemOf):
-        yield source.source
-    elif isinstance(source, Gather):
-        for item in source.items:
-            yield from step_outputs(item)
-    elif isinstance(source, Format):
-        for part in source.parts:
-            if not isinstance(part, str):
-                yield from step_outputs(part)
+        return (source,)
+    if isinstance(source, ItemOf):
+        return (source.source,)
+    if isinstance(source, Gather):
+        return [output for item in source.items for output in step_outputs(item)]
+    if isinstance(source, Format):
+        parts = [part for part in source.parts if not isinstance(part, str)]
+        return [output for part in parts for output in step_outputs(part)]
+    return ()
+
+
+def reads_of(sources: Iterable[StepSource]) -> dict[int, set[str]]:
+    """Number of each step whose results the sources read → the outputs that they read."""
+    reads: dict[int, set[str]] = {}
+    for source in sources:
+        for read in step_outputs(source):
+            reads.setdefault(read.step, set()).add(read.output)
+    return reads
 
 
 def in_steps(source: NodeSource, made_by: Mapping[NodeOutput, StepOutput]) -> StepSource:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
 from graphflow.catalog.node_type import NodeType, StepFunction
@@ -49,8 +48,7 @@ class Recheck(NamedTuple):
     known: Mapping[str, Facts]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(NamedTuple):
     """One step of a run.
 
     Attributes:
@@ -58,6 +56,7 @@ class PlannedStep:
         function: the function that is called.
         params: argument → plain value.
         inputs: argument → source; steps in it are numbered as in the plan.
+        reads: number of each step whose results it reads → the outputs that it reads.
         wanted: outputs of the function that something reads.
         uses: role → component.
         key: digest of function, params and components, the parts of the recipe that are known before the run.
@@ -71,6 +70,7 @@ class PlannedStep:
     function: StepFunction
     params: dict[str, Any]
     inputs: dict[str, StepSource]
+    reads: Mapping[int, Set[str]]
     wanted: frozenset[str]
     uses: dict[str, Component]
     key: str

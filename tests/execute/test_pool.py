@@ -216,7 +216,7 @@ class Moves:
         steps = []
         for step in plan.steps:
             uses = {role: dataclasses.replace(part, offload=offload) for role, part in step.uses.items()}
-            steps.append(dataclasses.replace(step, uses=uses))
+            steps.append(step._replace(uses=uses))
         offloaded = dataclasses.replace(plan, steps=tuple(steps), lifetimes=lifetimes(steps, plan.outputs))
         self.engine.run(offloaded, on_event=self.look)
         self.peak = offloaded.lifetimes.peak

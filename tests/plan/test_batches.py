@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 import graphflow as gf
 from graphflow.catalog.signature import step_function
 from graphflow.plan import batch_size
-from graphflow.plan.lifetimes import producers_of
 from tests.plan.batch_toys import grouped, planned
 
 ITEMS = "nodes: {a: {type: trebled, for_each: {value: [1, 2, 3, 4, 5]}}}"
@@ -122,13 +121,13 @@ def test_random_graphs_are_grouped_without_circles(data):
     plan = planned("nodes:\n" + "\n".join(lines), data.draw(st.integers(2, 4)))
     assert len(plan.steps) <= count  # equal ones are merged
     for number, step in enumerate(plan.steps):
-        assert all(producer < number for producer in producers_of(step))
+        assert all(producer < number for producer in step.reads)
     for batch, after in itertools.pairwise(plan.batches):
         assert batch.stop <= after.start
     for batch in plan.batches:
         steps = plan.steps[batch.start : batch.stop]
         assert len({next(iter(step.uses.values())).identity for step in steps}) == 1
-        assert not any(producers_of(step) & set(batch) for step in steps)
+        assert not any(step.reads.keys() & set(batch) for step in steps)
 
 
 def test_a_batched_form_has_the_arguments_of_its_step():

@@ -1,8 +1,10 @@
 """Depth and length cost no Python frames."""
 
+import gc
 import sys
 
 import graphflow as gf
+from graphflow.plan.plan import plan
 from tests.plan.toys import built, graph
 
 DEEP = 10_000
@@ -61,3 +63,14 @@ def test_a_list_of_five_thousand_nodes_is_planned_and_run():
     plan = graph("nodes:\n" + "\n".join(lines) + f"\n  end: {{type: total, values: [{listed}]}}").plan()
     assert len(plan.lifetimes.readers) == 5_001
     assert gf.run(plan)["end"] == sum(range(5_000))
+
+
+def test_a_plan_that_is_dropped_is_freed_without_the_collector():
+    checked = graph(chain(50)).check()
+    gc.collect()
+    gc.disable()
+    try:
+        plan(checked)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
