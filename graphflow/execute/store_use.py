@@ -40,6 +40,8 @@ class Kept:
         self._failed = failed
         self._full = False
         self._digests: list[Mapping[str, str] | None] = [None] * count
+        self._last: tuple[object, str | None] = None, None
+        """What the last recipe key was computed for, and that key; a step's key is needed several times in a row."""
 
     def knows(self, number: int, step: PlannedStep, place: BatchPlace | None = None) -> bool:
         """Whether the store knows the result of a step; if so, the digests of its outputs are remembered.
@@ -51,10 +53,10 @@ class Kept:
         """
         if self._store is None or not step.cache:
             return False
-        record = self._attempt(step, None, self._lookup, step, place)
+        record = self._attempt(step, None, self._lookup, number, step, place)
         if record is None or not step.wanted <= record.keys():
             return False
-        self._digests[number] = dict(record)
+        self._note(number, dict(record))
         return True
 
     def content(self, number: int, step: PlannedStep, output: str) -> Any:
@@ -83,7 +85,7 @@ class Kept:
         if self._store is None:
             yield False
             return
-        keys = [self._attempt(step, None, self._key, step, places[number]) for number, step in steps.items()]
+        keys = [self._attempt(step, None, self._key, number, step, places[number]) for number, step in steps.items()]
         known = [key for key in keys if key is not None]
         with self._store.making(known, waiting) if known and self._store is not None else nullcontext(False) as waited:
             yield waited
@@ -93,19 +95,28 @@ class Kept:
         self._store = None
         self._failed = lambda *_: None
 
-    def _lookup(self, step: PlannedStep, place: BatchPlace | None) -> Mapping[str, str] | None:
-        key = self._key(step, place)
+    def _lookup(self, number: int, step: PlannedStep, place: BatchPlace | None) -> Mapping[str, str] | None:
+        key = self._key(number, step, place)
         return None if key is None or self._store is None else self._store.lookup(key)
 
-    def _key(self, step: PlannedStep, place: BatchPlace | None) -> str | None:
+    def _key(self, number: int, step: PlannedStep, place: BatchPlace | None) -> str | None:
         if not step.cache:
             return None
-        return recipe_key(step, self._digests, self._environment(step.function.environment), place)
+        environment = self._environment(step.function.environment)
+        if self._last[0] != (number, environment, place):
+            key = recipe_key(step, self._digests, environment, place)
+            self._last = (number, environment, place), key
+        return self._last[1]
+
+    def _note(self, number: int, digests: Mapping[str, str]) -> None:
+        """Remember the digests of a step's outputs, on which the keys of its readers depend."""
+        self._digests[number] = digests
+        self._last = None, None
 
     def _put(self, number: int, step: PlannedStep, outputs: Mapping[str, Any], place: BatchPlace | None) -> None:
         digests = {name: digest_of(value) for name, value in outputs.items()}
-        key = self._key(step, place)
-        self._digests[number] = digests
+        key = self._key(number, step, place)
+        self._note(number, digests)
         if key is not None and self._store is not None and not self._full:
             try:
                 self._store.put(key, {name: (digests[name], value) for name, value in outputs.items()}, step.key)

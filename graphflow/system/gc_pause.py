@@ -31,6 +31,11 @@ class _Pause:
         with self._lock:
             self._wanted -= 1
             if self._wanted == 0 and self._was_on:
+                if not gc.get_freeze_count():
+                    # Together these count everything as old, so that the collector does not scan the new objects twice
+                    # before it does so. Objects that the program froze itself stay frozen.
+                    gc.freeze()
+                    gc.unfreeze()
                 gc.enable()
 
 

@@ -410,3 +410,18 @@ def test_nested_pauses_leave_the_collector_as_it_was():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_objects_of_a_pause_count_as_old_so_that_they_are_not_scanned_twice():
+    made = paused(lambda: [[number] for number in range(100)])()
+    assert any(one is made[0] for one in gc.get_objects(generation=2))
+
+
+def test_a_pause_leaves_objects_frozen_that_the_program_froze():
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        paused(lambda: [[number] for number in range(100)])()
+        assert gc.get_freeze_count() > frozen - 100
+    finally:
+        gc.unfreeze()
