@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from graphflow.problems import Fault, Level, Place, Problem
     from graphflow.reruns.compared import Rerun
     from graphflow.reruns.rerun import rerun
+    from graphflow.store.disk_store import DiskStore
+    from graphflow.store.memory_store import MemoryStore
     from graphflow.swept_graph import sweep
     from graphflow.values.animation import Animation
     from graphflow.values.component import Component
@@ -90,6 +92,8 @@ _MEMBERS = {
     "plan.plan": "Plan",
     "reruns.compared": "Rerun",
     "reruns.rerun": "rerun",
+    "store.disk_store": "DiskStore",
+    "store.memory_store": "MemoryStore",
     "swept_graph": "sweep",
     "problems": "Fault Level Place Problem",
     "values.component": "Component",
@@ -109,6 +113,7 @@ __all__ = [
     "Context",
     "Control",
     "DefinitionError",
+    "DiskStore",
     "Doc",
     "DownloadFailed",
     "EmbeddingSpace",
@@ -136,6 +141,7 @@ __all__ = [
     "LoraTarget",
     "Lt",
     "Mask",
+    "MemoryStore",
     "ModelClass",
     "MultipleOf",
     "Place",

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from graphflow.store.store import GONE
@@ -87,6 +88,10 @@ class MemoryStore:
     def making(self, keys: Sequence[str], waiting: Callable[[], None]) -> Iterator[bool]:  # noqa: ARG002
         """Never waits: of engines that share this store, several may compute the same step at the same time."""
         yield False
+
+    def running(self) -> AbstractContextManager[None]:
+        """Does nothing: what is evicted is the same during a run."""
+        return contextlib.nullcontext()
 
     def facts(self, machine: str) -> str | None:
         return self._facts.get(machine)

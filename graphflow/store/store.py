@@ -54,8 +54,12 @@ class Store(Protocol):
                 it raises ends the wait.
 
         Returns:
-            A context manager. Its value says whether it had to wait: then the store may know the results now.
+            A context manager. Its value says whether another one may have put the results since the caller last looked
+            them up.
         """
+
+    def running(self) -> AbstractContextManager[None]:
+        """Inside the block, which is a run, the store keeps what it is asked for and given as long as it can."""
 
     def facts(self, machine: str) -> str | None:
         """What `report` was last given for a description of a machine; None if nothing is known."""

@@ -22,5 +22,10 @@ class EmbeddingSpace:
         """The space as text, for files."""
         return json.dumps(asdict(self), sort_keys=True)
 
+    @classmethod
+    def of_json(cls, text: str) -> EmbeddingSpace:
+        """The space that `to_json` wrote."""
+        return cls(**json.loads(text))
+
     def __str__(self) -> str:
         return f"embeddings of {self.width} numbers"

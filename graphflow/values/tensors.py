@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from graphflow.system.library_turns import COUNTS, TURNS
@@ -57,6 +59,67 @@ def to_safetensors(tensors: Mapping[str, Any], about: Mapping[str, str]) -> byte
     whole = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     last = [name for name, tensor in tensors.items() if _channels_last(tensor)]
     return bytes(save(whole, {**about, "channels_last": " ".join(last)}))
+
+
+_DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
+    "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
+"""Type of tensors in safetensors files → its name in torch."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawTensor:
+    """A tensor without torch.
+
+    Attributes:
+        dtype: its type as safetensors files name it, such as BF16.
+        shape: its shape.
+        data: its elements in order, one after the other.
+        channels_last: whether torch stores it in this memory format; `data` never is.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes | memoryview
+    channels_last: bool = False
+
+
+def to_raw(tensor: Any) -> RawTensor:
+    """The elements of a tensor of any device and memory format; they may be shared with the tensor.
+
+    Raises:
+        ValueError: it has another type than those of `_DTYPES`.
+    """
+    import torch
+
+    name = str(tensor.dtype).removeprefix("torch.")
+    dtype = next((known for known, its in _DTYPES.items() if its == name), None)
+    if dtype is None:
+        raise ValueError(f"tensors of the type {name} cannot be stored")
+    whole = tensor.detach().to("cpu").contiguous()
+    data = memoryview(whole.reshape(-1).view(torch.uint8).numpy())
+    return RawTensor(dtype, tuple(map(int, tensor.shape)), data, _channels_last(tensor))
+
+
+def of_raw(raw: RawTensor) -> Any:
+    """A new tensor on the CPU with these elements.
+
+    Raises:
+        ValueError: the type is unknown, or the elements are too few or too many for the shape.
+    """
+    import torch
+
+    if raw.dtype not in _DTYPES:
+        raise ValueError(f"{raw.dtype} is not a type of tensors")
+    dtype = getattr(torch, _DTYPES[raw.dtype])
+    if len(raw.data) != math.prod(raw.shape) * dtype.itemsize:
+        raise ValueError(f"a tensor of the shape {raw.shape} has more or fewer bytes than {len(raw.data)}")
+    if not raw.data:
+        return torch.empty(raw.shape, dtype=dtype)
+    # A copy that only the tensor refers to, since a tensor can be changed in place.
+    tensor = torch.frombuffer(bytearray(raw.data), dtype=dtype).reshape(raw.shape)
+    return tensor.contiguous(memory_format=torch.channels_last) if raw.channels_last else tensor
 
 
 def _channels_last(tensor: Any) -> bool:
