@@ -27,6 +27,7 @@ COMMANDS = {
     "graphs": "list the graphs and templates that come with graphflow",
     "nodes": "list node types, or explain one",
     "checkpoints": "list, verify, export and pull checkpoints",
+    "cache": "show, prune, clear or verify the cache of results",
     "rerun": "repeat the run that made a picture, and compare its outputs",
     "diff": "compare two graphs, pictures or runs",
     "new": "start a graph from a copy of another one",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import sqlite3
 import threading
 import time
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graphflow.store.actions import Action, action_of, sealed, unsealed
 from graphflow.store.contents import Contents, content_id
 from graphflow.store.eviction import evict, limit_actions, remove_content
 from graphflow.store.index import Index
@@ -36,14 +35,6 @@ _FULL = 5.0
 """Seconds until it is tried again to evict something, if everything was in use."""
 _AHEAD, _MOST_AHEAD, _REMEMBERED = 8, 512, 50_000
 """Actions that a lookup reads beyond the one that is asked for: at first, at most; and how many are remembered."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Action:
-    """The digests of an action's outputs, and the ids of these contents."""
-
-    outputs: dict[str, str]
-    ids: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +90,7 @@ class DiskStore:
         self._start()
 
     def _start(self) -> None:
-        self._ahead: dict[str, _Action] = {}
+        self._ahead: dict[str, Action] = {}
         self._count_ahead = _AHEAD
         self._used_keys: dict[bytes, None] = {}
         self._used_ids: dict[bytes, None] = {}
@@ -144,10 +135,10 @@ class DiskStore:
 
     def facts(self, machine: str) -> str | None:
         rows = self.index.read("SELECT facts FROM machines WHERE machine = ?", machine.encode())
-        facts = _unsealed(machine.encode(), rows[0][0]) if rows else None
+        facts = unsealed(machine.encode(), rows[0][0]) if rows else None
         return None if facts is None else facts.decode()
 
-    def _read_ahead(self, key: str) -> _Action | None:
+    def _read_ahead(self, key: str) -> Action | None:
         """The action of a key; also remembers those stored after it, which a run is likely to ask for next."""
         query = "SELECT key, outputs FROM actions WHERE rowid >= (SELECT rowid FROM actions WHERE key = ?) "
         rows = self.index.read(query + "ORDER BY rowid LIMIT ?", key.encode(), self._count_ahead)
@@ -156,7 +147,7 @@ class DiskStore:
         self._count_ahead = min(2 * self._count_ahead, _MOST_AHEAD)
         if len(self._ahead) > _REMEMBERED:
             self._ahead.clear()
-        actions = {name.decode(): action for name, sealed in rows if (action := _action(name, sealed)) is not None}
+        actions = {name.decode(): action for name, sealed in rows if (action := action_of(name, sealed)) is not None}
         self._ahead.update(actions)
         self._lease([id_ for action in actions.values() for id_ in action.ids])
         return actions.get(key)
@@ -178,7 +169,7 @@ class DiskStore:
             raise OSError(f"results cannot be stored in {self.folder}: {why}") from error
 
     def report(self, machine: str, facts: str) -> None:
-        row = (machine.encode(), _sealed(machine.encode(), facts.encode()))
+        row = (machine.encode(), sealed(machine.encode(), facts.encode()))
         # If it cannot be written, torch is asked again.
         with contextlib.suppress(OSError, sqlite3.Error):
             self.index.write(lambda db: db.execute("INSERT OR REPLACE INTO machines VALUES (?, ?)", row))
@@ -214,7 +205,7 @@ class DiskStore:
 
     def _insert(
         self, db: sqlite3.Connection, key: bytes, digests: dict[str, str], recipe: str, new: Iterable[_NewContent]
-    ) -> _Action:
+    ) -> Action:
         now = self._clock()
         for content in new:
             # Within the transaction, so that no other process evicts it between the two.
@@ -224,16 +215,16 @@ class DiskStore:
             db.execute("DELETE FROM contents WHERE id = ?", row[:1])
             db.execute("INSERT INTO contents VALUES (?, ?, ?, ?, ?)", row)
         rows = db.execute("SELECT outputs FROM actions WHERE key = ?", (key,)).fetchall()
-        known = _action(key, rows[0][0]) if rows else None
+        known = action_of(key, rows[0][0]) if rows else None
         outputs = {**known.outputs, **digests} if known is not None else digests
-        text = _sealed(key, json.dumps(outputs).encode())
+        action = Action.of(outputs)
         db.execute(
             "INSERT INTO actions VALUES (?1, ?2, ?3, ?4) "
             "ON CONFLICT (key) DO UPDATE SET recipe = ?2, outputs = ?3, used = ?4",
-            (key, recipe.encode() or None, text, now),
+            (key, recipe.encode() or None, action.sealed(key), now),
         )
         limit_actions(db, self._most)
-        return _Action(outputs, tuple(map(content_id, outputs.values())))
+        return action
 
     def _make_room(self, size: int) -> bool:
         """Evict what was used longest ago until a content of this size fits; returns whether it fits."""
@@ -321,24 +312,3 @@ class DiskStore:
 
         with contextlib.suppress(OSError, sqlite3.Error):
             self.index.write(act)
-
-
-def _sealed(key: bytes, text: bytes) -> bytes:
-    """A text of the index with a checksum over it and its key, since sqlite has none."""
-    return hashlib.sha256(key + b"\n" + text).digest()[:8] + text
-
-
-def _unsealed(key: bytes, sealed: Any) -> bytes | None:
-    """The text that `_sealed` was given; None if it is damaged."""
-    if isinstance(sealed, bytes) and sealed == _sealed(key, sealed[8:]):
-        return sealed[8:]
-    return None
-
-
-def _action(key: Any, sealed: Any) -> _Action | None:
-    """The action of a row; None if it is damaged."""
-    text = _unsealed(key, sealed) if isinstance(key, bytes) else None
-    if text is None:
-        return None
-    outputs: dict[str, str] = json.loads(text)
-    return _Action(outputs, tuple(map(content_id, outputs.values())))

@@ -51,7 +51,7 @@ class Index:
     """
 
     def __init__(self, path: Path, emptied: Callable[[], None], timeout: float = 10.0) -> None:
-        self._path = path
+        self.path = path
         self._emptied = emptied
         self._timeout = timeout
         self._abandoned: list[sqlite3.Connection | None] = []
@@ -94,6 +94,13 @@ class Index:
                     raise
             return self._write(act)
 
+    def shrink(self) -> None:
+        """Give back the disk space of rows that were removed, unless another process uses the database."""
+        with self._lock, contextlib.suppress(sqlite3.Error, OSError):
+            connection = self._connection()
+            if connection is not None:
+                connection.execute("VACUUM")
+
     @property
     def damaged(self) -> bool:
         """Whether the last use of the database found that it is damaged, or made by another version."""
@@ -129,7 +136,7 @@ class Index:
         if self._bad:
             return None
         try:
-            state = self._path.stat()
+            state = self.path.stat()
         except FileNotFoundError:
             self._disconnect()
             return None
@@ -146,12 +153,12 @@ class Index:
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            return self._connect_to(self._path.as_uri())
+            return self._connect_to(self.path.as_uri())
         except sqlite3.OperationalError as error:
             if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
             # In a folder that is read-only, a database can be opened only without the files for other processes.
-            return self._connect_to(f"{self._path.as_uri()}?immutable=1")
+            return self._connect_to(f"{self.path.as_uri()}?immutable=1")
 
     def _connect_to(self, address: str) -> sqlite3.Connection:
         connection = sqlite3.connect(address, self._timeout, isolation_level=None, check_same_thread=False, uri=True)
@@ -167,24 +174,31 @@ class Index:
     def _create(self) -> sqlite3.Connection:
         """A connection to a new database, or to the one that another process has made meanwhile."""
         self._disconnect()
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _waited(FileLock(self._path.with_suffix(".lock")), self._timeout):
-            self._open = None if self._sound() is False else self._connect()
-            if self._open is None:
-                for suffix in ("", "-wal", "-shm", "-journal"):
-                    Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-                self._emptied()
-                self._open = self._connect_to(self._path.as_uri())
-                self._open.execute("PRAGMA journal_mode = WAL")
-                self._open.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")
-            state = self._path.stat()
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _waited(FileLock(self.path.with_suffix(".lock")), self._timeout):
+            if not self._sound():
+                self._make_new()
+            self._open = self._connect()
+            state = self.path.stat()
         self._file = state.st_dev, state.st_ino
         self._bad = False
         return self._open
 
+    def _make_new(self) -> None:
+        """Replace what is there by an empty database; nobody ever sees it half made."""
+        new = self.path.with_suffix(".new")
+        for path in (new, self.path):
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
+        self._emptied()
+        with contextlib.closing(self._connect_to(new.as_uri())) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")
+        new.replace(self.path)
+
     def _sound(self) -> bool:
         """Whether there is a database that can be used."""
-        if not self._path.exists():
+        if not self.path.exists():
             return False
         try:
             connection = self._connect()

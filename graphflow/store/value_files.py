@@ -69,7 +69,7 @@ def decode(content: bytes, digest: str) -> Any:
         value = _decoded(content)
         found = digest_of(value)
     except _NOT_A_VALUE as error:
-        raise DamagedContent(f"it cannot be read: {error}") from error
+        raise DamagedContent("it cannot be read") from error
     if found != digest:
         raise DamagedContent("it is another value than the one that was stored")
     return value

@@ -1,6 +1,7 @@
 """Several processes use one store: each result is computed once, and a process that is killed does no harm."""
 
 import collections
+import random
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import pytest
 
 from graphflow.store.disk_store import DiskStore
 from graphflow.store.single_flight import SLOTS, SingleFlight
+from graphflow.store.upkeep import Removed, prune, verify
 from graphflow.values.any_value import digest_of
 from tests.store.pictures import picture
 
@@ -203,3 +205,43 @@ def test_a_file_system_without_locks_is_used_without(tmp_path, monkeypatch):
     assert not waited
     assert store.content(picture().digest) == picture()
     store.close()
+
+
+WRITER = """
+import sys
+import graphflow as gf
+from graphflow.store.disk_store import DiskStore
+from graphflow.values.any_value import digest_of
+store = DiskStore(sys.argv[1], "300kB")
+first = int(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(first, 10**9):
+    value = gf.Image(str(number).encode().ljust(12000, b"."), 80, 50)
+    store.lookup(f"key {number - 3}")
+    with store.making([f"key {number}"], lambda: None), store.running():
+        store.put(f"key {number}", {"image": (value.digest, value), "number": (digest_of(number), number)})
+"""
+
+
+def test_killed_writers_leave_a_store_that_is_sound(tmp_path):
+    chance = random.Random(0)
+    for trial in range(6):
+        writers = [start(WRITER, tmp_path, 1000 * trial + 100 * one) for one in range(2)]
+        for writer in writers:
+            go(writer)
+        time.sleep(chance.uniform(0.0, 0.12))
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+    store = DiskStore(tmp_path, "300kB")
+    assert verify(store).damaged == ()
+    prune(store)
+    assert prune(store) == Removed()
+    assert store.contents.unfinished() == {}
+    assert list((tmp_path / "leases").glob("*.lock")) == []
+    files = [path for path in (tmp_path / "contents").rglob("*") if path.is_file()]
+    ((size,),) = store.index.read("SELECT bytes FROM totals")
+    ((inline,),) = store.index.read("SELECT total(bytes) FROM contents WHERE inline IS NOT NULL")
+    assert sum(path.stat().st_size for path in files) == size - inline
+    assert size <= 300_000
