@@ -24,6 +24,7 @@ from graphflow.document.tree import Mapping as MapTree
 from graphflow.document.write import write
 from graphflow.errors import FileProblem, InvalidGraph, InvalidValue
 from graphflow.handles import Handle, NodeHandle, plain_scalar, plain_tree_of, refused, tree_of
+from graphflow.plan.last_plan import LastPlan
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level, Place, did_you_mean
 from graphflow.record.recorded_graph import read_graph
@@ -59,6 +60,7 @@ class Graph:
         self.catalog = catalog if catalog is not None else default_catalog()
         self.document = document
         self._growing = GrowingDocument(document, self.catalog, library.templates)
+        self._last_plan = LastPlan()
         self._numbers: dict[str, int] = {}
         """Base of ids → the lowest number whose id may still be free."""
 
@@ -238,18 +240,23 @@ class Graph:
         Raises:
             InvalidGraph: the graph has problems, or not the output or node that `only` names.
         """
-        only = (only,) if isinstance(only, str) else only
-        checked = check(
-            self.document,
-            self.catalog,
-            inputs=inputs,
-            seed=seed,
-            library=library.templates,
-            compute=compute,
-            hub=hub,
-            only=only,
-        )
-        return plan(checked, only=only, memory_budget=memory_budget)
+        only = (only,) if isinstance(only, str) else tuple(only)
+
+        def make() -> Plan:
+            checked = check(
+                self.document,
+                self.catalog,
+                inputs=inputs,
+                seed=seed,
+                library=library.templates,
+                compute=compute,
+                hub=hub,
+                only=only,
+            )
+            return plan(checked, only=only, memory_budget=memory_budget)
+
+        settings = (type(seed), seed, only, compute, memory_budget, self.catalog)
+        return self._last_plan.plan(self.document, inputs, *settings, make=make)
 
     def __getitem__(self, name: str) -> Any:
         """The handle of a node or an input, with which a loaded graph can be extended.

@@ -115,6 +115,7 @@ def expanded_graph(
         compute=compute,
         catalog=literals.catalog,
         problems=tuple(first_of(found)),
+        depends_on_files=literals.looked_at_files,
         alone=expanded.alone,
     )
 

@@ -111,6 +111,7 @@ class Checked:
         problems: problems, warnings and hints, by place.
         catalog: the node types that the document may use.
         compute: device and precision of models.
+        depends_on_files: whether files, checkpoints or templates were looked at, which may change after the check.
         alone: each output of a template with `run_seed` whose inputs are all known → the same output of a graph alone.
     """
 
@@ -124,6 +125,7 @@ class Checked:
     problems: tuple[Problem, ...]
     catalog: Catalog
     compute: Compute = CPU
+    depends_on_files: bool = True
     alone: Mapping[NodeSource, AloneOutput] = field(default_factory=dict)
 
     @property

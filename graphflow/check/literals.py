@@ -52,12 +52,15 @@ class Literals:
     hub: Hub = field(default_factory=lambda: Hub(asks_nothing=True))
     moved: Mapping[Path, Path] = field(default_factory=dict)
     """Path that a document means → the file that is read instead."""
+    looked_at_files: bool = False
+    """Whether anything but the document decided what was read."""
     _files: dict[Path, File] = field(default_factory=dict)
     _pictures: dict[Path, File] = field(default_factory=dict)
 
     @cached_property
     def checkpoints(self) -> CheckpointReader:
         """Reads checkpoints; only a graph that names one needs the catalog's families."""
+        self.looked_at_files = True
         return CheckpointReader(self.compute, self.catalog.families, self.hub)
 
     def read(self, scalar: Scalar, text: str, type_: Type, document: Document) -> Any:
@@ -142,6 +145,7 @@ class Literals:
         return tuple(self._atom(scalar, str(path), word, document) for path in paths)
 
     def _path(self, scalar: Scalar, text: str, document: Document) -> Path:
+        self.looked_at_files = True
         path = located(text, self._base(scalar, document))
         return self.moved.get(path, path)
 

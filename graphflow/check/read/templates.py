@@ -123,6 +123,7 @@ class Templates:
         if text in document.templates:
             self._owners[id(document)] = document
             return InnerTemplate(id(document), text)
+        self.literals.looked_at_files = True
         if text.endswith((".yaml", ".yml")) or "/" in text:
             path = located(text, ref.folder or document.folder, code="template-missing").resolve()
             if not path.is_file():
