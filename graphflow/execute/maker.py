@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -109,7 +108,10 @@ class Maker:
             reasons = {number: why for number in numbers if (why := self._blocked(number))}
             able = [number for number in numbers if number not in reasons]
             lost = self._held.lost(able, self.bad, self._same_call)
-        uses = Counter(producer for reads in lost.values() for producer in reads)
+        uses: dict[int, int] = {}
+        for reads in lost.values():
+            for producer in reads:
+                uses[producer] = uses.get(producer, 0) + 1
         try:
             for unit in self._units(sorted(lost), able):
                 late = {number: why for number in unit if (why := self._why_not(lost[number], reasons))}
@@ -147,7 +149,7 @@ class Maker:
                 yield unit
 
     def _free(
-        self, unit: Sequence[int], lost: Mapping[int, Iterable[int]], uses: Counter[int], able: Sequence[int]
+        self, unit: Sequence[int], lost: Mapping[int, Iterable[int]], uses: dict[int, int], able: Sequence[int]
     ) -> None:
         """Free what only the steps of this unit still needed, and results that were only made beside others."""
         for number in unit:
@@ -155,7 +157,7 @@ class Maker:
                 uses[producer] -= 1
                 if uses[producer] <= 0:
                     self._held.free(producer)
-            if number not in able and not uses[number]:
+            if number not in able and not uses.get(number):
                 self._held.free(number)
 
     def _execute(self, numbers: Sequence[int], *, again: bool) -> None:

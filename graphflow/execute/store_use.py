@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from graphflow.execute.recipe_keys import BatchPlace, recipe_key
@@ -71,24 +70,19 @@ class Kept:
         if self._store is not None:
             self._attempt(step, None, self._put, number, step, outputs, place)
 
-    @contextlib.contextmanager
     def making(
         self, steps: Mapping[int, PlannedStep], places: Mapping[int, BatchPlace | None], waiting: Callable[[], None]
-    ) -> Iterator[bool]:
-        """Inside the block, no other process computes these steps; yields whether another one did so meanwhile.
+    ) -> AbstractContextManager[bool]:
+        """Inside the block, no other process computes these steps; its value is whether another one did so meanwhile.
 
         Args:
             steps: number → step.
             places: number → place in the call that computes them together.
             waiting: called again and again while another process computes one of them; may raise to stop the wait.
         """
-        if self._store is None:
-            yield False
-            return
         keys = [self._attempt(step, None, self._key, number, step, places[number]) for number, step in steps.items()]
         known = [key for key in keys if key is not None]
-        with self._store.making(known, waiting) if known and self._store is not None else nullcontext(False) as waited:
-            yield waited
+        return self._store.making(known, waiting) if known and self._store is not None else nullcontext(False)
 
     def end(self) -> None:
         """Drop the references to store and listener, so that only the caller keeps a run and its result alive."""
@@ -100,7 +94,7 @@ class Kept:
         return None if key is None or self._store is None else self._store.lookup(key)
 
     def _key(self, number: int, step: PlannedStep, place: BatchPlace | None) -> str | None:
-        if not step.cache:
+        if not step.cache or self._store is None:
             return None
         environment = self._environment(step.function.environment)
         if self._last[0] != (number, environment, place):

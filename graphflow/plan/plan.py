@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from graphflow.check.checked import Checked
@@ -59,7 +60,7 @@ class Plan:
         """The components that its steps use; a component that several steps use is listed for each."""
         return tuple(component for step in self.steps for component in step.uses.values())
 
-    @property
+    @cached_property
     def uses_torch(self) -> bool:
         """Whether a step computes with torch."""
         return any(step.function.environment == "torch" for step in self.steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -84,10 +84,9 @@ class MemoryStore:
     def knows_recipe(self, recipe: str) -> bool:
         return recipe in self._uses
 
-    @contextlib.contextmanager
-    def making(self, keys: Sequence[str], waiting: Callable[[], None]) -> Iterator[bool]:  # noqa: ARG002
+    def making(self, keys: Sequence[str], waiting: Callable[[], None]) -> AbstractContextManager[bool]:  # noqa: ARG002
         """Never waits: of engines that share this store, several may compute the same step at the same time."""
-        yield False
+        return contextlib.nullcontext(False)
 
     def running(self) -> AbstractContextManager[None]:
         """Does nothing: what is evicted is the same during a run."""
