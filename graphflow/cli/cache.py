@@ -14,36 +14,45 @@ from graphflow.cli.screens import echo, echo_json
 from graphflow.errors import GraphflowError
 from graphflow.store.disk_store import LIMIT, DiskStore
 from graphflow.store.upkeep import Removed, clear, holdings, prune, verify
-from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.paths import path_of
 from graphflow.text_helpers.words import counted, size_text
 
+_ACTIONS = {
+    "info": "show where it is and what it holds",
+    "prune": "remove what exceeds a size or an age, and what killed runs left over",
+    "clear": "remove all that no running process uses",
+    "verify": "read every value and remove damaged ones",
+}
 _AGE = re.compile(r"([0-9]+)\s*(m|h|d|w)")
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
-    info = actions.add_parser("info", help="say where the cache is, and what it holds")
-    pruned = actions.add_parser("prune", help="remove what exceeds the limit, and what killed runs left over")
-    pruned.add_argument("--cache-size", metavar="5GiB", default=LIMIT, help=f"most bytes that stay; by default {LIMIT}")
-    pruned.add_argument("--older-than", metavar="30d", help="also remove what was not used for 30 days; m, h, d or w")
-    cleared = actions.add_parser("clear", help="remove all results that no running process uses")
-    verified = actions.add_parser("verify", help="read every value, compare it with its digest, remove damaged ones")
-    for action in (info, pruned, cleared, verified):
-        action.add_argument("--cache", metavar="DIR", help="another cache than the one of this user")
-        action.add_argument("--json", action="store_true", help="print one JSON object")
+    known = ", ".join(f"{name} to {does}" for name, does in _ACTIONS.items())
+    parser.add_argument("action", metavar="ACTION", choices=_ACTIONS, help=known)
+    parser.add_argument("--cache", metavar="DIR", help="another cache than the one of this user")
+    parser.add_argument(
+        "--cache-size", metavar="5GiB", help=f"prune: most bytes of values that stay; {LIMIT} by default"
+    )
+    parser.add_argument(
+        "--older-than", metavar="30d", help="prune: also remove what was not used for so many m, h, d, w"
+    )
+    parser.add_argument("--json", action="store_true", help="print the facts as one JSON object")
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Run the action."""
-    store = DiskStore(
-        None if arguments.cache is None else path_of(arguments.cache), getattr(arguments, "cache_size", LIMIT)
-    )
+    """Run the action.
+
+    Raises:
+        GraphflowError: an option is not one of the action, or has no such value.
+    """
+    if arguments.action != "prune" and (arguments.cache_size is not None or arguments.older_than is not None):
+        raise GraphflowError("--cache-size and --older-than are options of prune; leave them out, or write prune")
+    folder = None if arguments.cache is None else path_of(arguments.cache)
+    store = DiskStore(folder, LIMIT if arguments.cache_size is None else arguments.cache_size)
     try:
-        action = {"info": _info, "prune": _prune, "clear": _clear, "verify": _verify}[arguments.action]
-        return action(store, arguments)
+        return {"info": _info, "prune": _prune, "clear": _clear, "verify": _verify}[arguments.action](store, arguments)
     finally:
         store.close()
 
@@ -67,7 +76,7 @@ def _info(store: DiskStore, arguments: argparse.Namespace) -> int:
 
 def _prune(store: DiskStore, arguments: argparse.Namespace) -> int:
     before = None if arguments.older_than is None else time.time() - _age(arguments.older_than)
-    return _removed(prune(store, most=parse_bytes(arguments.cache_size), before=before), arguments)
+    return _removed(prune(store, before=before), arguments)
 
 
 def _clear(store: DiskStore, arguments: argparse.Namespace) -> int:

@@ -106,6 +106,12 @@ def test_an_age_or_a_size_that_is_none_is_refused(words, folder, capsys):
     assert "is not a" in capsys.readouterr().err
 
 
+def test_an_option_of_another_action_is_refused(folder, capsys):
+    assert main(["cache", "clear", "--cache", str(folder), "--older-than", "30d"]) == 2
+    assert "options of prune" in capsys.readouterr().err
+    assert DiskStore(folder).lookup("key 1") is not None
+
+
 def test_no_call_needs_torch(folder):
     program = """
 import sys
