@@ -56,8 +56,9 @@ class Engine:
 
     Args:
         catalog: the node types of graphs that are named by path or library name.
-        memory_budget: most bytes of components that are loaded at a time, such as `8GiB`, including those kept for the
-            next run. A component that the run uses again is evicted only if necessary, and reloaded. None = no limit.
+        memory_budget: most bytes for components, including those kept for the next run, and for what a step needs to
+            compute, such as `8GiB`. A component that the run uses again is evicted only if necessary, and reloaded.
+            None = 80 % of the memory of the GPU, or of the machine on a CPU.
         store: where results are kept between runs; by default up to 1 GiB in memory. `DiskStore()` keeps them for other
             processes, too.
         keep: False keeps no results, unless a store is given, and no components that a run no longer needs; for an
@@ -70,7 +71,8 @@ class Engine:
             is less. It affects the last bits of results.
         attention: how attention is computed: `sdpa` (torch's own function), `eager`, `xformers`; None for `sdpa`.
         offload: what is in the CPU's memory instead of the GPU's: `none`, `model` for models that the running step does
-            not use, `group` for all layers but the one that computes; None for `none`. It does not change results.
+            not use, `group` for all layers but the one that computes, `auto` for the first of these with which a plan
+            fits the GPU's memory; None for `auto`. It does not change results.
         compile: whether torch compiles UNets: minutes for the first call, and then faster steps. It affects the last
             bits of results.
         vae_tiling: whether the VAE works in tiles on pictures larger than its own size. It takes less memory, and

@@ -208,6 +208,23 @@ class Batchable:
 
 
 @dataclass(frozen=True, slots=True)
+class Workspace:
+    """The memory that a step needs while it computes, besides its components and the values that wait for later steps.
+
+    Attributes:
+        nbytes: estimate of the most bytes; 0 if there is none.
+        tiled: the same if its components have the run option `vae_tiling`; None if they lack it, or already have it.
+    """
+
+    nbytes: int = 0
+    tiled: int | None = None
+
+
+NO_WORKSPACE = Workspace()
+"""Of a step that says nothing about it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a node: a function and the sources of its arguments.
 
@@ -220,6 +237,7 @@ class Step:
         outputs: output of the node → output of `run`; a tuple of names if they are the same.
         uses: role → component; the function may borrow only these.
         batch: whether it may be computed in one call with other steps; None if its function has no batched form.
+        memory: what it needs while it computes one picture.
     """
 
     name: str
@@ -229,6 +247,7 @@ class Step:
     outputs: tuple[str, ...] | Mapping[str, str] = ()
     uses: Mapping[str, Component] = field(default_factory=dict)
     batch: Batchable | None = None
+    memory: Workspace = NO_WORKSPACE
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,8 @@ class LatentRules:
         decode: the step `decode(latents, context) -> Image`; it borrows `vae`.
         vae: the checkpoint's role that both steps borrow as `vae`.
         multiple: both sides of a picture, in pixels, must be multiples of this number, and of the cell of the space.
+        upcasts: whether a VAE in half precision computes in float32 if its config requires it: a decoder in float16,
+            an encoder also in bfloat16.
     """
 
     space: Callable[[Parts], LatentSpace]
@@ -72,6 +74,7 @@ class LatentRules:
     decode: StepRun
     vae: str = "vae"
     multiple: int = 1
+    upcasts: bool = False
 
 
 @dataclass(frozen=True)

@@ -75,12 +75,17 @@ class Placed:
             # The tokenizer determines the numbers of the words.
             parts += [self.words.tokenizer.identity, *self.embeddings]
         nbytes = DTYPES[self.dtype] * sum(header.count for header in self.files.headers)
-        return Component(_digest(*parts), nbytes, self.files.label, self, self.options.offload)
+        return Component(_digest(*parts), nbytes, self.files.label, self, self._offload)
 
     @property
     def embeddings(self) -> tuple[str, ...]:
         """The identities of the words that are added to it."""
         return () if self.words is None else tuple(one.identity for one in self.words.words)
+
+    @property
+    def _offload(self) -> str:
+        """Where it is while nothing computes with it; a plan may choose another value than none for `auto`."""
+        return "none" if self.options.offload == "auto" else self.options.offload
 
     @property
     def _option_facts(self) -> list[str]:

@@ -67,6 +67,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def as_json(planned: Plan) -> dict[str, Any]:
     """The plan as plain JSON data."""
+    peak = planned.lifetimes.peak_step
     return {
         "name": planned.checked.document.name,
         "seed": planned.checked.seed,
@@ -79,6 +80,9 @@ def as_json(planned: Plan) -> dict[str, Any]:
                 "wanted": sorted(step.wanted),
                 "loads": [c.label or c.identity for c in planned.lifetimes.loads.get(number, ())],
                 "drops": list(planned.lifetimes.drops.get(number, ())),
+                "component_bytes": planned.lifetimes.held[number],
+                "computing_bytes": planned.lifetimes.needs[number],
+                "savings": [{"measure": saving.measure, "why": saving.why} for saving in step.savings],
                 "also": list(step.also),
             }
             for number, step in enumerate(planned.steps)
@@ -90,6 +94,9 @@ def as_json(planned: Plan) -> dict[str, Any]:
         "batches": [[planned.steps[number].path for number in batch] for batch in planned.batches],
         "alone": planned.alone,
         "peak_component_bytes": planned.lifetimes.peak,
+        "peak_bytes": planned.lifetimes.whole_peak,
+        "peak_step": None if peak is None else planned.steps[peak].path,
+        "memory_limit": planned.limit,
     }
 
 

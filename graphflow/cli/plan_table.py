@@ -10,6 +10,7 @@ from graphflow.cli.step_text import call_text, source_text
 from graphflow.cli.tables import Column, shortened, table, wrapped
 from graphflow.execute.forecast import Chance
 from graphflow.plan.plan import Plan
+from graphflow.plan.savings import told
 from graphflow.plan.sources import StepSource
 from graphflow.plan.step import PlannedStep
 from graphflow.text_helpers.words import counted, one_line, size_text
@@ -65,7 +66,7 @@ def _columns(planned: Plan, chances: Sequence[Chance]) -> list[Column]:
     times, names = planned.lifetimes, _short_names(_components(planned))
     numbers = range(len(planned.steps))
     beside = {batch.start: len(batch) - 1 for batch in planned.batches}
-    memory = [(size_text(held),) for held in times.held] if times.peak else [()] * len(planned.steps)
+    memory = [(size_text(total),) for total in times.totals] if times.whole_peak else [()] * len(planned.steps)
     loads = [tuple(names[part.identity] for part in times.loads.get(number, ())) for number in numbers]
     frees = [tuple(names[identity] for identity in times.drops.get(number, ())) for number in numbers]
     return [
@@ -151,6 +152,7 @@ def _totals(planned: Plan) -> Iterable[str]:
         for component in components:
             size = f", {size_text(component.nbytes)}" if component.nbytes else ""
             yield f"- {component.label or component.identity}{size}"
+    yield from _peak(planned)
     if planned.avoided:
         kinds = {path.rpartition("/")[2] for path in planned.avoided}
         noun = "decode" if kinds == {"decode"} else "step"
@@ -174,6 +176,19 @@ def _cached(planned: Plan, chances: Sequence[Chance]) -> Iterable[str]:
         paths = [step.path for step, chance in zip(planned.steps, chances, strict=True) if chance.after == after]
         same = "gives the result that it gave" if len(after) == 1 else "give the results that they gave"
         yield f"may be in the cache, if {_listed(after)} {same} before: {_listed(paths)}"
+
+
+def _peak(planned: Plan) -> Iterable[str]:
+    """The most memory that a run needs, with what steps need to compute, and what is done about too much."""
+    times = planned.lifetimes
+    if times.peak_step is None:
+        return
+    if times.whole_peak > times.peak:
+        computing, path = times.needs[times.peak_step], planned.steps[times.peak_step].path
+        yield f"peak {size_text(times.whole_peak)}, in {path}, {size_text(computing)} of them to compute"
+    if planned.limit is not None and times.whole_peak > planned.limit:
+        yield f"that is more than {size_text(planned.limit)}: components are evicted earlier and loaded again"
+    yield from told(planned.savings)
 
 
 def _batches(planned: Plan) -> Iterable[str]:

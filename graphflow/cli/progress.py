@@ -16,6 +16,7 @@ from graphflow.execute.events import (
     DownloadStarted,
     Event,
     Listener,
+    MemorySaved,
     StepFailed,
     StepFinished,
     StepNotRun,
@@ -82,6 +83,8 @@ def _line(event: Event) -> str:
         return f"{event.step} not run: {event.why}"
     if isinstance(event, StepWaiting):
         return f"{event.step} waits for another process that is computing the same result"
+    if isinstance(event, MemorySaved):
+        return f"{event.step} saves memory by {event.measure}: {event.why}"
     if isinstance(event, ComponentLoaded):
         return f"loaded {event.component} {_seconds(event.seconds)}"
     if isinstance(event, DownloadStarted):
@@ -127,6 +130,8 @@ class _State:
             self.unit = size_text
         elif isinstance(event, (StepProgress, DownloadProgress)):
             self.parts = (event.done, event.total)
+        elif isinstance(event, MemorySaved):
+            self._add("yellow", f"– {_line(event)}")
         elif isinstance(event, DownloadFinished):
             self.done, self.running = self.done + 1, ""
             self._add("green", f"✓ {_line(event)}")

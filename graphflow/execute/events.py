@@ -127,6 +127,19 @@ class StepNotRun:
 
 
 @dataclass(frozen=True, slots=True)
+class MemorySaved:
+    """A measure that saves memory is taken for the step that is about to run, or that ran out of memory.
+
+    `measure` is `eviction` (of all components that the step does not use), or the run option that the step gets:
+    `vae_tiling`, which is part of the identity of its result, `offload model` or `offload group`.
+    """
+
+    step: str
+    measure: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentLoaded:
     """A model component was loaded."""
 
@@ -188,6 +201,7 @@ Event: TypeAlias = (
     | StepFinished
     | StepFailed
     | StepNotRun
+    | MemorySaved
     | ComponentLoaded
     | ComponentDropped
     | ItemReady

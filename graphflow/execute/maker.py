@@ -10,14 +10,16 @@ from graphflow.errors import StepError
 from graphflow.execute.announcer import Announcer
 from graphflow.execute.cancellation import Cancellation
 from graphflow.execute.environments import Environments
-from graphflow.execute.events import StepFailed, StepFinished, StepStarted, StepWaiting
+from graphflow.execute.events import MemorySaved, StepFailed, StepFinished, StepStarted, StepWaiting
 from graphflow.execute.live_values import Held
+from graphflow.execute.memory_measures import MemoryMeasures
 from graphflow.execute.recipe_keys import places_of
 from graphflow.execute.result import Result
 from graphflow.execute.step_call import BatchFailed, Caller
 from graphflow.execute.step_problems import batch_failed, free_values
 from graphflow.execute.store_use import Kept
 from graphflow.plan.plan import Plan
+from graphflow.plan.step import PlannedStep
 
 
 class Maker:
@@ -29,6 +31,7 @@ class Maker:
         held: values of the steps that are done.
         kept: results of the plan's steps in a store.
         caller: calls the functions of steps.
+        measures: what is done if a step runs out of memory.
         environments: asked before a step computes with torch.
         announcer: reports the start and end of each step.
         cancellation: checked before every step.
@@ -44,12 +47,14 @@ class Maker:
         held: Held,
         kept: Kept,
         caller: Caller,
+        measures: MemoryMeasures,
         environments: Environments,
         announcer: Announcer,
         cancellation: Cancellation,
     ) -> None:
         self.bad: dict[int, str] = {}
-        self._steps = plan.steps
+        self._steps = list(plan.steps)
+        self._measures = measures
         self._result = result
         self._held = held
         self._kept = kept
@@ -179,14 +184,36 @@ class Maker:
         listening = self._announcer.listener is not None
         if listening:
             self._announcer.send(StepStarted(step.path))
+            self._say_savings([step])
         try:
             outputs = self._caller.call(number, step)
         except StepError as error:
-            if listening:
-                self._announcer.send(StepFailed(step.path, time.perf_counter() - start, error.problem))
-            self._failed(number, error)
+            failed = error
         else:
             self._done([number], [outputs], start)
+            return
+        # Outside the handler, so that nothing refers to the failed call's tensors while the step is tried again.
+        if failed.problem.code == "out-of-memory":
+            free_values(failed)
+            if (changed := self._measures.next(number, step)) is not None:
+                self._again(number, changed)
+                return
+        if listening:
+            self._announcer.send(StepFailed(step.path, time.perf_counter() - start, failed.problem))
+        self._failed(number, failed)
+
+    def _again(self, number: int, changed: PlannedStep) -> None:
+        """Try a step again that ran out of memory, unless the store knows the result of the changed step."""
+        other = changed.key != self._steps[number].key
+        self._steps[number] = changed
+        if not other or not self.know([number]):
+            self._alone(number)
+
+    def _say_savings(self, steps: Sequence[PlannedStep]) -> None:
+        """Report the measures that the plan takes for these steps."""
+        for step in steps:
+            for saving in step.savings:
+                self._announcer.send(MemorySaved(step.path, saving.measure, saving.why))
 
     def _together(self, numbers: Sequence[int], *, again: bool) -> None:
         """Compute steps in one call; if that fails, in two if memory ran out, or else one by one."""
@@ -195,6 +222,7 @@ class Maker:
             paths = tuple(step.path for step in steps)
             for path in paths:
                 self._announcer.send(StepStarted(path, paths))
+            self._say_savings(steps)
         try:
             outputs = self._caller.call_together(numbers, steps)
         except BatchFailed as error:

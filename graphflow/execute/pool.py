@@ -41,7 +41,7 @@ class Pool:
 
     Args:
         loader: loads a component from its description.
-        budget: most bytes of components that are loaded at a time, unless a single step needs more; None for no limit.
+        budget: most bytes of components that stay loaded after a run; None for no limit.
         keep: whether components that the run does not use again stay loaded for the next run, within the budget.
         mover: moves a loaded component to the CPU's memory and back, for the run option `offload model`.
     """
@@ -61,30 +61,32 @@ class Pool:
         next_use: Callable[[str], float],
         listener: Callable[[Event], None] | None = None,
         check: Callable[[], None] | None = None,
+        room: int | None = None,
     ) -> dict[str, Any]:
         """Load the components of a step that are not loaded yet; returns all of them by role.
 
         First, components with `offload model` that the step does not use are moved away, and those that it uses are
-        moved back. Before each load, components are evicted until the new one fits the budget, those first that are
-        used again last or not at all. If the pool keeps nothing for later runs, all components without a later use are
-        evicted.
+        moved back. Before each load, components are evicted until the new one fits, those first that are used again
+        last or not at all. If the pool keeps nothing for later runs, all components without a later use are evicted.
+        Without a load, too, components are evicted until there is room for what the step needs to compute.
 
         Args:
             uses: role → component.
             next_use: returns the number of the step that uses an identity next; infinity if no later step does.
             listener: called with the event of every load and eviction.
             check: called after each load; raises if the run was cancelled.
+            room: most bytes of components beside the step, unless its own need more; None for the budget.
         """
         needed = {component.identity: component for component in uses.values()}
+        most = self.budget if room is None else room
         self._move(needed, listener)
         for component in uses.values():
             if component.identity in self._held:
                 continue
-            idle = sorted((i for i in self._held if i not in needed), key=next_use, reverse=True)
-            for identity in idle:
-                over = self.budget is not None and self.nbytes + component.nbytes_in_use > self.budget
-                if (over and not self._held[identity].away) or (not self._keep and next_use(identity) == math.inf):
-                    self._drop(identity, listener)
+            self._make_room(needed, None if most is None else most - component.nbytes_in_use, next_use, listener)
+            if self.budget is not None:
+                # What earlier steps needed to compute, and a run keeps for later ones, counts too.
+                return_freed_memory()
             start = time.perf_counter()
             self._held[component.identity] = Held(component, self._loader(component))
             if listener is not None:
@@ -95,7 +97,39 @@ class Pool:
                 )
             if check is not None:
                 check()
+        if most is not None and self.nbytes > most:
+            self._make_room(needed, most, next_use, listener, unused=False)
         return {role: self._held[component.identity].model for role, component in uses.items()}
+
+    def _make_room(
+        self,
+        needed: Mapping[str, Component],
+        most: int | None,
+        next_use: Callable[[str], float],
+        listener: Callable[[Event], None] | None,
+        *,
+        unused: bool = True,
+    ) -> None:
+        """Evict components that the step does not need until the others take at most `most` bytes.
+
+        Args:
+            needed: identity → component of the step.
+            most: None for no limit.
+            next_use, listener: as for `borrow`.
+            unused: whether those without a later use go in any case, if the pool keeps nothing.
+        """
+        for identity in sorted((i for i in self._held if i not in needed), key=next_use, reverse=True):
+            over = most is not None and self.nbytes > most and not self._held[identity].away
+            if over or (unused and not self._keep and next_use(identity) == math.inf):
+                self._drop(identity, listener)
+
+    def evict_others(self, uses: Mapping[str, Component], listener: Callable[[Event], None] | None = None) -> bool:
+        """Evict all components that a step does not use; returns whether there were any."""
+        needed = {component.identity for component in uses.values()}
+        idle = [identity for identity in self._held if identity not in needed]
+        for identity in idle:
+            self._drop(identity, listener)
+        return bool(idle)
 
     def _move(self, needed: Mapping[str, Component], listener: Callable[[Event], None] | None) -> None:
         """Move the components that are loaded to where the next step needs them; those away first, to make room."""

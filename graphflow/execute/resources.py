@@ -10,6 +10,7 @@ from typing import Self
 from graphflow.errors import GraphflowError
 from graphflow.execute.loader import import_libraries
 from graphflow.plan.plan import Plan
+from graphflow.plan.savings import own_bytes
 from graphflow.system.device import count_gpus
 from graphflow.system.idle_threads import let_idle_threads_sleep
 from graphflow.system.malloc import keeping_freed_memory
@@ -17,20 +18,24 @@ from graphflow.values.tensors import computing_threads
 
 
 def check_resources(plan: Plan, budget: int | None) -> None:
-    """Refuse a plan that cannot run on this machine, or not within `budget` bytes of components.
+    """Refuse a plan that cannot run on this machine, or not within `budget` bytes.
 
     Raises:
         GraphflowError: a single step needs more than the budget, or the device does not exist.
     """
     device = plan.checked.compute.device
     if plan.uses_torch and device != "cpu":
-        _, _, number = device.partition(":")
-        if int(number or 0) >= (count := count_gpus()):
+        _, _, index = device.partition(":")
+        if int(index or 0) >= (count := count_gpus()):
             here = f"this machine has {count} GPU{'s' * (count > 1)}" if count else "this machine has no GPU"
             raise GraphflowError(f"the device {device} is not here: {here}; use --device cpu, or leave it out")
-    largest = plan.lifetimes.largest
-    if budget is not None and largest > budget:
-        shown = f"{budget:,} bytes, and one step alone needs {largest:,} of components"
+    number = plan.lifetimes.largest
+    if budget is None or number is None:
+        return
+    components, computing = own_bytes(plan.steps[number].uses), plan.lifetimes.needs[number]
+    if components + computing > budget:
+        beside = f", and {computing:,} to compute {plan.steps[number].path}" if computing else ""
+        shown = f"{budget:,} bytes, and one step alone needs {components:,} of components{beside}"
         raise GraphflowError(f"the memory budget is too small: it is {shown}; raise it, or choose a smaller dtype")
 
 

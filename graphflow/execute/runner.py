@@ -20,6 +20,7 @@ from graphflow.execute.forecast import forecast
 from graphflow.execute.graph_outputs import GraphOutputs
 from graphflow.execute.live_values import Held
 from graphflow.execute.maker import Maker
+from graphflow.execute.memory_measures import MemoryMeasures
 from graphflow.execute.pool import Pool
 from graphflow.execute.resources import Libraries
 from graphflow.execute.result import Cancelled, Result
@@ -62,10 +63,13 @@ class Run:
         self._environments = Environments(plan, store, libraries, announcer.send)
         self._kept = Kept(store, len(plan.steps), self._environments.text, announcer.store_failed)
         self._held = Held(plan, self._kept)
-        caller = Caller(self._held, pool, plan.lifetimes.uses, announcer, self._cancellation)
+        limit = min((most for most in (plan.limit, pool.budget) if most is not None), default=None)
+        caller = Caller(self._held, pool, plan.lifetimes, limit, announcer, self._cancellation)
+        measures = MemoryMeasures(pool, plan.checked.compute.device, announcer.send)
         self._maker = Maker(
-            plan, self.result, self._held, self._kept, caller, self._environments, announcer, self._cancellation
-        )
+            plan, self.result, self._held, self._kept, caller, measures, self._environments, announcer,
+            self._cancellation,
+        )  # fmt: skip
         self._outputs = GraphOutputs(plan, self.result, self._held, self._maker, announcer)
 
     def execute(self) -> Result:

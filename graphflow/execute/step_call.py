@@ -22,6 +22,7 @@ from graphflow.execute.recheck import require_rules
 from graphflow.execute.result import Cancelled
 from graphflow.execute.returned import outputs_of
 from graphflow.execute.step_problems import changed, reason_of, step_error, warning
+from graphflow.plan.lifetimes import Lifetimes
 from graphflow.plan.step import PlannedStep
 from graphflow.system.library_turns import TURNS
 from graphflow.text_helpers.words import counted
@@ -52,7 +53,8 @@ class Caller:
     Args:
         held: values of the steps that are done.
         pool: loads the components.
-        uses: identity of each component → the steps that use it, first to last.
+        lives: what each step needs, and which steps use each component.
+        limit: most bytes for components and what a step needs; None for no limit.
         announcer: reports progress and warnings.
         cancellation: checked after every load, and whenever a step reports progress.
     """
@@ -61,13 +63,16 @@ class Caller:
         self,
         held: Held,
         pool: Pool,
-        uses: Mapping[str, tuple[int, ...]],
+        lives: Lifetimes,
+        limit: int | None,
         announcer: Announcer,
         cancellation: Cancellation,
     ) -> None:
         self._held = held
         self._pool = pool
-        self._uses = uses
+        self._uses = lives.uses
+        self._needs = lives.needs
+        self._limit = limit
         self._announcer = announcer
         self._cancellation = cancellation
 
@@ -173,7 +178,8 @@ class Caller:
         components: Mapping[str, Any] = {}
         if step.uses:
             next_use = functools.partial(self._next_use, number)
-            components = self._pool.borrow(step.uses, next_use, announcer.listener, self._cancellation.check)
+            room = None if self._limit is None else self._limit - self._needs[number]
+            components = self._pool.borrow(step.uses, next_use, announcer.listener, self._cancellation.check, room)
         report: Callable[[int, int], None] | None = None
         if announcer.listener is not None:
             report = lambda done, total: announcer.send(StepProgress(step.path, done, total))  # noqa: E731

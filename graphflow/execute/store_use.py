@@ -97,9 +97,9 @@ class Kept:
         if not step.cache or self._store is None:
             return None
         environment = self._environment(step.function.environment)
-        if self._last[0] != (number, environment, place):
+        if self._last[0] != (number, step.key, environment, place):
             key = recipe_key(step, self._digests, environment, place)
-            self._last = (number, environment, place), key
+            self._last = (number, step.key, environment, place), key
         return self._last[1]
 
     def _note(self, number: int, digests: Mapping[str, str]) -> None:

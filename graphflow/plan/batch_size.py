@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphflow.plan.savings import USABLE
 from graphflow.system.device import gpu_memory
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ SMALL = 8 * 2**20
 """On a CPU, a batch is faster only if a step needs at most this many bytes: more exceeds the processor's caches."""
 MOST_ON_GPU = 64
 """Most steps in a call on a GPU, which is busy with fewer."""
-USABLE = 0.8
-"""The share of a GPU's memory that a plan may use; the rest is for the driver and for fragments."""
 
 
 def automatic_size(step: Draft, components: int, device: str, budget: int | None) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphflow.catalog.authoring import Batchable
+from graphflow.catalog.authoring import NO_WORKSPACE, Batchable, Workspace
 from graphflow.catalog.node_type import StepFunction
 from graphflow.catalog.signature import step_function
 from graphflow.check.checked import ExpandedNode, named_source
@@ -14,6 +14,7 @@ from graphflow.check.sources import NodeOutput, NodeSource, node_outputs
 from graphflow.plan.fitting import require_fit
 from graphflow.plan.liveness import Need, needs_of
 from graphflow.plan.recipe import key_of, token_of
+from graphflow.plan.savings import Saving, in_tiles
 from graphflow.plan.sources import StepOutput, StepSource, in_steps, reads_of
 from graphflow.plan.step import Recheck, StepNode
 from graphflow.problems import NOWHERE
@@ -39,6 +40,8 @@ class Draft:
     also: list[str] = field(default_factory=list)
     recheck: Recheck | None = None
     batch: Batchable | None = None
+    memory: Workspace = NO_WORKSPACE
+    savings: tuple[Saving, ...] = ()
 
 
 @dataclass(slots=True)
@@ -56,9 +59,9 @@ class Lowered:
     avoided: list[str]
 
 
-def lower(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> Lowered:
-    """The steps that these outputs need."""
-    lowering = _Lowering(nodes)
+def lower(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource], limit: int | None = None) -> Lowered:
+    """The steps that these outputs need; VAEs work in tiles in those that need more bytes than `limit` otherwise."""
+    lowering = _Lowering(nodes, limit)
     avoided: list[str] = []
     for node, need in zip(nodes, needs_of(nodes, outputs), strict=True):
         if need is not None:
@@ -74,9 +77,11 @@ class _Lowering:
 
     Args:
         nodes: all nodes of the graph.
+        limit: most bytes that a step may need; None if that is not known.
     """
 
-    def __init__(self, nodes: Sequence[ExpandedNode]) -> None:
+    def __init__(self, nodes: Sequence[ExpandedNode], limit: int | None) -> None:
+        self._limit = limit
         self.steps: list[Draft] = []
         self.made_by: dict[NodeOutput, StepOutput] = {}
         self._nodes = nodes
@@ -110,15 +115,18 @@ class _Lowering:
                     inputs[argument] = Gather(tuple(present))
                 elif present:
                     inputs[argument] = present[0]
+            uses, memory, savings = in_tiles(step.uses, step.memory, self._limit)
             draft = Draft(
                 f"{node.path}/{step.name}",
                 function,
                 dict(step.params),
                 inputs,
-                dict(step.uses),
+                uses,
                 (*node.position, float(number)),
                 home,
                 batch=step.batch,
+                memory=memory,
+                savings=savings,
             )
             indices[step.name] = index = self._keep(draft, node)
             for output, own in needed.items():

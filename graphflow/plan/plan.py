@@ -14,7 +14,9 @@ from graphflow.plan.batch_size import automatic_size
 from graphflow.plan.batches import batches_of
 from graphflow.plan.lifetimes import Lifetimes, lifetimes
 from graphflow.plan.lower import Draft, Lowered, lower
+from graphflow.plan.offload import offload_for, offloaded
 from graphflow.plan.order import in_order
+from graphflow.plan.savings import Saving, memory_limit
 from graphflow.plan.sources import StepSource, renumbered
 from graphflow.plan.step import PlannedStep, Recheck
 from graphflow.problems import Place, Problem, did_you_mean, nearest
@@ -39,6 +41,8 @@ class Plan:
         lifetimes: uses of values and components.
         batches: numbers of the steps that are computed in one call, two or more directly one after the other.
         alone: if the call asks for batches: path → reason why this step is always computed one by one.
+        limit: most bytes for components and what a step needs while it computes: the budget, or a share of the memory
+            of the GPU or the machine; None if that is not known.
     """
 
     checked: Checked
@@ -49,6 +53,12 @@ class Plan:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     batches: tuple[range, ...] = ()
     alone: dict[str, str] = field(default_factory=dict)
+    limit: int | None = None
+
+    @property
+    def savings(self) -> dict[str, tuple[Saving, ...]]:
+        """Path of each step that would not fit the memory → the measures that it takes."""
+        return {step.path: step.savings for step in self.steps if step.savings}
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -92,9 +102,10 @@ def plan(checked: Checked, *, only: Sequence[str] = (), memory_budget: int | Non
     Args:
         checked: the checked graph.
         only: names of the outputs to compute; empty for all.
-        memory_budget: most bytes of components that a run may hold. If it is too small for finishing each item of a
-            list before the next one, components are loaded one after the other. The size of `auto` batches depends on
-            it.
+        memory_budget: most bytes of components, and of what a step needs while it computes; None for 80 % of the memory
+            of the GPU, or of the machine on a CPU. If it is too small for finishing each item of a list before the next
+            one, components are loaded one after the other. A step that does not fit takes a measure that saves memory.
+            The size of `auto` batches depends on it, if it is given.
 
     Raises:
         InvalidGraph: the graph has problems, or `only` names an output that it does not have.
@@ -109,16 +120,23 @@ def plan(checked: Checked, *, only: Sequence[str] = (), memory_budget: int | Non
     present = {
         name: without_absent(source) for name, source in chosen.items() if not isinstance(source, (Absent, Unknown))
     }
-    lowered = lower(checked.nodes, present)
+    limit = memory_limit(checked.compute, memory_budget)
+    lowered = lower(checked.nodes, present, limit)
     groups, alone = _batches(lowered.steps, checked.compute, memory_budget)
     order = in_order(lowered.steps, lowered.outputs, groups)
     steps, outputs = _numbered(lowered, order)
-    lives = lifetimes(steps, outputs)
-    if memory_budget is not None and lives.peak > memory_budget:
+    ranges = _ranges(groups, order)
+    lives = lifetimes(steps, outputs, ranges)
+    if limit is not None and lives.whole_peak > limit:
         order = in_order(lowered.steps, lowered.outputs, groups, ahead=0)
         steps, outputs = _numbered(lowered, order)
-        lives = lifetimes(steps, outputs)
-    return Plan(checked, steps, outputs, absent, tuple(lowered.avoided), lives, _ranges(groups, order), alone)
+        ranges = _ranges(groups, order)
+        lives = lifetimes(steps, outputs, ranges)
+    moving = offload_for(steps, lives, checked.compute, limit)
+    if moving is not None:
+        steps = offloaded(steps, moving)
+        lives = lifetimes(steps, outputs, ranges)
+    return Plan(checked, steps, outputs, absent, tuple(lowered.avoided), lives, ranges, alone, limit)
 
 
 def _batches(
@@ -172,7 +190,7 @@ def _numbered(lowered: Lowered, order: list[int]) -> tuple[tuple[PlannedStep, ..
         steps.append(
             PlannedStep(
                 draft.path, draft.function, draft.params, inputs, reads, frozenset(draft.wanted), draft.uses,
-                draft.key, draft.cache, tuple(draft.also), draft.node, recheck,
+                draft.key, draft.cache, tuple(draft.also), draft.node, recheck, draft.memory, draft.savings,
             )
         )  # fmt: skip
     return tuple(steps), {name: renumbered(source, number) for name, source in lowered.outputs.items()}

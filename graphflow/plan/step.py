@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
+from graphflow.catalog.authoring import NO_WORKSPACE, Workspace
 from graphflow.catalog.node_type import NodeType, StepFunction
+from graphflow.plan.savings import Saving
 from graphflow.plan.sources import StepSource
 from graphflow.problems import Place
 from graphflow.values.component import Component
@@ -64,6 +66,8 @@ class PlannedStep(NamedTuple):
         also: paths of the equal steps that were merged into it.
         node: the node that it belongs to.
         recheck: for a node whose rules are checked again during the run; otherwise None.
+        memory: what it needs while it computes, besides its components; for one step of a batch.
+        savings: the measures that it takes because it would not fit the memory otherwise.
     """
 
     path: str
@@ -78,3 +82,5 @@ class PlannedStep(NamedTuple):
     also: tuple[str, ...]
     node: StepNode
     recheck: Recheck | None
+    memory: Workspace = NO_WORKSPACE
+    savings: tuple[Saving, ...] = ()

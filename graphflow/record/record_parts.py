@@ -181,6 +181,8 @@ class StepRecord(Part):
         also: paths of equal steps that were merged into it.
         seconds: 0 for a step that was not executed.
         batch: number of steps in the call that computed it.
+        savings: the measures that saved memory for it, in the order in which they were taken: `eviction`, `vae_tiling`,
+            `offload model`, `offload group`.
         why: the reason why it was not run.
         problem: the reason why it failed, in the form of `check --json`.
         warnings: warnings that it gave while it ran, in the same form.
@@ -195,6 +197,7 @@ class StepRecord(Part):
     batch: int = 1
     also: list[str] = Field(default_factory=list)
     uses: list[UseRecord] = Field(default_factory=list)
+    savings: list[str] = Field(default_factory=list)
     why: str = ""
     problem: dict[str, JsonValue] | None = None
     warnings: list[dict[str, JsonValue]] = Field(default_factory=list)

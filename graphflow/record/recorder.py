@@ -18,6 +18,7 @@ from graphflow.execute.events import (
     ComponentLoaded,
     Event,
     ItemReady,
+    MemorySaved,
     OutputReady,
     RunFinished,
     StepFailed,
@@ -187,6 +188,8 @@ class Recorder:
                 step.batch = event.batch
                 if event.values:
                     self.report.add_step(event.step, event.values)
+            case MemorySaved():
+                self._steps[event.step].savings.append(event.measure)
             case StepWarned():
                 self._steps[event.step].warnings.append(event.problem.to_json())
             case StepFailed():

@@ -47,7 +47,7 @@ def _substitutes(options: RunOptions, device: str) -> Iterator[Substitute]:
     if options.attention == "xformers" and (why := _why_no_xformers(device)):
         yield Substitute("attention", "attention xformers", "sdpa is used", why, "leave it out: sdpa is the default")
     offload = options.offload
-    if offload != "none" and device == "cpu":
+    if offload in ("model", "group") and device == "cpu":
         why = "models run on the CPU, so they are in its memory already"
         yield Substitute("offload", f"offload {offload}", "nothing is moved", why, "leave it out")
         offload = "none"

@@ -11,8 +11,9 @@ from graphflow.errors import InvalidValue
 ATTENTIONS = ("sdpa", "eager", "xformers")
 """How attention is computed: by torch's own function, by plain products of matrices, or by the library xFormers."""
 
-OFFLOADS = ("none", "model", "group")
-"""What is moved from the GPU to the CPU's memory: nothing; models that the step does not use; all layers but one."""
+OFFLOADS = ("auto", "none", "model", "group")
+"""What is moved from the GPU to the CPU's memory: what does not fit; nothing; models that the step does not use; all
+layers but one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class RunOptions:
     """
 
     attention: str = "sdpa"
-    offload: str = "none"
+    offload: str = "auto"
     compile: bool = False
     vae_tiling: bool = False
     batch: int | Literal["auto"] = 1

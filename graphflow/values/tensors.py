@@ -7,6 +7,7 @@ The values made of tensors are in `graphflow.values.tensor_values`.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,15 @@ def computing_threads(count: int | None) -> Iterator[None]:
 
     with COUNTS.computing_with(count, torch.get_num_threads, torch.set_num_threads):
         yield
+
+
+def free_caches(device: str) -> None:
+    """Return memory that nothing refers to any more: cycles of Python objects, and blocks that torch keeps on a GPU."""
+    gc.collect()
+    if device != "cpu":
+        import torch
+
+        torch.cuda.empty_cache()
 
 
 def digest(tensor: Any) -> str:

@@ -170,7 +170,7 @@ def test_an_option_without_a_model_is_a_warning():
     ("option", "message"),
     [
         ({"attention": "flash"}, "'flash' is not a value of attention; write sdpa, eager or xformers"),
-        ({"offload": "disk"}, "'disk' is not a value of offload; write none, model or group"),
+        ({"offload": "disk"}, "'disk' is not a value of offload; write auto, none, model or group"),
         ({"vae_tiling": "yes"}, "'yes' is not a value of vae_tiling; give True or False"),
     ],
 )
@@ -226,7 +226,7 @@ def test_a_class_whose_layers_cannot_be_moved_in_groups_is_moved_as_a_whole(tiny
 def test_offloading_on_a_cpu_is_a_warning(tiny):
     (problem,) = problems_of(graph_of(tiny("sd")), offload="model")
     assert "offload model has no effect, and nothing is moved" in problem
-    assert Compute.of("cpu", options=RunOptions(offload="group")).options.offload == "none"
+    assert Compute.of("cpu", options=RunOptions(offload="group")).options.offload == "auto"
 
 
 def test_layers_that_are_moved_one_by_one_are_not_compiled(monkeypatch):

@@ -125,7 +125,9 @@ SDXL = Family(
     denoiser="unet",
     texts=_TEXTS,
     joined={"prompt_embeds": -1},
-    latents=LatentRules(space=unet_rules.latent_space, encode=encode_normalised, decode=decode_normalised, multiple=8),
+    latents=LatentRules(
+        space=unet_rules.latent_space, encode=encode_normalised, decode=decode_normalised, multiple=8, upcasts=True
+    ),
     stages={
         "text2img": _stage("StableDiffusionXLPipeline", _TEXT2IMG, sized=True),
         "img2img": _TO_PICTURE,

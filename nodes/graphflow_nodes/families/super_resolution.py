@@ -97,7 +97,7 @@ SUPER_RESOLUTION = Family(
     },
     denoiser="unet",
     texts=_TEXTS,
-    latents=LatentRules(space=_space, encode=encode, decode=decode_upcast, multiple=_SCALE),
+    latents=LatentRules(space=_space, encode=encode, decode=decode_upcast, multiple=_SCALE, upcasts=True),
     stages={
         "super_resolution": StageSpec(
             defaults={"num_inference_steps": 75, "guidance_scale": 9.0, "noise_level": 20, "eta": 0.0},

@@ -10,6 +10,7 @@ from graphflow.values.raster import Image
 from graphflow.values.tensor_values import Latents
 from graphflow_nodes.planning.checkpoint_rules import codec_of
 from graphflow_nodes.planning.latent_rules import clean_faults, space_faults
+from graphflow_nodes.planning.workspace import decode_workspace
 
 
 def _plan(
@@ -25,7 +26,8 @@ def _plan(
     space = rules.space(checkpoint.components)
     problems = (*space_faults(space, checkpoint.name, latents, "latents"), *clean_faults(latents, "latents"))
     uses = {"vae": checkpoint.component(rules.vae)}
-    step = Step("decode", rules.decode, {"latents": "latents"}, {}, ("image",), uses)
+    memory = decode_workspace(checkpoint, rules, (latents.width, latents.height))
+    step = Step("decode", rules.decode, {"latents": "latents"}, {}, ("image",), uses, memory=memory)
     return Planned({"image": Facts(latents.width, latents.height)}, problems=problems, steps=(step,))
 
 

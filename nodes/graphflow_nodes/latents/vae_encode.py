@@ -10,6 +10,7 @@ from graphflow.values.raster import Image
 from graphflow.values.tensor_values import Latents
 from graphflow_nodes.planning.checkpoint_rules import codec_of
 from graphflow_nodes.planning.size_rules import size_faults
+from graphflow_nodes.planning.workspace import encode_workspace
 
 
 def _plan(
@@ -26,7 +27,8 @@ def _plan(
     problems = tuple(size_faults(rules, space, checkpoint.name, (image.width, image.height), ("image", "image")))
     settings = {"space": space, "seed": params["seed"]}
     uses = {"vae": checkpoint.component(rules.vae)}
-    step = Step("encode", rules.encode, {"image": "image"}, settings, ("latents",), uses)
+    memory = encode_workspace(checkpoint, rules, (image.width, image.height))
+    step = Step("encode", rules.encode, {"image": "image"}, settings, ("latents",), uses, memory=memory)
     output = Facts(image.width, image.height, space, word="latents")
     return Planned({"latents": output}, problems=problems, steps=(step,))
 

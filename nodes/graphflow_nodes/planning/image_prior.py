@@ -8,6 +8,7 @@ from graphflow.catalog.authoring import Step
 from graphflow.errors import DefinitionError
 from graphflow.values.embedding_space import EmbeddingSpace
 from graphflow_nodes.planning.request import Request
+from graphflow_nodes.planning.workspace import prior_workspace
 
 
 def space_of_prior(request: Request) -> EmbeddingSpace:
@@ -41,4 +42,7 @@ def prior_step(request: Request, *, goes_on: bool = False, weights: tuple[float,
         "weights": weights,
     }
     inputs = {port: port for port in ports}
-    return Step("prior", request.spec.sample, inputs, params, ("image_embedding",), request.use(*roles))
+    return Step(
+        "prior", request.spec.sample, inputs, params, ("image_embedding",), request.use(*roles),
+        memory=prior_workspace(request),
+    )  # fmt: skip

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from graphflow.catalog.authoring import Batchable, Planned, Step
+from graphflow.catalog.authoring import Batchable, Planned, Step, Workspace
 from graphflow.problems import Fault
 from graphflow.values.component import Component
 from graphflow.values.facts import Facts
@@ -14,6 +15,7 @@ from graphflow_nodes.planning.batching import decode_batch, sample_batch
 from graphflow_nodes.planning.control_rules import nets
 from graphflow_nodes.planning.request import Request
 from graphflow_nodes.planning.texts import Texts
+from graphflow_nodes.planning.workspace import decode_workspace, most_of, sample_workspace
 from graphflow_nodes.steps.sample import paint_crop
 
 
@@ -50,7 +52,13 @@ def crop_step(request: Request, texts: Texts, **settings: Any) -> Step:
     uses = request.use(request.family.denoiser) | request.vae | _nets(request)
     inputs = _inputs(request, texts, ("image", "mask"))
     alone = Batchable(why_not="padding_mask_crop cuts out and pastes back one picture")
-    return Step("paint", paint_crop, inputs, {"sampling": sampling}, ("image",), uses, alone)
+    size = (settings.get("width"), settings.get("height"))
+    # The class encodes, samples and decodes the part that it crops.
+    parts = (
+        sample_workspace(request, size, encoded=size, nets=len(_nets(request))),
+        decode_workspace(request.checkpoint, request.latents, size),
+    )
+    return Step("paint", paint_crop, inputs, {"sampling": sampling}, ("image",), uses, alone, most_of(parts))
 
 
 def _nets(request: Request) -> dict[str, Component]:
@@ -105,7 +113,15 @@ def answer(
         "latents": Facts(*size, request.made, word="latents", noise=noise),
     }
     problems = (*faults, *texts.faults, *_noisy_picture(request))
+    sample = replace(sample, memory=_sampling_memory(request, sample, size))
     return Planned(outputs, problems=problems, steps=(*texts.steps, sample, _decode(request, size)))
+
+
+def _sampling_memory(request: Request, sample: Step, size: tuple[int | None, int | None]) -> Workspace:
+    """What the sampling step needs; it encodes a picture that it reads if it borrows the VAE."""
+    encodes = "vae" in sample.uses and "image" in sample.inputs and request.image.word != "latents"
+    encoded = (request.image.width, request.image.height) if encodes else None
+    return sample_workspace(request, size, encoded=encoded, nets=len(_nets(request)))
 
 
 def _noisy_picture(request: Request) -> Iterator[Fault]:
@@ -119,10 +135,12 @@ def _noisy_picture(request: Request) -> Iterator[Fault]:
 def _decode(request: Request, size: tuple[int | None, int | None]) -> Step:
     """The step that decodes the latents of `sample`, by the rule of the class that sampled."""
     inputs = {"latents": "sample.latents"}
+    memory = decode_workspace(request.checkpoint, request.latents, size)
     vae = request.checkpoint.components[request.latents.vae].class_name
     if around := request.spec.decode_around.get(vae):
         inputs |= {"image": "image", "mask": "mask"}
         alone = Batchable(why_not="the decoder also reads the picture and the mask")
-        return Step("decode", around, inputs, {}, ("image",), request.vae, alone)
+        return Step("decode", around, inputs, {}, ("image",), request.vae, alone, memory)
     batch = decode_batch(request, size)
-    return Step("decode", request.spec.decode or request.latents.decode, inputs, {}, ("image",), request.vae, batch)
+    decode = request.spec.decode or request.latents.decode
+    return Step("decode", decode, inputs, {}, ("image",), request.vae, batch, memory)

@@ -16,6 +16,7 @@ from graphflow.values.encoding import Encoding
 from graphflow.values.facts import UNKNOWN
 from graphflow_nodes.planning.prompt_syntax import lora_in, weight_in
 from graphflow_nodes.planning.request import Request
+from graphflow_nodes.planning.workspace import text_workspace
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,15 @@ def text_step(
     given: dict[str, Any] = {"readout": reader.readout, "encoder": encoder, **params}
     if not port:
         given["text"] = ""
-    return Step(name, run, {"text": port} if port else {}, given, ("conditioning",), uses)
+    return Step(
+        name,
+        run,
+        {"text": port} if port else {},
+        given,
+        ("conditioning",),
+        uses,
+        memory=text_workspace(checkpoint, reader.text_encoder),
+    )
 
 
 def encoding_of(family: Family, parts: Mapping[str, ComponentFiles], *, negative: bool) -> Encoding:
