@@ -62,14 +62,14 @@ class Index:
         self._lock = threading.RLock()
         self._open: sqlite3.Connection | None = None
         self._file = (0, 0)
-        self._bad = False
+        self._bad: tuple[int, ...] | None = None
         self._closed_until = 0.0
 
     def read(self, query: str, *values: object) -> list[Row]:
         """The rows of a query; none if there is no database, or it cannot be read."""
         self._after_fork()
         with self._lock:
-            if self._bad or time.monotonic() < self._closed_until:
+            if time.monotonic() < self._closed_until:
                 return []
             try:
                 connection = self._connection()
@@ -90,7 +90,7 @@ class Index:
                 return self._write(act)
             except sqlite3.DatabaseError as error:
                 self._failed(error)
-                if not self._bad:
+                if self._bad is None:
                     raise
             return self._write(act)
 
@@ -104,7 +104,7 @@ class Index:
     @property
     def damaged(self) -> bool:
         """Whether the last use of the database found that it is damaged, or made by another version."""
-        return self._bad
+        return self._bad is not None
 
     def close(self) -> None:
         """Close the connection to the database."""
@@ -133,23 +133,27 @@ class Index:
 
     def _connection(self) -> sqlite3.Connection | None:
         """The connection to the database; None if it does not exist, or is known to be damaged."""
-        if self._bad:
-            return None
         try:
             state = self.path.stat()
         except FileNotFoundError:
             self._disconnect()
             return None
+        if self._bad == _version_of(state):
+            return None
         # Another process may have replaced it.
         if self._open is not None and (state.st_dev, state.st_ino) != self._file:
             self._disconnect()
+        self._bad = None
         if self._open is None:
-            connection = self._connect()
-            self._open, self._file = connection, (state.st_dev, state.st_ino)
-            if not _is_current(connection):
-                self._disconnect()
-                self._bad = True
+            self._open, self._file = self._connect(), (state.st_dev, state.st_ino)
+            if not _is_current(self._open):
+                self._set_bad()
         return self._open
+
+    def _set_bad(self) -> None:
+        self._disconnect()
+        with contextlib.suppress(OSError):
+            self._bad = _version_of(self.path.stat())
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -181,7 +185,7 @@ class Index:
             self._open = self._connect()
             state = self.path.stat()
         self._file = state.st_dev, state.st_ino
-        self._bad = False
+        self._bad = None
         return self._open
 
     def _make_new(self) -> None:
@@ -211,8 +215,7 @@ class Index:
 
     def _failed(self, error: Exception) -> None:
         if is_damage(error):
-            self._disconnect()
-            self._bad = True
+            self._set_bad()
         elif _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             self._closed_until = time.monotonic() + _PAUSE
 
@@ -227,6 +230,11 @@ class Index:
             # A connection must not be used, nor closed, by a forked process.
             self._abandoned.append(self._open)
             self._start()
+
+
+def _version_of(state: os.stat_result) -> tuple[int, ...]:
+    """Facts of a file that change when it is replaced or written to."""
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _is_current(connection: sqlite3.Connection) -> bool:

@@ -264,6 +264,15 @@ def test_an_index_that_is_not_a_database_is_replaced(content, folder):
     assert got(DiskStore(folder), "key") == (1,)
 
 
+def test_a_damaged_index_that_another_process_replaced_is_read(folder):
+    folder.mkdir()
+    (folder / "index.sqlite3").write_bytes(b"garbage" * 1000)
+    store = DiskStore(folder)
+    assert store.lookup("key") is None
+    put(DiskStore(folder), "key", 1)
+    assert got(store, "key") == (1,)
+
+
 def test_an_index_of_another_version_is_replaced_with_its_contents(folder):
     store = DiskStore(folder)
     put(store, "key", LONG)
