@@ -74,8 +74,8 @@ class NodeDecl:
     @cached_property
     def references(self) -> tuple[tuple[Reference, Place], ...]:
         """Every reference in any of its keys, with the place of its scalar."""
-        trees = (*(entry.value for entry in self.values.values()), *self.options.values())
-        return tuple([found for tree in trees for found in tree_references(tree)])
+        values = [entry.value for entry in self.values.values()]
+        return tuple(tree_references(*values, *self.options.values()))
 
 
 @dataclass(frozen=True, slots=True)

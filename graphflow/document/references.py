@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TypeGuard
 
 from graphflow.document.text import Reference
@@ -10,18 +9,20 @@ from graphflow.document.tree import Scalar, Sequence, Tree
 from graphflow.problems import Place
 
 
-def tree_references(tree: Tree | None) -> Iterator[tuple[Reference, Place]]:
-    """Every reference in a value, with the place of its scalar."""
-    pending = [tree] if tree is not None else []
+def tree_references(*trees: Tree | None) -> list[tuple[Reference, Place]]:
+    """Every reference in values, each with the place of its scalar."""
+    found: list[tuple[Reference, Place]] = []
+    pending = [tree for tree in reversed(trees) if tree is not None]
     while pending:
         value = pending.pop()
         if isinstance(value, Scalar):
             if "$" in value.text:
-                yield from ((part, value.place) for part in value.parts if isinstance(part, Reference))
+                found += [(part, value.place) for part in value.parts if isinstance(part, Reference)]
         elif isinstance(value, Sequence):
             pending.extend(reversed(value.items))
         else:
             pending.extend(entry.value for entry in reversed(list(value.entries.values())))
+    return found
 
 
 def is_reference(tree: Tree) -> TypeGuard[Scalar]:

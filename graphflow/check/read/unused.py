@@ -20,9 +20,10 @@ def unused(document: Document, meant: Collection[str] = ()) -> Iterator[Problem]
     """
     shown = [ref.name for decl in (document.outputs or {}).values() for ref, _ in tree_references(decl.value)]
     read = {reference.name for decl in document.nodes.values() for reference, _ in decl.references}
+    read.update(shown, meant)
     for name, decl in document.inputs.items() if document.nodes else ():
         # The seed of the run is the value of such an input, whether a node reads it or not.
-        if name not in read and name not in shown and name not in meant and not is_run_seed(decl):
+        if name not in read and not is_run_seed(decl):
             fix = f"reference it as ${name}, or remove it"
             yield Problem("unused-input", f"nothing reads the input {name}", "", fix, decl.place)
     named = _texts(document) if document.checkpoints else set()
