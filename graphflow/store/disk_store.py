@@ -13,7 +13,7 @@ from typing import Any
 
 from graphflow.store.actions import Action, action_of, sealed, unsealed
 from graphflow.store.contents import Contents, content_id
-from graphflow.store.eviction import evict, limit_actions, remove_content
+from graphflow.store.eviction import evict, limit_actions, remove_contents
 from graphflow.store.index import Index
 from graphflow.store.leases import Leases
 from graphflow.store.single_flight import SingleFlight
@@ -250,7 +250,7 @@ class DiskStore:
 
     def _remove(self, id_: bytes) -> None:
         with contextlib.suppress(OSError, sqlite3.Error):
-            self.index.write(lambda db: remove_content(db, self.contents, id_))
+            remove_contents(self.index, self.contents, [id_])
 
     # Use by several processes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from graphflow.store.contents import Contents
 from graphflow.store.index import Index
@@ -12,10 +13,33 @@ _MOST = 1000
 """Contents that are removed in one transaction, during which other processes wait."""
 
 
-def remove_content(connection: sqlite3.Connection, contents: Contents, id_: bytes) -> None:
-    """Remove a content within a transaction, so that no other process stores it meanwhile."""
-    connection.execute("DELETE FROM contents WHERE id = ?", (id_,))
-    contents.remove(id_)
+def remove_contents(index: Index, contents: Contents, ids: Sequence[bytes]) -> None:
+    """Remove contents: first what the index has of them, then their files.
+
+    If the process is killed in between, files without a row are left, and never rows without a file.
+
+    Raises:
+        OSError, sqlite3.Error: the store cannot be written to.
+    """
+    index.write(lambda db: db.executemany("DELETE FROM contents WHERE id = ?", [(id_,) for id_ in ids]))
+    remove_files(index, contents, ids)
+
+
+def remove_files(index: Index, contents: Contents, ids: Sequence[bytes]) -> None:
+    """Remove the files of contents that the index does not have.
+
+    Raises:
+        OSError, sqlite3.Error: the store cannot be written to.
+    """
+    if ids:
+        # In a transaction, so that no other process stores one of them meanwhile.
+        index.write(lambda db: _remove_files(db, contents, ids))
+
+
+def _remove_files(connection: sqlite3.Connection, contents: Contents, ids: Sequence[bytes]) -> None:
+    for id_ in ids:
+        if not connection.execute("SELECT 1 FROM contents WHERE id = ?", (id_,)).fetchall():
+            contents.remove(id_)
 
 
 def evict(
@@ -38,15 +62,17 @@ def evict(
     """
     total = freed = 0
     while True:
-        number, size = index.write(lambda db: _evict_some(db, contents, leases.living(), most, before))
-        total, freed = total + number, freed + size
-        if number < _MOST:
+        ids, size = index.write(lambda db: _evict_some(db, leases.living(), most, before))
+        remove_files(index, contents, ids)
+        total, freed = total + len(ids), freed + size
+        if len(ids) < _MOST:
             return total, freed
 
 
 def _evict_some(
-    connection: sqlite3.Connection, contents: Contents, leased: set[bytes], most: int | None, before: float | None
-) -> tuple[int, int]:
+    connection: sqlite3.Connection, leased: set[bytes], most: int | None, before: float | None
+) -> tuple[list[bytes], int]:
+    """Within a transaction, remove the rows of contents; returns their ids, and how many bytes they took."""
     ((held,),) = connection.execute("SELECT bytes FROM totals")
     removed: list[bytes] = []
     freed = 0
@@ -57,9 +83,8 @@ def _evict_some(
         if id_[:SIZE] not in leased:
             removed.append(id_)
             freed += size
-    for id_ in removed:
-        remove_content(connection, contents, id_)
-    return len(removed), freed
+    connection.executemany("DELETE FROM contents WHERE id = ?", [(id_,) for id_ in removed])
+    return removed, freed
 
 
 def limit_actions(connection: sqlite3.Connection, most: int) -> None:

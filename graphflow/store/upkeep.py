@@ -12,7 +12,7 @@ from graphflow.errors import GraphflowError
 from graphflow.store.actions import action_of
 from graphflow.store.contents import content_id
 from graphflow.store.disk_store import DiskStore
-from graphflow.store.eviction import evict, remove_content
+from graphflow.store.eviction import evict, remove_contents, remove_files
 from graphflow.store.leases import SIZE
 from graphflow.store.value_files import DamagedContent, decode
 
@@ -144,7 +144,7 @@ def verify(store: DiskStore) -> Verification:
         if problem := _problem(store, id_):
             damaged.append(problem)
             with _writing(store):
-                store.index.write(partial(remove_content, contents=store.contents, id_=id_))
+                remove_contents(store.index, store.contents, [id_])
     broken = [key for key, sealed in store.index.read("SELECT key, outputs FROM actions") if not action_of(key, sealed)]
     for key in broken:
         damaged.append((_text(key), "its outputs cannot be read"))
@@ -165,21 +165,20 @@ def _remove_leftovers(store: DiskStore) -> int:
         if process not in running:
             store.contents.discard(path)
             found += 1
-    files = set(store.contents.ids())
-    rows: dict[bytes, int] = dict(store.index.read("SELECT id, bytes FROM contents WHERE inline IS NULL"))
-    for id_ in [*(files - rows.keys()), *(id_ for id_, size in rows.items() if not store.contents.has(id_, size))]:
-        found += store.index.write(partial(_remove_half, store=store, id_=id_))
+    found += store.index.write(partial(_remove_rows_without_file, store=store))
+    files = list(store.contents.ids())
+    remove_files(store.index, store.contents, files)
+    found += sum(not store.contents.place(id_).exists() for id_ in files)
     store.index.write(_count_again)
     return found
 
 
-def _remove_half(connection: sqlite3.Connection, store: DiskStore, id_: bytes) -> bool:
-    """Within a transaction, remove a content of which the file or the row is missing; returns whether it was so."""
-    rows = connection.execute("SELECT bytes, inline IS NULL FROM contents WHERE id = ?", (id_,)).fetchall()
-    if rows and (not rows[0][1] or store.contents.has(id_, rows[0][0])):
-        return False
-    remove_content(connection, store.contents, id_)
-    return True
+def _remove_rows_without_file(connection: sqlite3.Connection, store: DiskStore) -> int:
+    """Within a transaction, remove the rows of contents whose files are missing or incomplete; returns how many."""
+    rows = connection.execute("SELECT id, bytes FROM contents WHERE inline IS NULL").fetchall()
+    lost = [(id_,) for id_, size in rows if not store.contents.has(id_, size)]
+    connection.executemany("DELETE FROM contents WHERE id = ?", lost)
+    return len(lost)
 
 
 def _remove_action(connection: sqlite3.Connection, key: object) -> None:

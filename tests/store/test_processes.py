@@ -45,23 +45,24 @@ for number in range(24):
 
 
 def start(program, *arguments):
-    """A process that has imported everything, and starts to work when it is written to."""
+    """A process that says when it is ready, and begins when it is written to."""
     pipe = subprocess.PIPE
-    process = subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stdin=pipe, stdout=pipe)
-    assert process.stdout.readline() == b"ready\n"
-    return process
+    return subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stdin=pipe, stdout=pipe)
 
 
-def go(process):
-    process.stdin.write(b"\n")
-    process.stdin.flush()
+def go(*processes):
+    """Let processes begin, as soon as all have imported what they need."""
+    for process in processes:
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        process.stdin.write(b"\n")
+        process.stdin.flush()
 
 
 def test_eight_processes_compute_each_result_once(tmp_path):
     folder, log = tmp_path / "results", tmp_path / "log"
     workers = [start(WORKER, folder, log, seed) for seed in range(8)]
-    for worker in workers:
-        go(worker)
+    go(*workers)
     for worker in workers:
         worker.communicate()
     assert [worker.returncode for worker in workers] == [0] * 8
@@ -81,6 +82,7 @@ with DiskStore(sys.argv[1]).making(["one", "two"], lambda: None):
 def test_a_killed_process_frees_its_keys(tmp_path):
     store = DiskStore(tmp_path)
     holder = start(HOLDER, tmp_path)
+    assert holder.stdout.readline() == b"ready\n"
     calls = []
 
     def waiting():
@@ -228,8 +230,7 @@ def test_killed_writers_leave_a_store_that_is_sound(tmp_path):
     chance = random.Random(0)
     for trial in range(6):
         writers = [start(WRITER, tmp_path, 1000 * trial + 100 * one) for one in range(2)]
-        for writer in writers:
-            go(writer)
+        go(*writers)
         time.sleep(chance.uniform(0.0, 0.12))
         for writer in writers:
             writer.kill()
