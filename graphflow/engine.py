@@ -214,7 +214,8 @@ class Engine:
         both = _both(recorder, listener)
         run = Run(plan, store=self.store, pool=self.pool, libraries=libraries, listener=both, cancellation=cancellation)
         try:
-            return run.execute()
+            with contextlib.nullcontext() if self.store is None else self.store.running():
+                return run.execute()
         finally:
             if recorder is not None:
                 recorder.close(run.result)

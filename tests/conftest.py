@@ -13,6 +13,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Digests of weights are remembered here and not in the folder of whoever runs the tests.
 os.environ.setdefault("GRAPHFLOW_CACHE", tempfile.mkdtemp(prefix="graphflow-tests-"))
+# No test finds results of another one; those of the cache name a size.
+os.environ.setdefault("GRAPHFLOW_CACHE_SIZE", "0")
 # No test asks the model hub; those of tests/hub ask one of their own.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # A shell lets what it starts in the background ignore Ctrl-C, and tests send it to themselves.

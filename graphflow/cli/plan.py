@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import math
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from graphflow.cli.codes import DONE, WRONG
@@ -14,17 +16,22 @@ from graphflow.cli.plan_table import lines
 from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
     add_budget_argument,
+    add_cache_arguments,
     add_compute_arguments,
     add_graph_arguments,
     add_offline_argument,
     add_value_arguments,
     budget_of,
     catalog_of,
+    store_of,
 )
 from graphflow.cli.step_text import is_data, source_text, value_text
 from graphflow.cli.tables import encodable, terminal_width
+from graphflow.execute.environments import Environments
+from graphflow.execute.forecast import Chance, forecast
 from graphflow.plan.plan import Plan, plan
 from graphflow.problems import Level
+from graphflow.store.store import Store
 from graphflow.text_helpers.words import one_line
 
 
@@ -34,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_value_arguments(parser)
     add_compute_arguments(parser)
     add_budget_argument(parser)
+    add_cache_arguments(parser)
     add_offline_argument(parser)
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="plan only this output, NODE or NODE.OUTPUT"
@@ -48,15 +56,18 @@ def execute(arguments: argparse.Namespace) -> int:
     if loaded.checked is None or not loaded.checked.ok:
         show(loaded.problems, least=Level.PROBLEM)
         return WRONG
+    store = store_of(arguments)
     show(loaded.problems)
     planned = plan(loaded.checked, only=arguments.only, memory_budget=budget_of(arguments))
+    chances = _chances(planned, store)
     if arguments.json:
-        echo_json(as_json(planned), indent=2)
+        echo_json(as_json(planned, chances), indent=2)
         return DONE
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     shown = lines(
         planned,
         arguments.graph,
+        chances,
         width=terminal_width(),
         verbose=arguments.verbose,
         clean=lambda text: encodable(one_line(text), encoding),
@@ -65,8 +76,19 @@ def execute(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def as_json(planned: Plan) -> dict[str, Any]:
-    """The plan as plain JSON data."""
+def _chances(planned: Plan, store: Store | None) -> Sequence[Chance]:
+    """What the cache has of the plan's results."""
+    if store is None:
+        return ()
+    with contextlib.closing(store):
+        environments = Environments(planned, store)
+        environments.recall()
+        return forecast(planned, store, environments).chances
+
+
+def as_json(planned: Plan, chances: Sequence[Chance] = ()) -> dict[str, Any]:
+    """The plan as plain JSON data, with what the cache has of each step's results."""
+    chances = chances or [Chance("run")] * len(planned.steps)
     peak = planned.lifetimes.peak_step
     return {
         "name": planned.checked.document.name,
@@ -84,8 +106,10 @@ def as_json(planned: Plan) -> dict[str, Any]:
                 "computing_bytes": planned.lifetimes.needs[number],
                 "savings": [{"measure": saving.measure, "why": saving.why} for saving in step.savings],
                 "also": list(step.also),
+                "cache": chance.state,
+                "cached_if_equal": list(chance.after),
             }
-            for number, step in enumerate(planned.steps)
+            for number, (step, chance) in enumerate(zip(planned.steps, chances, strict=True))
         ],
         "outputs": {name: source_text(source, planned) for name, source in planned.outputs.items()},
         "absent": planned.absent,

@@ -15,6 +15,7 @@ from graphflow.cli.running import display_of, interrupts, print_no_run, run_reco
 from graphflow.cli.screens import echo, echo_json, show
 from graphflow.cli.shared_options import (
     add_budget_argument,
+    add_cache_arguments,
     add_compute_arguments,
     add_graph_arguments,
     add_malloc_argument,
@@ -22,6 +23,7 @@ from graphflow.cli.shared_options import (
     add_value_arguments,
     budget_of,
     catalog_of,
+    store_of,
 )
 from graphflow.engine import Engine
 from graphflow.errors import DownloadFailed
@@ -65,6 +67,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quality", type=int, metavar="N", help="quality of JPEG and WebP pictures, 1 to 100")
     add_budget_argument(parser)
     add_malloc_argument(parser)
+    add_cache_arguments(parser)
     parser.add_argument("--no-metadata", action="store_true", help="write pictures without the record of the run")
     parser.add_argument("--json", action="store_true", help="print events as JSON lines")
 
@@ -75,7 +78,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from graphflow.record.recorder import Recorder
 
     pictures = PictureFormat.of(arguments.format, arguments.quality)
-    budget = budget_of(arguments)
+    budget, store = budget_of(arguments), store_of(arguments)
     loaded = load_checked(arguments, arguments.graph, catalog_of(arguments))
     if loaded.checked is None or not loaded.checked.ok:
         _print_problems(arguments, loaded.problems)
@@ -107,7 +110,7 @@ def execute(arguments: argparse.Namespace) -> int:
         command=command,
         overwrite=arguments.overwrite,
     )
-    result, written = run_recorded(arguments, planned, recorder, budget)
+    result, written = run_recorded(arguments, planned, recorder, budget, store)
     code = _print_end(arguments, result, written, recorder)
     return max(code, FAILED) if recorder.problems else code
 

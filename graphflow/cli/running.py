@@ -18,6 +18,7 @@ from graphflow.engine import Engine
 from graphflow.execute.events import to_json
 from graphflow.execute.result import Cancelled, Result
 from graphflow.plan.plan import Plan
+from graphflow.store.store import Store
 
 if TYPE_CHECKING:
     from graphflow.cli.progress import Display
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 
 def run_recorded(
-    arguments: argparse.Namespace, planned: Plan, recorder: Recorder, memory_budget: int | None
+    arguments: argparse.Namespace,
+    planned: Plan,
+    recorder: Recorder,
+    memory_budget: int | None,
+    store: Store | None = None,
 ) -> tuple[Result, list[Path]]:
     """Run a plan until it ends, fails or is cancelled; returns its result and its files, and reports those that failed.
 
@@ -34,9 +39,10 @@ def run_recorded(
         planned: the plan; its components are on this machine.
         recorder: writes the files.
         memory_budget: most bytes of components that are loaded at a time; None = no limit.
+        store: of results, which the engine closes; None keeps no results.
     """
     with (
-        Engine(memory_budget=memory_budget, keep=False, offline=arguments.offline) as engine,
+        Engine(memory_budget=memory_budget, store=store, keep=False, offline=arguments.offline) as engine,
         display_of(arguments, len(planned.steps)) as display,
         interrupts(engine, display),
     ):

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
+from typing import TYPE_CHECKING
 
 from graphflow.catalog.catalog import Catalog, default_catalog, named_catalog
 from graphflow.checkpoints.hub import Hub
 from graphflow.cli.screens import echo
+from graphflow.errors import InvalidValue
 from graphflow.system.byte_sizes import parse_bytes
 from graphflow.system.device import Compute
+from graphflow.system.paths import path_of
 from graphflow.system.run_options import ATTENTIONS, OFFLOADS, RunOptions
+
+if TYPE_CHECKING:
+    from graphflow.store.disk_store import DiskStore
+
+
+SIZE_VARIABLE = "GRAPHFLOW_CACHE_SIZE"
+"""Environment variable: most bytes of results in the cache, if the call does not say; 0 for no cache."""
 
 
 def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +105,30 @@ def add_malloc_argument(parser: argparse.ArgumentParser) -> None:
 def budget_of(arguments: argparse.Namespace) -> int | None:
     """The bytes of `--memory-budget`; None if it is not given."""
     return None if arguments.memory_budget is None else parse_bytes(arguments.memory_budget)
+
+
+def add_cache_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--cache`, `--cache-size` and `--no-cache`."""
+    parser.add_argument("--cache", metavar="DIR", help="keep results in this folder instead of the user's cache folder")
+    parser.add_argument("--cache-size", metavar="10GiB", help="most bytes of results in the cache; 0 for no cache")
+    parser.add_argument("--no-cache", action="store_true", help="neither use results of earlier runs nor keep new ones")
+
+
+def store_of(arguments: argparse.Namespace) -> DiskStore | None:
+    """The store of results that the call names; None for `--no-cache`, and for a size of 0.
+
+    Raises:
+        InvalidValue: `--no-cache` is given together with another option of the cache.
+        GraphflowError: the size is not a size.
+    """
+    from graphflow.store.disk_store import LIMIT, DiskStore
+
+    if arguments.no_cache and (arguments.cache is not None or arguments.cache_size is not None):
+        raise InvalidValue("--no-cache contradicts --cache and --cache-size; remove one of them")
+    limit = parse_bytes(arguments.cache_size or os.environ.get(SIZE_VARIABLE) or LIMIT)
+    if arguments.no_cache or limit == 0:
+        return None
+    return DiskStore(None if arguments.cache is None else path_of(arguments.cache), limit)
 
 
 def add_offline_argument(parser: argparse.ArgumentParser) -> None:
