@@ -101,7 +101,7 @@ def expected_threads(asked: int | None, cores: Cores) -> int:
 def crowding(asked: int | None, cores: Cores) -> str:
     """A hint to compute with fewer threads if other programs use the cores; empty if there are enough.
 
-    Threads wait for each other at every operation, so two on one core can take several times as long as one.
+    Threads wait for each other at every operation, so two that share a core can take longer than one.
     """
     threads = expected_threads(asked, cores)
     if threads <= cores.free:
