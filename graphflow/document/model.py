@@ -74,8 +74,8 @@ class NodeDecl:
     @cached_property
     def references(self) -> tuple[tuple[Reference, Place], ...]:
         """Every reference in any of its keys, with the place of its scalar."""
-        values = [entry.value for entry in self.values.values()]
-        return tuple(tree_references(*values, *self.options.values()))
+        trees = [entry.value for entry in self.values.values()]
+        return tuple(tree_references(*trees, *[getattr(self, key) for key in NODE_OPTIONS]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,9 @@ def read_text(text: str) -> tuple[Part, ...]:
         else:
             parts.append(plain)
             end = match.start() + dollars
-    parts.append(text[end:])
-    return _joined(parts)
+    if end < len(text):
+        parts.append(text[end:])
+    return _joined(parts) if len(parts) > 1 else tuple(parts)
 
 
 def _joined(parts: list[Part]) -> tuple[Part, ...]:

@@ -53,7 +53,10 @@ class GraphOutputs:
 
     def done(self, number: int) -> None:
         """Announce the items and then the outputs whose last unfinished step was this one."""
-        names = self._shown_by.get(number, ())
+        names = self._shown_by.get(number)
+        if names is None:
+            # Most steps are read by other steps only.
+            return
         for name in names:
             self._waiting[name].discard(number)
         self._show_items(self._items.done(number))

@@ -168,7 +168,7 @@ class Maker:
     def _execute(self, numbers: Sequence[int], *, again: bool) -> None:
         """Execute steps whose producers' values are held; those that fail are added to `bad`."""
         self._cancellation.check()
-        if any(self._steps[number].function.environment == "torch" for number in numbers):
+        if "torch" in [self._steps[number].function.environment for number in numbers]:
             self._environments.ask()
         if len(numbers) == 1:
             self._alone(numbers[0])

@@ -49,7 +49,7 @@ def in_order(
     """
     first_items = _items(steps, outputs)
     units = _units(len(steps), batches)
-    items = [min(first_items[index] for index in unit) for unit in units]
+    items = [min([first_items[index] for index in unit]) for unit in units]
     by_rank = sorted(range(len(units)), key=lambda unit: (items[unit], steps[units[unit][0]].position))
     rank = [0] * len(steps)
     for place, unit in enumerate(by_rank):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -29,7 +29,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._actions: OrderedDict[str, dict[str, str]] = OrderedDict()
         self._recipes: dict[str, str] = {}
-        self._uses: Counter[str] = Counter()
+        self._uses: dict[str, int] = {}
         self._facts: dict[str, str] = {}
         self._contents: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._held = 0
@@ -61,7 +61,7 @@ class MemoryStore:
             self._actions.move_to_end(key)
             if recipe and key not in self._recipes:
                 self._recipes[key] = recipe
-                self._uses[recipe] += 1
+                self._uses[recipe] = self._uses.get(recipe, 0) + 1
             for digest, (value, size) in sized.items():
                 if digest not in self._contents:
                     self._contents[digest] = (value, size)

@@ -14,7 +14,7 @@ from graphflow.values.picture_format import PictureFormat
 from graphflow.values.types import Type
 
 
-@dataclass
+@dataclass(slots=True)
 class ResolvedNode:
     """A node whose keys are read.
 
