@@ -26,6 +26,7 @@ from graphflow.errors import FileProblem, InvalidGraph, InvalidValue
 from graphflow.handles import Handle, NodeHandle, plain_scalar, plain_tree_of, refused, tree_of
 from graphflow.plan.last_plan import LastPlan
 from graphflow.plan.plan import Plan, plan
+from graphflow.plan.savings import memory_limit
 from graphflow.problems import Level, Place, did_you_mean
 from graphflow.record.recorded_graph import read_graph
 from graphflow.system.device import CPU, Compute
@@ -255,7 +256,8 @@ class Graph:
             )
             return plan(checked, only=only, memory_budget=memory_budget)
 
-        settings = (type(seed), seed, only, compute, memory_budget, self.catalog)
+        limit = memory_limit(compute, memory_budget)
+        settings = (type(seed), seed, only, compute, memory_budget, limit, self.catalog)
         return self._last_plan.plan(self.document, inputs, *settings, make=make)
 
     def __getitem__(self, name: str) -> Any:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 import graphflow as gf
+from graphflow.plan import savings
 from graphflow.system.device import Compute
 from tests.plan.toys import graph
 
@@ -51,6 +52,14 @@ def test_another_value_of_the_call_is_another_plan(other: dict) -> None:
     except gf.GraphflowError:
         # True is neither an int nor a seed, although it is equal to 1.
         assert True in (other.get("seed"), other.get("inputs", {}).get("start"))
+
+
+def test_a_machine_with_another_quota_of_memory_is_another_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = graph(SUM)
+    planned = g.plan()
+    monkeypatch.setattr(savings, "machine_memory", lambda: 2**30)
+    assert g.plan() is not planned
+    assert g.plan().limit == int(savings.USABLE * 2**30)
 
 
 def test_values_that_are_not_plain_are_checked_again() -> None:
