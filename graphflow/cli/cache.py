@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from graphflow.cli.screens import echo, echo_json
 from graphflow.errors import GraphflowError
 from graphflow.store.disk_store import LIMIT, DiskStore
 from graphflow.store.upkeep import Removed, clear, holdings, prune, verify
+from graphflow.system.byte_sizes import parse_bytes
+from graphflow.system.cache_folder import SIZE_VARIABLE
 from graphflow.system.paths import path_of
 from graphflow.text_helpers.words import counted, size_text
 
@@ -50,11 +53,17 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.action != "prune" and (arguments.cache_size is not None or arguments.older_than is not None):
         raise GraphflowError("--cache-size and --older-than are options of prune; leave them out, or write prune")
     folder = None if arguments.cache is None else path_of(arguments.cache)
-    store = DiskStore(folder, LIMIT if arguments.cache_size is None else arguments.cache_size)
+    store = DiskStore(folder, _limit(arguments.cache_size))
     try:
         return {"info": _info, "prune": _prune, "clear": _clear, "verify": _verify}[arguments.action](store, arguments)
     finally:
         store.close()
+
+
+def _limit(given: str | None) -> str:
+    usual = os.environ.get(SIZE_VARIABLE) or LIMIT
+    # A usual size of 0 means that runs keep nothing, not that what is there has to go.
+    return given if given is not None else usual if parse_bytes(usual) else LIMIT
 
 
 def _info(store: DiskStore, arguments: argparse.Namespace) -> int:

@@ -11,16 +11,13 @@ from graphflow.checkpoints.hub import Hub
 from graphflow.cli.screens import echo
 from graphflow.errors import InvalidValue
 from graphflow.system.byte_sizes import parse_bytes
+from graphflow.system.cache_folder import SIZE_VARIABLE
 from graphflow.system.device import Compute
 from graphflow.system.paths import path_of
 from graphflow.system.run_options import ATTENTIONS, OFFLOADS, RunOptions
 
 if TYPE_CHECKING:
     from graphflow.store.disk_store import DiskStore
-
-
-SIZE_VARIABLE = "GRAPHFLOW_CACHE_SIZE"
-"""Environment variable: most bytes of results in the cache, if the call does not say; 0 for no cache."""
 
 
 def add_graph_arguments(parser: argparse.ArgumentParser) -> None:

@@ -84,6 +84,17 @@ def test_json_has_the_same_facts(folder, capsys):
     assert (code, json.loads(shown)["contents"], json.loads(shown)["kept"]) == (0, 5, 0)
 
 
+def test_the_limit_is_that_of_runs(folder, capsys, monkeypatch):
+    monkeypatch.setenv("GRAPHFLOW_CACHE_SIZE", "65kB")
+    assert json.loads(called(capsys, folder, "info", "--json")[1])["limit"] == 65_000
+    assert called(capsys, folder, "prune")[1] == "removed 2 values, 29.5 KiB\n"
+
+
+def test_runs_without_a_cache_do_not_empty_it(folder, capsys, monkeypatch):
+    monkeypatch.setenv("GRAPHFLOW_CACHE_SIZE", "0")
+    assert called(capsys, folder, "prune")[1] == "nothing to remove\n"
+
+
 def test_values_that_a_process_uses_are_kept_and_counted(folder, capsys):
     with DiskStore(folder).running():
         store = DiskStore(folder)

@@ -2,11 +2,13 @@
 
 import collections
 import json
+import os
 import random
 import subprocess
 import sys
 import time
 
+import PIL.Image
 import pytest
 
 NODES = """
@@ -96,14 +98,45 @@ def go(*processes):
         process.stdin.flush()
 
 
-def test_eight_processes_execute_each_step_once(start, tmp_path):
-    processes = [start(branch) for branch in range(8)]
-    go(*processes)
-    for branch, process in enumerate(processes):
-        out, errors = process.communicate()
-        assert (errors.decode(), process.returncode) == ("", 0)
-        assert json.loads(out) == expected(branch)
+def command_line(folder, branch, cache="cache"):
+    """`graphflow run` of a graph, in a process of its own."""
+    (folder / "toys.py").write_text(NODES)
+    words = ["--nodes", "toys.py", "--cache", cache, "--cache-size", "1GiB", "--out", f"out{branch}"]
+    call = [sys.executable, "-m", "graphflow", "run", graph(folder, branch), *words]
+    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, text=True)
+
+
+def painted(folder, branch):
+    """The shades of the pictures that a run wrote."""
+    shades = {}
+    for name in ("own", "half"):
+        with PIL.Image.open(folder / f"out{branch}" / f"{name}.png") as picture:
+            shades[name] = picture.getpixel((0, 0))[0]
+    return shades
+
+
+def test_eight_processes_execute_each_step_once(tmp_path):
+    runs = [command_line(tmp_path, branch) for branch in range(8)]
+    for branch, run in enumerate(runs):
+        _, errors = run.communicate()
+        assert run.returncode == 0, errors
+        assert painted(tmp_path, branch) == expected(branch)
     assert collections.Counter((tmp_path / "log").read_text().splitlines()) == dict.fromkeys(steps(range(8)), 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a file system")
+def test_a_run_whose_cache_is_full_warns_once_and_goes_on(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "store-test", disk], check=True)
+    try:
+        run = command_line(tmp_path, 3, cache=f"{disk}/cache")
+        _, errors = run.communicate()
+        assert run.returncode == 0, errors
+        assert errors.count("cannot be stored in") == 1
+        assert painted(tmp_path, 3) == expected(3)
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_processes_that_are_killed_delay_the_others_and_nothing_else(start, tmp_path):
