@@ -16,6 +16,7 @@ from graphflow.record.record_parts import EnvironmentRecord
 from graphflow.record.run_record import RunRecord
 from graphflow.reruns.recorded_files import RecordedFile, file_differences
 from graphflow.system.device import Compute, count_gpus, default_device
+from graphflow.system.free_cores import quota_threads
 from graphflow.values.tensors import computing_threads
 
 
@@ -68,6 +69,7 @@ def _machine(before: RunRecord, compute: Compute) -> tuple[EnvironmentRecord, li
     with suppress(ImportError, RuntimeError):
         with computing_threads(None):
             known = observed(known)
+            known.threads = quota_threads() or known.threads
         if known.threads != (compute.threads or known.threads) and compute.threads == before.environment.threads:
             by_default.append(_by_default("threads", str(compute.threads), str(known.threads)))
         known.threads = compute.threads or known.threads
