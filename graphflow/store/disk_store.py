@@ -97,6 +97,7 @@ class DiskStore:
         self._takes_results = True
         self._leases_work = True
         self._full_until = 0.0
+        self._made = False
 
     # Reading
 
@@ -245,8 +246,11 @@ class DiskStore:
         return False
 
     def _make_folder(self) -> None:
-        # Results may be private, so others may not read them.
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._made:
+            # Results may be private, so others may not read them.
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._flight.folder.mkdir(exist_ok=True)
+            self._made = True
 
     def _remove(self, id_: bytes) -> None:
         with contextlib.suppress(OSError, sqlite3.Error):
@@ -258,7 +262,6 @@ class DiskStore:
     def making(self, keys: Sequence[str], waiting: Callable[[], None]) -> Iterator[bool]:
         with contextlib.suppress(OSError):
             self._make_folder()
-            (self.folder / "slots").mkdir(exist_ok=True)
         with self._flight.making(keys, waiting) as waited:
             # Another process may have put them between the caller's lookup and this moment, too.
             for key in keys:

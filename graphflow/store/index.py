@@ -52,6 +52,8 @@ class Index:
 
     def __init__(self, path: Path, emptied: Callable[[], None], timeout: float = 10.0) -> None:
         self.path = path
+        # As text, since a path becomes one in each of thousands of calls.
+        self._name = str(path)
         self._emptied = emptied
         self._timeout = timeout
         self._abandoned: list[sqlite3.Connection | None] = []
@@ -134,7 +136,7 @@ class Index:
     def _connection(self) -> sqlite3.Connection | None:
         """The connection to the database; None if it does not exist, or is known to be damaged."""
         try:
-            state = self.path.stat()
+            state = os.stat(self._name)  # noqa: PTH116
         except FileNotFoundError:
             self._disconnect()
             return None

@@ -28,7 +28,7 @@ class SingleFlight:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._holders: set[tuple[int, int]] = set()
 
     @contextlib.contextmanager
@@ -45,7 +45,7 @@ class SingleFlight:
             waited = False
             # In one order for all, so that no two wait for each other.
             for slot in sorted({self.slot(key) for key in keys}):
-                waited |= self._take(FileLock(self._folder / f"{slot:04x}"), held, waiting)
+                waited |= self._take(FileLock(self.folder / f"{slot:04x}"), held, waiting)
             yield waited
         finally:
             self._holders.discard(holder)
