@@ -87,7 +87,7 @@ def add_device_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_budget_argument(parser: argparse.ArgumentParser) -> None:
     """`--memory-budget`."""
-    parser.add_argument("--memory-budget", metavar="8GiB", help="most memory for components at a time")
+    parser.add_argument("--memory-budget", metavar="8GiB", help="most memory for components and computing")
 
 
 def add_malloc_argument(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,9 +59,17 @@ class Lowered:
     avoided: list[str]
 
 
-def lower(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource], limit: int | None = None) -> Lowered:
-    """The steps that these outputs need; VAEs work in tiles in those that need more bytes than `limit` otherwise."""
-    lowering = _Lowering(nodes, limit)
+def lower(
+    nodes: Sequence[ExpandedNode],
+    outputs: Mapping[str, NodeSource],
+    limit: int | None = None,
+    tiled: Set[str] = frozenset(),
+) -> Lowered:
+    """The steps that these outputs need.
+
+    VAEs work in tiles in those that need more bytes than `limit` otherwise, and in those with a path in `tiled`.
+    """
+    lowering = _Lowering(nodes, limit, tiled)
     avoided: list[str] = []
     for node, need in zip(nodes, needs_of(nodes, outputs), strict=True):
         if need is not None:
@@ -78,10 +86,12 @@ class _Lowering:
     Args:
         nodes: all nodes of the graph.
         limit: most bytes that a step may need; None if that is not known.
+        tiled: paths of steps whose VAE works in tiles.
     """
 
-    def __init__(self, nodes: Sequence[ExpandedNode], limit: int | None) -> None:
+    def __init__(self, nodes: Sequence[ExpandedNode], limit: int | None, tiled: Set[str]) -> None:
         self._limit = limit
+        self._tiled = tiled
         self.steps: list[Draft] = []
         self.made_by: dict[NodeOutput, StepOutput] = {}
         self._nodes = nodes
@@ -115,9 +125,10 @@ class _Lowering:
                     inputs[argument] = Gather(tuple(present))
                 elif present:
                     inputs[argument] = present[0]
-            uses, memory, savings = in_tiles(step.uses, step.memory, self._limit)
+            path = f"{node.path}/{step.name}"
+            uses, memory, savings = in_tiles(step.uses, step.memory, self._limit, recorded=path in self._tiled)
             draft = Draft(
-                f"{node.path}/{step.name}",
+                path,
                 function,
                 dict(step.params),
                 inputs,

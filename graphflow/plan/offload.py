@@ -20,8 +20,8 @@ def offload_for(steps: Sequence[PlannedStep], lives: Lifetimes, compute: Compute
         return None
     largest = max(own_bytes(step.uses) + need for step, need in zip(steps, lives.needs, strict=True))
     if largest <= limit or compute.options.compile:
-        return Saving(MOVED[0], lives.whole_peak, limit)
-    return Saving(MOVED[1], largest, limit)
+        return Saving.of(MOVED[0], lives.whole_peak, limit)
+    return Saving.of(MOVED[1], largest, limit)
 
 
 def offloaded(steps: Sequence[PlannedStep], saving: Saving) -> tuple[PlannedStep, ...]:

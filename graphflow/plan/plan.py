@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -96,7 +96,9 @@ class Plan:
 
 
 @paused
-def plan(checked: Checked, *, only: Sequence[str] = (), memory_budget: int | None = None) -> Plan:
+def plan(
+    checked: Checked, *, only: Sequence[str] = (), memory_budget: int | None = None, tiled: Set[str] = frozenset()
+) -> Plan:
     """Make the plan of a checked graph.
 
     Args:
@@ -106,6 +108,7 @@ def plan(checked: Checked, *, only: Sequence[str] = (), memory_budget: int | Non
             of the GPU, or of the machine on a CPU. If it is too small for finishing each item of a list before the next
             one, components are loaded one after the other. A step that does not fit takes a measure that saves memory.
             The size of `auto` batches depends on it, if it is given.
+        tiled: paths of the steps whose VAE works in tiles, as in the run that is repeated.
 
     Raises:
         InvalidGraph: the graph has problems, or `only` names an output that it does not have.
@@ -121,7 +124,7 @@ def plan(checked: Checked, *, only: Sequence[str] = (), memory_budget: int | Non
         name: without_absent(source) for name, source in chosen.items() if not isinstance(source, (Absent, Unknown))
     }
     limit = memory_limit(checked.compute, memory_budget)
-    lowered = lower(checked.nodes, present, limit)
+    lowered = lower(checked.nodes, present, limit, tiled)
     groups, alone = _batches(lowered.steps, checked.compute, memory_budget)
     order = in_order(lowered.steps, lowered.outputs, groups)
     steps, outputs = _numbered(lowered, order)

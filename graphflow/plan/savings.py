@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 from graphflow.catalog.authoring import Workspace
 from graphflow.checkpoints.placed import Placed
@@ -26,18 +27,20 @@ class Saving:
 
     Attributes:
         measure: a run option, with its value if it has several.
-        without: bytes that the step needs without it.
-        limit: bytes that it may need.
+        why: the reason, as a clause.
     """
 
     measure: str
-    without: int
-    limit: int
+    why: str
 
-    @property
-    def why(self) -> str:
-        """The reason, as a clause."""
-        return f"it would need {size_text(self.without)}, and {size_text(self.limit)} may be used"
+    @classmethod
+    def of(cls, measure: str, without: int, limit: int) -> Self:
+        """The measure of a step that needs `without` bytes otherwise, more than `limit`."""
+        return cls(measure, f"it would need {size_text(without)}, and {size_text(limit)} may be used")
+
+
+RECORDED = Saving(TILES, "the recorded run did so")
+"""Of a step that is repeated as it was run."""
 
 
 def memory_limit(compute: Compute, budget: int | None) -> int | None:
@@ -59,16 +62,24 @@ def own_bytes(uses: Mapping[str, Component]) -> int:
 
 
 def in_tiles(
-    uses: Mapping[str, Component], memory: Workspace, limit: int | None
+    uses: Mapping[str, Component], memory: Workspace, limit: int | None, *, recorded: bool = False
 ) -> tuple[dict[str, Component], Workspace, tuple[Saving, ...]]:
     """The components and the memory of a step: with its VAE in tiles if it does not fit otherwise, and fits so.
 
     Also if it does not fit in tiles either but needs less, since a later measure may do the rest.
+
+    Args:
+        uses: role → component.
+        memory: what it needs.
+        limit: most bytes that it may need.
+        recorded: whether it works in tiles in any case, since a run that is repeated did so.
     """
+    if recorded:
+        return tiled(uses), Workspace(memory.nbytes if memory.tiled is None else memory.tiled), (RECORDED,)
     without = own_bytes(uses) + memory.nbytes
     if limit is None or memory.tiled is None or memory.tiled >= memory.nbytes or without <= limit:
         return dict(uses), memory, ()
-    return tiled(uses), Workspace(memory.tiled), (Saving(TILES, without, limit),)
+    return tiled(uses), Workspace(memory.tiled), (Saving.of(TILES, without, limit),)
 
 
 def tiled(uses: Mapping[str, Component]) -> dict[str, Component]:

@@ -15,6 +15,7 @@ from graphflow.check.sources import Absent, NodeOutput, NodeSource, Unknown
 from graphflow.checkpoints.hub_cache import origin
 from graphflow.checkpoints.placed import Placed
 from graphflow.plan.plan import Plan
+from graphflow.plan.savings import TILES
 from graphflow.plan.step import PlannedStep
 from graphflow.problems import Place
 from graphflow.record.environment import environment
@@ -66,7 +67,7 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
         steps=[_step(step) for step in plan.steps],
         nodes=[_node(node, checked, short) for node in checked.nodes],
         skipped=dict(plan.skipped),
-        compute=_compute(checked) if plan.uses_torch else None,
+        compute=_compute(plan) if plan.uses_torch else None,
         repositories=_repositories(plan),
         components=_components(plan),
         functions=_functions(plan),
@@ -74,14 +75,15 @@ def describe(plan: Plan, *, command: Sequence[str] | None = None) -> RunRecord:
     )
 
 
-def _compute(checked: Checked) -> ComputeRecord:
-    compute = checked.compute
+def _compute(plan: Plan) -> ComputeRecord:
+    compute = plan.checked.compute
     return ComputeRecord(
         device=compute.device,
         dtype=compute.dtype,
         threads=compute.threads,
         options=dataclasses.asdict(compute.options),
         replaced={substitute.asked: substitute.used for substitute in compute.substitutes},
+        tiled=[path for path, own in plan.savings.items() if any(saving.measure == TILES for saving in own)],
     )
 
 

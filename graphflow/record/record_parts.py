@@ -24,6 +24,7 @@ class ComputeRecord(Part):
     Attributes:
         options: name → value of every run option, as used.
         replaced: option that the machine does not support, as the call gave it → what was used instead.
+        tiled: paths of the steps whose VAE worked in tiles because memory was short.
     """
 
     device: str
@@ -31,6 +32,7 @@ class ComputeRecord(Part):
     threads: int | None = None
     options: dict[str, JsonValue] = Field(default_factory=dict)
     replaced: dict[str, str] = Field(default_factory=dict)
+    tiled: list[str] = Field(default_factory=list)
 
 
 class EnvironmentRecord(Part):

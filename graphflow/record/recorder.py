@@ -31,6 +31,7 @@ from graphflow.execute.events import (
 )
 from graphflow.execute.result import Result
 from graphflow.plan.plan import Plan
+from graphflow.plan.savings import TILES
 from graphflow.record.folder_claim import Claim, digest_of_file, now
 from graphflow.record.journal import WRITING, Journal
 from graphflow.record.names import EVENTS, REPORT, RUN_JSON
@@ -190,6 +191,9 @@ class Recorder:
                     self.report.add_step(event.step, event.values)
             case MemorySaved():
                 self._steps[event.step].savings.append(event.measure)
+                compute = self.record.compute
+                if event.measure == TILES and compute is not None and event.step not in compute.tiled:
+                    compute.tiled.append(event.step)
             case StepWarned():
                 self._steps[event.step].warnings.append(event.problem.to_json())
             case StepFailed():

@@ -96,7 +96,9 @@ class Repetition:
             InvalidGraph: its graph has problems here.
         """
         require_files(self.files, self.folders)
-        return plan(self.checked(), only=self.outputs, memory_budget=self.memory_budget)
+        compute = self.record.compute
+        tiled = frozenset(compute.tiled if compute is not None else ())
+        return plan(self.checked(), only=self.outputs, memory_budget=self.memory_budget, tiled=tiled)
 
     def explain(self) -> list[Difference]:
         """The differences between this machine and the recorded run, found without running anything."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
-import resource
+import os
 import sys
 from pathlib import Path
 
@@ -28,10 +28,13 @@ def chain(folders: list[str], size: int) -> gf.Graph:
     return graph
 
 
-def resident() -> int:
-    """Bytes of this process that are in memory now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+def resident(what: str = "VmRSS") -> int:
+    """Bytes of this process that are in memory now; with `VmHWM`, that ever were.
+
+    Unlike `ru_maxrss`, the latter does not count what the parent process had.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(what)).split()[1])
 
 
 def main() -> None:
@@ -43,12 +46,12 @@ def main() -> None:
     def listen(event: object) -> None:
         if isinstance(event, (ComponentLoaded, ComponentDropped)):
             events.append(f"{type(event).__name__} {event.component}")
-        if "-v" in sys.orig_argv:
+        if os.environ.get("SHOW"):
             print(f"{resident() - before:>14,} {str(event)[:150]}", file=sys.stderr)
 
     with gf.Engine(memory_budget=int(budget), keep=False, dtype="bfloat16") as engine:
         picture = engine.run(chain(folders, int(size)), on_event=listen)["image"]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = resident("VmHWM")
     print(json.dumps({"before": before, "peak": peak, "events": events, "size": [picture.width, picture.height]}))
 
 

@@ -59,6 +59,9 @@ def test_a_run_reports_the_tiles_that_its_plan_chose_and_records_them(picture_gr
     assert steps["paint/decode"]["savings"] == ["vae_tiling"]
     assert steps["paint/sample"]["savings"] == []
     assert "Saved memory by vae_tiling" in (tmp_path / "run/report.html").read_text()
+    again = gf.rerun(tmp_path / "run")  # with more memory
+    assert again.equal
+    assert again.result.executed
     assert tiled == gf.run(picture_graph, vae_tiling=True)["image"] != gf.run(picture_graph)["image"]
 
 
