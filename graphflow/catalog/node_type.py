@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from graphflow.catalog.authoring import (
+    Ge,
+    Gt,
+    Le,
+    Lt,
+    MultipleOf,
     PlanFunction,
     SelectFunction,
 )
@@ -77,7 +83,7 @@ class Param:
         value = coerce(value, self.type)
         if self.choices and value not in self.choices:
             raise InvalidValue(f"{self.name} must be one of {', '.join(map(str, self.choices))}")
-        if self.constraints:
+        if self.constraints and not _within(value, self.constraints):
             self._constrain(value)
         return value
 
@@ -117,6 +123,31 @@ class Param:
         ]
         lengths = [text for limit in self.constraints if (text := _length(limit))]
         return ", ".join([" ".join([str(self.type), ", ".join(limits)]).strip(), *lengths])
+
+
+def _within(value: Any, limits: Iterable[Any]) -> bool:
+    """Whether a value is a number that these limits allow; False if only pydantic can decide it.
+
+    Most params are such numbers, and importing pydantic takes longer than checking a small graph.
+    """
+    return type(value) in (int, float) and all(_allows(limit, value) for limit in limits)
+
+
+_COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], bool]]] = {
+    Ge: ("ge", operator.ge),
+    Gt: ("gt", operator.gt),
+    Le: ("le", operator.le),
+    Lt: ("lt", operator.lt),
+}
+
+
+def _allows(limit: Any, value: float) -> bool:
+    if comparison := _COMPARISONS.get(type(limit)):
+        attribute, holds = comparison
+        return holds(value, getattr(limit, attribute))
+    return (
+        type(limit) is MultipleOf and type(value) is type(limit.multiple_of) is int and value % limit.multiple_of == 0
+    )
 
 
 def _length(limit: Any) -> str:

@@ -16,6 +16,7 @@ from graphflow.cli.codes import DONE, FAILED, INTERRUPTED, WRONG
 from graphflow.cli.screens import echo
 from graphflow.cli.streams import guarded
 from graphflow.errors import FileProblem, GraphflowError, InvalidGraph
+from graphflow.system.gc_pause import importing
 from graphflow.system.idle_threads import let_idle_threads_sleep
 
 COMMANDS = {
@@ -108,7 +109,8 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".")
         if name == named:
             # Only the requested command is imported.
-            module = importlib.import_module(f"graphflow.cli.{name}")
+            with importing():
+                module = importlib.import_module(f"graphflow.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(command=name, execute=module.execute)
     return parser

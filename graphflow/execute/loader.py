@@ -16,6 +16,7 @@ from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.out_of_memory import is_out_of_memory
 from graphflow.system.docstrings import keep_docstrings
+from graphflow.system.gc_pause import importing
 from graphflow.system.library_turns import TURNS
 from graphflow.system.run_options import RunOptions
 from graphflow.system.warning_filters import filtered
@@ -33,8 +34,9 @@ def quiet() -> Iterator[None]:
     """
     with TURNS.loading():
         keep_docstrings()
-        from diffusers.utils import logging as diffusers_logging
-        from transformers.utils import logging
+        with importing():
+            from diffusers.utils import logging as diffusers_logging
+            from transformers.utils import logging
 
         verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
         other_verbosity = diffusers_logging.get_verbosity()
@@ -52,7 +54,7 @@ def quiet() -> Iterator[None]:
 
 def import_libraries() -> None:
     """Import the libraries in one go: threads that each import a part could see half-initialized modules."""
-    with quiet():
+    with quiet(), importing():
         import diffusers.image_processor  # noqa: F401
 
 
@@ -102,7 +104,9 @@ def _plain(files: ComponentFiles, model: ModelClass) -> Any:
 def _class(model: ModelClass) -> Any:
     if not model.library:
         raise ValueError(f"the class {model.name} names neither a library nor a function that loads it")
-    return getattr(importlib.import_module(model.library), model.name)
+    # These packages import a class's module when the class is asked for.
+    with importing():
+        return getattr(importlib.import_module(model.library), model.name)
 
 
 def _model(placed: Placed, model: ModelClass) -> Any:

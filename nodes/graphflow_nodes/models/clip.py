@@ -10,6 +10,7 @@ from typing import Any
 
 from graphflow.checkpoints.components import ComponentFiles
 from graphflow.checkpoints.model_class import ModelClass, Named
+from graphflow.system.gc_pause import importing
 from graphflow_nodes.models.clip_tokenizer import TokenizerPart, tokenizer_of
 from graphflow_nodes.models.defaults import defaults_of
 from graphflow_nodes.models.layers import linear, norm
@@ -63,7 +64,8 @@ CLIP_TEXT_WITH_PROJECTION = ModelClass(
 
 def _load_tokenizer(files: ComponentFiles, _: Any) -> Any:
     """The tokenizer of a folder, or one made from the config and vocabulary of a single file."""
-    from transformers import CLIPTokenizer
+    with importing():
+        from transformers import CLIPTokenizer
 
     if not isinstance(files, TokenizerPart):
         return CLIPTokenizer.from_pretrained(files.folder, local_files_only=True, trust_remote_code=False)

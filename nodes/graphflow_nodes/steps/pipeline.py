@@ -16,6 +16,7 @@ from typing import Any
 from graphflow.catalog.authoring import Context
 from graphflow.errors import DefinitionError, FileProblem
 from graphflow.execute.loader import quiet
+from graphflow.system.gc_pause import importing
 from graphflow.system.warning_filters import filtered
 from graphflow.values.sampling import Sampling, SchedulerChoice
 from graphflow_nodes.models.samplers import OWN, REPLACED, UNCLIP
@@ -135,7 +136,7 @@ def class_named(name: str) -> Any:
     found = vars(diffusers).get(name)
     if found is None:
         # The first import prints notes about optional packages.
-        with quiet():
+        with quiet(), importing():
             found = getattr(diffusers, name)
     return found
 
