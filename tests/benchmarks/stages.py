@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 PAIRS = 20
 
@@ -67,26 +69,48 @@ def _texts(number: int) -> dict[str, str]:
 
 
 def cold() -> None:
-    """`graphflow run text2img` and the plain script in fresh processes, alternating; then the time by package."""
-    ours: list[float] = []
-    plain: list[float] = []
+    """`graphflow run text2img` and the plain script in fresh processes, alternating; then the time by package.
+
+    Nothing is kept between runs. Threads of both sleep while they wait, since graphflow lets them, and spinning threads
+    would count as work of the script.
+    """
+    pairs: list[tuple[Spent, Spent]] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = str(Path(scratch) / "sd")
         subprocess.run([sys.executable, "-c", _EXPORT, folder], check=True)
-        command = [sys.executable, "-m", "graphflow", "run", "text2img", "--out", str(Path(scratch) / "run")]
-        for _ in range(4):
-            for times, call in ((ours, command), (plain, [sys.executable, "-c", _SCRIPT, folder])):
-                start = time.perf_counter()
-                subprocess.run(call, check=True, capture_output=True)
-                times.append(time.perf_counter() - start)
+        ours = [sys.executable, "-m", "graphflow", "run", "text2img", "--no-cache", "--out", str(Path(scratch) / "run")]
+        for _ in range(COLD_PAIRS + 1):
+            pairs.append((spent(ours), spent([sys.executable, "-c", _SCRIPT, folder])))
+            print(f"load {os.getloadavg()[0]:.1f}, {pairs[-1]}")
         told = subprocess.run(
             [sys.executable, "-c", _PROFILED, str(Path(scratch) / "profiled")],
             check=True, capture_output=True, text=True,
         )  # fmt: skip
-    for name, times in (("graphflow run text2img", ours), ("the plain script", plain)):
-        print(f"{name}: first {times[0]:.1f} s, then " + ", ".join(f"{one:.1f}" for one in times[1:]) + " s")
+    warm = pairs[1:]  # the first reads the packages from the disk
+    for number, what in enumerate(("wall", "CPU")):
+        ratio = statistics.median(one[number] / other[number] for one, other in warm)
+        shown = [statistics.median(pair[side][number] for pair in warm) for side in (0, 1)]
+        print(f"{what}: graphflow {shown[0]:.2f} s, the plain script {shown[1]:.2f} s, median ratio {ratio:.2f}")
     print("by package, under the profiler: " + told.stdout.strip().splitlines()[-1])
-    print(f"load {os.getloadavg()[0]:.1f}")
+
+
+COLD_PAIRS = 7
+
+
+class Spent(NamedTuple):
+    """Seconds of one process."""
+
+    wall: float
+    cpu: float
+
+
+def spent(command: list[str]) -> Spent:
+    """What a process takes from its start to its end, its threads sleeping while they wait."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"})
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Spent(time.perf_counter() - start, cpu)
 
 
 _EXPORT = """
@@ -114,7 +138,7 @@ from graphflow.cli import main
 import graphflow, graphflow_nodes
 own = {str(Path(one.__file__).parent): one.__name__ for one in (graphflow, graphflow_nodes)}
 profile = cProfile.Profile()
-profile.runcall(main, ["run", "text2img", "--out", sys.argv[1]])
+profile.runcall(main, ["run", "text2img", "--no-cache", "--out", sys.argv[1]])
 
 def package(file):
     for folder, name in own.items():
@@ -129,7 +153,9 @@ for (file, _, _), (_, _, spent, _, callers) in pstats.Stats(profile).stats.items
     else:
         for (caller, _, _), (_, _, share, _) in callers.items():
             times[package(caller)] += share
-print(", ".join(f"{name} {seconds:.2f} s" for name, seconds in times.most_common() if seconds >= 0.005))
+share = sum(times[name] for name in own.values()) / times.total()
+shown = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in times.most_common() if seconds >= 0.005)
+print(f"own modules {share:.1%}; {shown}")
 """
 
 
