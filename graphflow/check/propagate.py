@@ -23,7 +23,7 @@ _NOTHING = Planned()
 def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) -> list[Problem]:
     """Give every node its facts and its plan function's result; returns refusals and hints of the nodes."""
     wanted = _wanted(nodes, outputs)
-    readers = _readers(nodes)
+    readers: Mapping[NodeSource | None, set[str]] | None = None
     problems: dict[Any, Problem] = {}
     for node in nodes:
         if node.type.plain:
@@ -31,8 +31,10 @@ def propagate(nodes: Sequence[ExpandedNode], outputs: Mapping[str, NodeSource]) 
         _ask(node, nodes, frozenset(wanted[node.index]))
         for fault in faults(node.type, node.port_facts, node.planned):
             source = node.sources.get(fault.about)
-            if fault.unless_read_by and fault.unless_read_by in readers.get(source, ()):
-                continue
+            if fault.unless_read_by:
+                readers = _readers(nodes) if readers is None else readers
+                if fault.unless_read_by in readers.get(source, ()):
+                    continue
             problem = problem_of(fault, node, node.place_of(fault.about), named_source(source, nodes))
             # The same fault in several items or uses is one problem; a graph built in Python has no lines.
             where = problem.place if problem.place.line else re.sub(r"\[\d+\]", "", node.path)
