@@ -1,4 +1,4 @@
-"""The collector is paused while modules are imported, and runs again afterwards."""
+"""The collector is paused while modules are imported, and has nothing to search when the command line ends."""
 
 import gc
 import subprocess
@@ -14,6 +14,14 @@ from graphflow.execute.loader import import_libraries
 collected.clear()
 import_libraries()
 print(collected.count(2), gc.isenabled())
+"""
+
+ENDED = """
+import gc, sys
+from graphflow.__main__ import main
+sys.argv = ["graphflow", "--version"]
+code = main()
+print(code, gc.get_freeze_count() > 0)
 """
 
 
@@ -39,3 +47,8 @@ def test_a_collector_that_was_off_stays_off():
 def test_the_libraries_are_imported_without_a_full_collection():
     done = subprocess.run([sys.executable, "-c", COUNTED], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "True"]
+
+
+def test_the_end_of_the_command_line_leaves_nothing_to_search():
+    done = subprocess.run([sys.executable, "-c", ENDED], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 True"
