@@ -66,9 +66,9 @@ class Pool:
         """Load the components of a step that are not loaded yet; returns all of them by role.
 
         First, components with `offload model` that the step does not use are moved away, and those that it uses are
-        moved back. Before each load, components are evicted until the new one fits, those first that are used again
-        last or not at all. If the pool keeps nothing for later runs, all components without a later use are evicted.
-        Without a load, too, components are evicted until there is room for what the step needs to compute.
+        moved back. If the pool keeps nothing for later runs, components without a later use are evicted. Before each
+        load, others are evicted until the new one fits, those first that are used again last or not at all. Without a
+        load, too, components are evicted until there is room for what the step needs to compute.
 
         Args:
             uses: role → component.
@@ -80,6 +80,9 @@ class Pool:
         needed = {component.identity: component for component in uses.values()}
         most = self.budget if room is None else room
         self._move(needed, listener)
+        if not self._keep:
+            for identity in [one for one in self._held if one not in needed and next_use(one) == math.inf]:
+                self._drop(identity, listener)
         for component in uses.values():
             if component.identity in self._held:
                 continue
@@ -98,7 +101,7 @@ class Pool:
             if check is not None:
                 check()
         if most is not None and self.nbytes > most:
-            self._make_room(needed, most, next_use, listener, unused=False)
+            self._make_room(needed, most, next_use, listener)
         return {role: self._held[component.identity].model for role, component in uses.items()}
 
     def _make_room(
@@ -107,8 +110,6 @@ class Pool:
         most: int | None,
         next_use: Callable[[str], float],
         listener: Callable[[Event], None] | None,
-        *,
-        unused: bool = True,
     ) -> None:
         """Evict components that the step does not need until the others take at most `most` bytes.
 
@@ -116,11 +117,9 @@ class Pool:
             needed: identity → component of the step.
             most: None for no limit.
             next_use, listener: as for `borrow`.
-            unused: whether those without a later use go in any case, if the pool keeps nothing.
         """
         for identity in sorted((i for i in self._held if i not in needed), key=next_use, reverse=True):
-            over = most is not None and self.nbytes > most and not self._held[identity].away
-            if over or (unused and not self._keep and next_use(identity) == math.inf):
+            if most is not None and self.nbytes > most and not self._held[identity].away:
                 self._drop(identity, listener)
 
     def evict_others(self, uses: Mapping[str, Component], listener: Callable[[Event], None] | None = None) -> bool:

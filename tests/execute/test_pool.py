@@ -62,6 +62,18 @@ def test_where_nothing_is_kept_a_component_goes_before_another_is_loaded():
     assert loads.most == max(BYTES.values())
 
 
+def test_where_nothing_is_kept_a_component_goes_before_the_next_step_that_borrows_even_if_nothing_is_loaded():
+    held = []
+
+    def look(event):
+        if type(event).__name__ == "StepFinished":
+            held.append("".join(loads.held))
+
+    loads = Loads(keep=False)
+    loads.run(chain("abba"), on_event=look)
+    assert held == ["a", "ab", "ab", "a"]
+
+
 def test_a_component_that_is_used_later_stays():
     loads = Loads(keep=False)
     loads.run(chain("aba"))
