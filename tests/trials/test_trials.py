@@ -9,10 +9,14 @@ import pytest
 
 from tests.trials.checkpoints import LIMITS as OF_CHECKPOINTS
 from tests.trials.checkpoints import Checkpoints
+from tests.trials.crowd import LIMITS as OF_CROWDS
+from tests.trials.crowd import Crowd
 from tests.trials.documents import Documents
 from tests.trials.kills import LIMITS as OF_PROCESSES
 from tests.trials.kills import Kills
 from tests.trials.pictures import Pictures
+from tests.trials.resumed import LIMITS as OF_RESUMED
+from tests.trials.resumed import Resumed
 from tests.trials.streams import Streams
 from tests.trials.trial import Limits, tried
 
@@ -55,3 +59,13 @@ def test_runs_write_what_they_can_whatever_is_closed_or_full(kind, tmp_path):
 
 def test_runs_that_are_stopped_leave_a_record_that_can_be_read():
     assert faults(Kills, range(3), OF_PROCESSES) == {}
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_from_its_finished_steps():
+    assert faults(Resumed, range(10), OF_RESUMED) == {}
+
+
+@pytest.mark.slow
+def test_eight_runs_at_once_compute_each_step_once():
+    assert faults(Crowd, range(1), OF_CROWDS) == {}

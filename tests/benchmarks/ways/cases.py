@@ -23,7 +23,8 @@ class Case:
         checkpoints: by input, the name of a tiny checkpoint or one of `checkpoints.py`.
         values: of all other inputs but pictures.
         pictures: the inputs that are a picture or a mask; they are made in the size of `width` and `height`.
-        ways: how it is run: `guide`, `best`, `graphflow`, and `auto`, which is graphflow with `--dtype auto`.
+        ways: how it is run: `guide`, `best`, `graphflow`; some also `kept`, the guide's script with a variable for each
+            pipeline, and `auto`, graphflow with `--dtype auto`.
         dtype: the precision of the scripts.
     """
 
@@ -110,7 +111,7 @@ CASES = (
             "guidance_scale": 7.5,
             "seed": 0,
         },
-        ways=("guide", "best", "graphflow", "auto"),
+        ways=("guide", "kept", "best", "graphflow", "auto"),
         **_CHAIN,
     ),
     Case(
@@ -121,6 +122,7 @@ CASES = (
         {"first": "sd15", "second": "sd15_second", "third": "sd15_third"},
         {**_TINY, "width": 256, "height": 256, "prompts": ["a cat", "a dog", "a house"], "strength": 0.5},
         ("image",),
+        ways=("guide", "kept", "best", "graphflow"),
     ),
     Case(
         "gpu_sd",

@@ -17,6 +17,7 @@ from PIL import Image
 from tests.benchmarks.ways.cases import Case
 
 ROOT = Path(__file__).parents[3]
+SCRIPTS = ("guide", "kept", "best")
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,15 @@ def call(case: Case, way: str, folder: Path, out: Path) -> list[str]:
     pictures = {name: str(folder / f"{name}-{case.values['width']}.png") for name in case.pictures}
     checkpoints = {key: str(folder / name) for key, name in case.checkpoints.items()}
     values = {**case.values, **pictures}
-    if way in ("guide", "best"):
+    if way in SCRIPTS:
         given = {"checkpoints": checkpoints, "values": values, "out": str(out), "device": case.device}
         given_file = out.with_name("given.json")
         given_file.write_text(json.dumps({**given, "dtype": case.dtype}), encoding="utf-8")
         return [sys.executable, "-m", f"tests.benchmarks.ways.scripts.{case.script}", way, str(given_file)]
     settings = [f"--set={key}={_word(value)}" for key, value in {**values, **checkpoints}.items()]
     options = ["--dtype", "auto"] if way == "auto" else ["--dtype", case.dtype] if case.group == "gpu" else []
-    return [sys.executable, "-m", "graphflow", "run", case.graph, *settings, *options, "--out", str(out)]
+    words = [case.graph, *settings, *options, "--no-cache", "--out", str(out)]
+    return [sys.executable, "-m", "graphflow", "run", *words]
 
 
 def _word(value: object) -> str:

@@ -15,8 +15,8 @@ Rounds = Sequence[dict[str, Measured]]
 
 def compared(case: Case) -> list[tuple[str, str]]:
     """The pairs of ways of which the case has ratios."""
-    pairs = [("graphflow", "best"), ("graphflow", "guide")]
-    return [*pairs, ("auto", "guide")] if "auto" in case.ways else pairs
+    pairs = [("graphflow", "best"), ("graphflow", "guide"), ("graphflow", "kept"), ("auto", "guide")]
+    return [pair for pair in pairs if set(pair) <= set(case.ways)]
 
 
 def ratios(cases: Sequence[tuple[Case, Rounds]]) -> list[str]:

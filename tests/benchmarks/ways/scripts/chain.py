@@ -36,6 +36,19 @@ def guide(given: Given) -> None:
     given.save(pipeline(prompts[2], image=image, strength=strength, **given.call()).images[0])
 
 
+def kept(given: Given) -> None:
+    """As `guide`, but each pipeline is in a variable of its own, so that all three stay in memory."""
+    folder, prompts = given.checkpoints["checkpoint"], given.values["prompts"]
+    strength, load = given.values["strength"], {"safety_checker": None, **given.load}
+    text2img = given.ready(AutoPipelineForText2Image.from_pretrained(folder, **load))
+    image = text2img(prompts[0], **given.size, **given.call()).images[0]
+    inpaint = given.ready(AutoPipelineForInpainting.from_pretrained(folder, **load))
+    pictures = {"image": image, "mask_image": given.picture("mask")}
+    image = inpaint(prompts[1], **pictures, strength=strength, **given.size, **given.call()).images[0]
+    img2img = given.ready(AutoPipelineForImage2Image.from_pretrained(folder, **load))
+    given.save(img2img(prompts[2], image=image, strength=strength, **given.call()).images[0])
+
+
 def best(given: Given) -> None:
     """One set of components, and latents; the text encoder leaves before the UNet comes, the UNet before decoding."""
     folder = given.checkpoints["checkpoint"]
@@ -80,4 +93,4 @@ def _painted(given: Given, vae: Any, encoded: list[Any]) -> torch.Tensor:
 
 
 if __name__ == "__main__":
-    main(guide, best)
+    main(guide, kept, best)

@@ -16,11 +16,22 @@ INPUTS = ("first", "second", "third")
 
 def guide(given: Given) -> None:
     """Each stage by its own `from_pretrained` in the variable `pipeline`; latents are handed over here too."""
+    _each_by_its_own(given, most=1)
+
+
+def kept(given: Given) -> None:
+    """As `guide`, but each pipeline is in a variable of its own, so that all three stay in memory."""
+    _each_by_its_own(given, most=3)
+
+
+def _each_by_its_own(given: Given, most: int) -> None:
     image: Any = given.picture()
+    pipelines: list[Any] = []
     for name, prompt in zip(INPUTS, given.values["prompts"], strict=True):
         pipeline = given.ready(
             AutoPipelineForImage2Image.from_pretrained(given.checkpoints[name], safety_checker=None, **given.load)
         )
+        pipelines = [*pipelines, pipeline][-most:]  # the name is bound again only after the next one is loaded
         last = {} if name == INPUTS[-1] else {"output_type": "latent"}
         image = pipeline(prompt, image=image, strength=given.values["strength"], **last, **given.call()).images
     given.save(image[0])
@@ -62,4 +73,4 @@ def _repainted(given: Given, name: str, vae: Any, scheduler: Any, encoded: Any, 
 
 
 if __name__ == "__main__":
-    main(guide, best)
+    main(guide, kept, best)
