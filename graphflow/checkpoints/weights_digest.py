@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +17,14 @@ from graphflow.checkpoints.digest_cache import Digests, remember, remembered
 from graphflow.checkpoints.safetensors_header import Tensor, Tensors, read_tensors
 from graphflow.checkpoints.tensor_storage import Stored
 from graphflow.system.files import open_regular
+from graphflow.system.free_cores import Cores
 
 _CODES: dict[int, Literal["B", "H", "I", "Q"]] = {8: "B", 16: "H", 32: "I", 64: "Q"}
 """Bits of an element → format code for an array of such elements."""
+
+
+LARGE = 32 * 2**20
+"""Bytes of a file from which several threads hash it; they take longer to start than a smaller one takes."""
 
 
 def tensor_digests(path: Path, stored: Mapping[str, Stored] | None = None) -> Digests:
@@ -87,12 +93,25 @@ def _digests(path: Path, header: Tensors, stored: Mapping[str, Stored]) -> Diges
         mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content,
         memoryview(content) as view,
     ):
-        digests = {}
-        for name, how in stored.items():
+
+        def digests_of(name: str) -> tuple[str, ...]:
             tensor = header.tensors[name]
             with view[header.offset + tensor.start : header.offset + tensor.end] as data:
-                digests[name] = tuple(_pieces(tensor, data, how))
-        return digests
+                return tuple(_pieces(tensor, data, stored[name]))
+
+        return dict(zip(stored, _each(digests_of, stored, nbytes=len(content)), strict=True))
+
+
+def _each(digests_of: Callable[[str], tuple[str, ...]], names: Iterable[str], nbytes: int) -> list[tuple[str, ...]]:
+    """The digests of these tensors; if their file is large, each core hashes some of them."""
+    cores = math.ceil(Cores.now().allowed)
+    if nbytes < LARGE or cores == 1:
+        return list(map(digests_of, names))
+    from concurrent.futures import ThreadPoolExecutor
+
+    # Threads suffice, since hashlib lets others run while it hashes.
+    with ThreadPoolExecutor(cores) as pool:
+        return list(pool.map(digests_of, names))
 
 
 def _pieces(tensor: Tensor, data: memoryview, how: Stored) -> Iterator[str]:

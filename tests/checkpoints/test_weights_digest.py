@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from graphflow.checkpoints.safetensors_header import Tensors
 from graphflow.checkpoints.weights_digest import digest_of_files, tensor_digests
 from graphflow.system.cache_folder import CACHE_VARIABLE
 from graphflow.system.files import write_atomically
+from graphflow.system.free_cores import Cores
 from tests.checkpoints.safetensors_files import file, tensor
 
 
@@ -187,3 +189,24 @@ def test_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
     write_atomically(tmp_path / "a", b"content")
     assert done == ["fsync", "replace"]
     assert (tmp_path / "a").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_tensors_of_a_large_file_are_hashed_at_the_same_time(tmp_path, cache, monkeypatch, large):
+    path = two(tmp_path)[0]
+    expected = dict(tensor_digests(path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "other"))
+    monkeypatch.setattr(weights_digest, "LARGE", path.stat().st_size if large else path.stat().st_size + 1)
+    monkeypatch.setattr(weights_digest.Cores, "now", lambda: Cores(total=2, allowed=2.0, busy=0.0))
+    both, threads = threading.Barrier(2), set()
+    pieces = weights_digest._pieces
+
+    def waiting(*arguments):
+        threads.add(threading.get_ident())
+        if large:
+            both.wait(timeout=10)
+        return pieces(*arguments)
+
+    monkeypatch.setattr(weights_digest, "_pieces", waiting)
+    assert tensor_digests(path) == expected
+    assert len(threads) == (2 if large else 1)
