@@ -104,9 +104,14 @@ def _too_often(targets: list[Path], killed: int | None) -> str:
 
 
 def _key(step: str, prompt: str) -> tuple[str, str]:
-    """Steps that compute the same have the same: the second stage's depend on its prompt, all others are equal."""
-    second = step.startswith("polish") and not step.endswith("encode_negative")
-    return step, prompt if second else "all"
+    """Steps that compute the same have the same.
+
+    The second stage's depend on its prompt. The negative prompt of `text2img` is an empty text, that of the longer
+    graph is not given, so these are two recipes. All other steps are equal in all runs.
+    """
+    if step == "paint/encode_negative":
+        return step, "text2img" if not prompt else "all others"
+    return step, prompt if step.startswith("polish") else "all"
 
 
 if __name__ == "__main__":
