@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -15,8 +14,7 @@ from graphflow.cli.screens import echo, echo_json
 from graphflow.errors import GraphflowError
 from graphflow.store.disk_store import LIMIT, DiskStore
 from graphflow.store.upkeep import Removed, clear, holdings, prune, verify
-from graphflow.system.byte_sizes import parse_bytes
-from graphflow.system.cache_folder import SIZE_VARIABLE
+from graphflow.system.cache_folder import usual_size
 from graphflow.system.paths import path_of
 from graphflow.text_helpers.words import counted, size_text
 
@@ -60,10 +58,9 @@ def execute(arguments: argparse.Namespace) -> int:
         store.close()
 
 
-def _limit(given: str | None) -> str:
-    usual = os.environ.get(SIZE_VARIABLE) or LIMIT
+def _limit(given: str | None) -> int | str:
     # A usual size of 0 means that runs keep nothing, not that what is there has to go.
-    return given if given is not None else usual if parse_bytes(usual) else LIMIT
+    return given if given is not None else usual_size(LIMIT) or LIMIT
 
 
 def _info(store: DiskStore, arguments: argparse.Namespace) -> int:

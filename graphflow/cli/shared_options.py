@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING
 
 from graphflow.catalog.catalog import Catalog, default_catalog, named_catalog
@@ -11,7 +10,7 @@ from graphflow.checkpoints.hub import Hub
 from graphflow.cli.screens import echo
 from graphflow.errors import InvalidValue
 from graphflow.system.byte_sizes import parse_bytes
-from graphflow.system.cache_folder import SIZE_VARIABLE
+from graphflow.system.cache_folder import usual_size
 from graphflow.system.device import Compute
 from graphflow.system.paths import path_of
 from graphflow.system.run_options import ATTENTIONS, OFFLOADS, RunOptions
@@ -122,7 +121,7 @@ def store_of(arguments: argparse.Namespace) -> DiskStore | None:
 
     if arguments.no_cache and (arguments.cache is not None or arguments.cache_size is not None):
         raise InvalidValue("--no-cache contradicts --cache and --cache-size; remove one of them")
-    limit = parse_bytes(arguments.cache_size or os.environ.get(SIZE_VARIABLE) or LIMIT)
+    limit = usual_size(LIMIT) if arguments.cache_size is None else parse_bytes(arguments.cache_size)
     if arguments.no_cache or limit == 0:
         return None
     return DiskStore(None if arguments.cache is None else path_of(arguments.cache), limit)

@@ -131,6 +131,18 @@ def test_options_that_contradict_each_other_are_refused(runs):
     assert "--no-cache contradicts" in done.stderr
 
 
+def test_a_variable_that_is_not_a_size_is_named():
+    done = subprocess.run(
+        [sys.executable, "-m", "graphflow", "plan", "text2img"],
+        env={**os.environ, "GRAPHFLOW_CACHE_SIZE": "lots"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "the variable GRAPHFLOW_CACHE_SIZE: 'lots' is not a size" in done.stderr
+
+
 def test_plan_says_what_is_in_the_cache(runs):
     steps = json.loads(runs.call("plan", "--json", "--set", "strength=0.7", torch=False).stdout)["steps"]
     found = {step["step"]: step["cache"] for step in steps}
