@@ -83,7 +83,7 @@ def _chances(planned: Plan, store: Store | None) -> Sequence[Chance]:
     with contextlib.closing(store):
         environments = Environments(planned, store)
         environments.recall()
-        return forecast(planned, store, environments).chances
+        return forecast(planned, store, environments)
 
 
 def as_json(planned: Plan, chances: Sequence[Chance] = ()) -> dict[str, Any]:

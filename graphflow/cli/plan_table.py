@@ -10,7 +10,7 @@ from graphflow.cli.step_text import call_text, source_text
 from graphflow.cli.tables import Column, shortened, table, wrapped
 from graphflow.execute.forecast import Chance
 from graphflow.plan.plan import Plan
-from graphflow.plan.savings import told
+from graphflow.plan.savings import saving_lines
 from graphflow.plan.sources import StepSource
 from graphflow.plan.step import PlannedStep
 from graphflow.text_helpers.words import counted, one_line, size_text
@@ -21,7 +21,6 @@ LONGEST = 50
 """Most characters of a step's description."""
 LONGEST_NAME = 40
 """Most characters of a node's name; that of a picture file contains the file's name."""
-_CACHE = {"hit": ("hit",), "open": ("perhaps",), "run": ()}
 MOST = 3
 """Names of a list that are shown; the others are counted."""
 
@@ -77,7 +76,7 @@ def _columns(planned: Plan, chances: Sequence[Chance]) -> list[Column]:
         Column("loads", loads, least=12),
         Column("frees", frees, least=12),
         Column("memory", memory, right=True),
-        Column("cache", [_CACHE[chance.state] for chance in chances]),
+        Column("cache", [() if chance.state == "run" else (chance.state,) for chance in chances]),
     ]
 
 
@@ -172,7 +171,7 @@ def _cached(planned: Plan, chances: Sequence[Chance]) -> Iterable[str]:
     hits = sum(chance.state == "hit" for chance in chances)
     if hits:
         yield f"{hits} of {counted(len(chances), 'step')} in the cache"
-    for after in dict.fromkeys(chance.after for chance in chances if chance.state == "open"):
+    for after in dict.fromkeys(chance.after for chance in chances if chance.state == "perhaps"):
         paths = [step.path for step, chance in zip(planned.steps, chances, strict=True) if chance.after == after]
         same = "gives the result that it gave" if len(after) == 1 else "give the results that they gave"
         yield f"may be in the cache, if {_listed(after)} {same} before: {_listed(paths)}"
@@ -188,7 +187,7 @@ def _peak(planned: Plan) -> Iterable[str]:
         yield f"peak {size_text(times.whole_peak)}, in {path}, {size_text(computing)} of them to compute"
     if planned.limit is not None and times.whole_peak > planned.limit:
         yield f"that is more than {size_text(planned.limit)}: components are evicted earlier and loaded again"
-    yield from told(planned.savings)
+    yield from saving_lines(planned.savings)
 
 
 def _batches(planned: Plan) -> Iterable[str]:

@@ -19,35 +19,17 @@ class Chance:
     """What is known about one step before the run.
 
     Attributes:
-        state: `hit` if its result is in the store; `run` if it has to be executed; `open` if it is taken from the store
-            if steps before it give the same results as in an earlier run.
-        after: for `open`, the paths of these steps.
+        state: `hit` if its result is in the store; `run` if it has to be executed; `perhaps` if it is taken from the
+            store provided that steps before it give the same results as in an earlier run.
+        after: for `perhaps`, the paths of these steps.
     """
 
-    state: Literal["hit", "run", "open"]
+    state: Literal["hit", "run", "perhaps"]
     after: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """What is known about all steps of a plan before its run.
-
-    Attributes:
-        steps: of the plan.
-        chances: one for each step.
-    """
-
-    steps: Sequence[PlannedStep]
-    chances: Sequence[Chance]
-
-    @property
-    def executed(self) -> list[PlannedStep]:
-        """The steps that are executed, whatever the others give."""
-        return [step for step, chance in zip(self.steps, self.chances, strict=True) if chance.state == "run"]
-
-
-def forecast(plan: Plan, store: Store, environments: Environments) -> Forecast:
-    """Look up the results of a plan's steps, without reading them.
+def forecast(plan: Plan, store: Store, environments: Environments) -> tuple[Chance, ...]:
+    """What is known about each step of a plan before its run; results are looked up, but not read.
 
     A step whose result is known, and whose value the store has lost, is executed only if something reads it.
 
@@ -67,7 +49,7 @@ def forecast(plan: Plan, store: Store, environments: Environments) -> Forecast:
             for source in plan.steps[number].inputs.values():
                 for read in step_outputs(source):
                     needed[read.step].add(read.output)
-    return Forecast(plan.steps, _chances(plan, known, runs, store))
+    return _chances(plan, known, runs, store)
 
 
 def _known(plan: Plan, store: Store, environments: Environments) -> list[Mapping[str, str] | None]:
@@ -114,10 +96,10 @@ def _chances(plan: Plan, known: Sequence[Mapping[str, str] | None], runs: set[in
         if number not in runs:
             chances.append(Chance("hit"))
             continue
-        # If a producer's result is not known, another result than before is as likely as the same one.
+        # Its key depends on results that are not known yet.
         unknown = [one for one in sorted(step.reads) if known[one] is None]
         if unknown and step.cache and store.knows_recipe(step.key):
-            chances.append(Chance("open", tuple(plan.steps[one].path for one in unknown)))
+            chances.append(Chance("perhaps", tuple(plan.steps[one].path for one in unknown)))
         else:
             chances.append(Chance("run"))
     return tuple(chances)

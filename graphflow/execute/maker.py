@@ -184,7 +184,7 @@ class Maker:
         listening = self._announcer.listener is not None
         if listening:
             self._announcer.send(StepStarted(step.path))
-            self._say_savings([step])
+            self._announce_savings([step])
         try:
             outputs = self._caller.call(number, step)
         except StepError as error:
@@ -209,7 +209,7 @@ class Maker:
         if not other or not self.know([number]):
             self._alone(number)
 
-    def _say_savings(self, steps: Sequence[PlannedStep]) -> None:
+    def _announce_savings(self, steps: Sequence[PlannedStep]) -> None:
         """Report the measures that the plan takes for these steps."""
         for step in steps:
             for saving in step.savings:
@@ -222,7 +222,7 @@ class Maker:
             paths = tuple(step.path for step in steps)
             for path in paths:
                 self._announcer.send(StepStarted(path, paths))
-            self._say_savings(steps)
+            self._announce_savings(steps)
         try:
             outputs = self._caller.call_together(numbers, steps)
         except BatchFailed as error:

@@ -119,7 +119,8 @@ class Run:
         self._environments.recall()
         if self._environments.assumed and self._store is not None:
             chances = forecast(self.plan, self._store, self._environments)
-            if any(step.function.environment == "torch" for step in chances.executed):
+            executed = [step for step, one in zip(self.plan.steps, chances, strict=True) if one.state == "run"]
+            if any(step.function.environment == "torch" for step in executed):
                 self._environments.ask()
 
     def _make(self, unit: Sequence[int]) -> None:

@@ -10,6 +10,7 @@ from graphflow.catalog.authoring import Workspace
 from graphflow.checkpoints.placed import Placed
 from graphflow.system.device import Compute, gpu_memory
 from graphflow.system.machine_memory import machine_memory
+from graphflow.system.run_options import flag_of
 from graphflow.text_helpers.words import size_text
 from graphflow.values.component import Component
 
@@ -107,11 +108,10 @@ def _moved(part: Component, offload: str) -> Component:
     return replace(placed, options=replace(placed.options, offload=options.offload)).component
 
 
-def told(savings: Mapping[str, tuple[Saving, ...]]) -> Iterable[str]:
+def saving_lines(savings: Mapping[str, tuple[Saving, ...]]) -> Iterable[str]:
     """One line for each measure about the steps for which it is taken."""
     for measure in dict.fromkeys(saving.measure for own in savings.values() for saving in own):
         found = {path: one for path, own in savings.items() for one in own if one.measure == measure}
         path, first = next(iter(found.items()))
         others = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        flag = f"--{measure.replace('_', '-')}"
-        yield f"{path}{others}: {flag} is used, since {first.why}"
+        yield f"{path}{others}: {flag_of(measure)} is used, since {first.why}"

@@ -85,7 +85,7 @@ def default_device() -> str:
 def count_gpus() -> int:
     """The number of GPUs according to the driver, without importing torch."""
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "windll") else "libcuda.so.1")
+        driver = _driver()
         count = ctypes.c_int()
         return count.value if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 else 0
     except (OSError, AttributeError):
@@ -99,7 +99,7 @@ def gpu_memory(device: str) -> int:
         device: as torch names it: `cuda`, `cuda:1`.
     """
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "windll") else "libcuda.so.1")
+        driver = _driver()
         gpu, count = ctypes.c_int(), ctypes.c_size_t()
         number = int(device.partition(":")[2] or 0)
         known = driver.cuInit(0) == 0 and driver.cuDeviceGet(ctypes.byref(gpu), number) == 0
@@ -111,11 +111,16 @@ def gpu_memory(device: str) -> int:
 def driver_version() -> int:
     """The version of CUDA that the GPU's driver supports, such as 12040; 0 if there is no driver."""
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "windll") else "libcuda.so.1")
+        driver = _driver()
         version = ctypes.c_int()
         return version.value if driver.cuDriverGetVersion(ctypes.byref(version)) == 0 else 0
     except (OSError, AttributeError):
         return 0
+
+
+def _driver() -> ctypes.CDLL:
+    """The library of the GPU's driver; raises OSError if there is none."""
+    return ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "windll") else "libcuda.so.1")
 
 
 def _fastest(device: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import hashlib
 import json
 import os
@@ -10,6 +10,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from graphflow.system.cpu_instructions import instructions
 from graphflow.system.device import driver_version
 from graphflow.system.free_cores import Cores
 
@@ -31,7 +32,12 @@ def set_variables() -> dict[str, str]:
 
 def processor_name() -> str:
     """The model of the processor."""
-    return _cpuinfo("model name") or platform.processor()
+    with contextlib.suppress(OSError):
+        for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, name = line.partition(":")
+            if key.strip() == "model name":
+                return name.strip()
+    return platform.processor()
 
 
 def description(device: str, threads: int | None) -> str:
@@ -46,22 +52,10 @@ def description(device: str, threads: int | None) -> str:
         "torch": metadata.version("torch"),
         "system": [platform.system(), platform.machine()],
         "processor": processor_name(),
-        "instructions": hashlib.sha256(_cpuinfo("flags").encode()).hexdigest(),
+        "instructions": sorted(instructions()),
         "cores": [cores.total, cores.allowed],
         "device": [device, driver_version() if device != "cpu" else 0],
         "threads": threads,
         "variables": set_variables(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-@functools.cache
-def _cpuinfo(key: str) -> str:
-    """The value of a line about the first processor; empty if the system does not have it."""
-    try:
-        for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.partition(":")[0].strip() == key:
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return ""
